@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from utils.errors import UserError
+from utils.metrics import METRIC_NAMES
+from utils.predictions import classification_table, survival_table, write_predictions
+from utils.survival_stats import bootstrap_concordance
+from utils.tables import fold_files, main, read_run, summarise, write_summary
+
+RUN = {"dataset": "BLCA", "model": "mico", "formulation": "released", "run_name": "first", "seed": 7}
+
+
+def write_run(run_dir: Path, task: str, **more: Any) -> Path:
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "run.json").write_text(json.dumps(RUN | {"task": task} | more))
+    return run_dir
+
+
+def write_classification_fold(run_dir: Path, fold: int, label: list[int], positive: list[float]) -> None:
+    ids = [f"{index:03d}" for index in range(len(label))]
+    prob = np.stack([1 - np.array(positive), np.array(positive)], axis=1)
+    table = classification_table(ids, [[name] for name in ids], np.array(label), prob)
+    write_predictions(run_dir / f"fold{fold}" / "predictions_test.csv", table)
+
+
+def write_survival_fold(run_dir: Path, fold: int, time: list[float], event: list[int], risk: list[float]) -> None:
+    ids = [f"{index:03d}" for index in range(len(time))]
+    n = len(time)
+    table = survival_table(ids, [[i] for i in ids], time, event, np.zeros(n), risk, np.full((n, 4), 0.5))
+    write_predictions(run_dir / f"fold{fold}" / "predictions_test.csv", table)
+
+
+@pytest.fixture
+def classification_run(tmp_path: Path) -> Path:
+    """Fold 0: one of two right. Fold 2: all right. Fold 10: one class only. Fold 1 is listed and missing."""
+    run_dir = write_run(
+        tmp_path / "cls", "cls", folds=[0, 1, 2, 10], warnings=["3 patients overlap"], splits={"fold0.csv": "abc123"}
+    )
+    write_classification_fold(run_dir, 10, [1, 1], [0.9, 0.2])
+    write_classification_fold(run_dir, 0, [0, 1], [0.9, 0.8])
+    write_classification_fold(run_dir, 2, [0, 1, 1, 0], [0.1, 0.8, 0.6, 0.3])
+    return run_dir
+
+
+def test_the_summary_of_a_hand_worked_classification_run(classification_run: Path):
+    summary = summarise(classification_run)
+    # fold   labels   predictions   acc   balanced acc   F1 of 0, 1 -> macro   AUC
+    #   0     0 1        1 1        1/2       1/2          0, 2/3      1/3      0
+    #   2     0 1 1 0    0 1 1 0     1         1           1, 1         1       1
+    #  10     1 1        1 0        1/2       1/2          0, 2/3      1/3     none (one class)
+    assert [row["fold"] for row in summary["folds"]] == [0, 2, 10]
+    assert [row["n_test"] for row in summary["folds"]] == [2, 4, 2]
+    assert [row["acc"] for row in summary["folds"]] == [0.5, 1.0, 0.5]
+    assert [row["balanced_acc"] for row in summary["folds"]] == [0.5, 1.0, 0.5]
+    assert [row["f1"] for row in summary["folds"]] == pytest.approx([1 / 3, 1, 1 / 3])
+    assert [row["auc"] for row in summary["folds"]] == [0.0, 1.0, None]
+    assert summary["folds"][2]["reasons"] == {"auc": "only class 1 among the labels"}
+    # acc 1/2, 1, 1/2: mean 2/3, population variance (2 (1/6)^2 + (1/3)^2) / 3 = 1/18.
+    assert summary["mean"]["acc"] == pytest.approx(2 / 3)
+    assert summary["std"]["acc"] == pytest.approx((1 / 18) ** 0.5)
+    # F1 1/3, 1, 1/3: mean 5/9, population variance (2 (2/9)^2 + (4/9)^2) / 3 = 8/81.
+    assert summary["mean"]["f1"] == pytest.approx(5 / 9)
+    assert summary["std"]["f1"] == pytest.approx((8 / 81) ** 0.5)
+    # AUC over the two folds that have one.
+    assert (summary["mean"]["auc"], summary["std"]["auc"]) == (0.5, 0.5)
+    assert summary["n_defined"] == {"acc": 3, "balanced_acc": 3, "f1": 3, "auc": 2}
+    assert summary["missing_folds"] == [1]
+    assert summary["warnings"] == ["3 patients overlap"]
+    assert summary["folds"][0]["split_sha256"] == "abc123"
+    assert summary["folds"][0]["predictions"] == "fold0/predictions_test.csv"
+    assert summary["folds"][1]["split_sha256"] is None
+    assert {name: summary[name] for name in RUN} == RUN
+
+
+def test_the_summary_of_a_survival_run(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv", folds=[0, 1])
+    # Three of four comparable pairs: (0, 1) (0, 2) (0, 3) are right, (1, 2) and (1, 3) too, (2, 3) is not comparable.
+    time, event, risk = [1.0, 2, 3, 4], [1, 1, 0, 0], [0.9, 0.1, 0.5, 0.05]
+    write_survival_fold(run_dir, 0, time, event, risk)
+    write_survival_fold(run_dir, 1, time, [0, 0, 0, 0], risk)
+    summary = summarise(run_dir)
+    first, second = summary["folds"]
+    assert first["c_index"] == pytest.approx(4 / 5)  # (1, 2) is wrong
+    interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
+    assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
+    assert first["n_resamples_skipped"] == interval.n_skipped > 0
+    assert [second[name] for name in METRIC_NAMES["surv"]] == [None, None, None, None, 0]
+    assert second["reasons"]["c_index"] == "no events"
+    assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
+    assert (summary["mean"]["n_events"], summary["std"]["n_events"]) == (1.0, 1.0)
+
+
+def test_a_metric_that_no_fold_defines_is_null(tmp_path: Path):
+    run_dir = write_run(tmp_path, "cls")
+    write_classification_fold(run_dir, 0, [0, 0], [0.1, 0.2])
+    summary = write_summary(run_dir)
+    assert (summary["mean"]["auc"], summary["std"]["auc"], summary["n_defined"]["auc"]) == (None, None, 0)
+    assert "| mean ± std |" in (run_dir / "summary.md").read_text()
+
+
+def test_the_three_files(classification_run: Path):
+    summary = write_summary(classification_run)
+    assert json.loads((classification_run / "summary.json").read_text()) == summary
+    with (classification_run / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["fold", "n_test", "acc", "balanced_acc", "f1", "auc"]
+    assert [row["fold"] for row in rows] == ["0", "2", "10", "mean", "std"]
+    assert [row["auc"] for row in rows] == ["0.0", "1.0", "", "0.5", "0.5"]
+    assert float(rows[3]["f1"]) == summary["mean"]["f1"]
+    assert (
+        (classification_run / "summary.md").read_text().startswith("# BLCA: mico (released), classification, run first")
+    )
+    assert not list(classification_run.glob(".*"))
+
+
+def test_a_minimal_run_json_is_enough(tmp_path: Path):
+    run_dir = write_run(tmp_path, "cls")
+    (run_dir / "run.json").write_text(json.dumps({"task": "cls", "dataset": "D", "model": "m", "formulation": "paper"}))
+    write_classification_fold(run_dir, 0, [0, 1], [0.1, 0.9])
+    summary = write_summary(run_dir)
+    assert (summary["seed"], summary["run_name"], summary["missing_folds"], summary["warnings"]) == (2024, None, [], [])
+
+
+def test_folds_are_numbers_and_other_folders_are_not_folds(tmp_path: Path):
+    for name in ("fold2", "fold10", "fold1_old", "folds", "fold0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.csv").touch()
+    assert list(fold_files(tmp_path, "log.csv")) == [0, 2, 10]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "is no JSON text"),
+        ("[1]", "holds list, expected a JSON object"),
+        ('{"task": "cls"}', "dataset is None, expected a text"),
+        ('{"task": "x", "dataset": "D", "model": "m", "formulation": "f"}', "task is 'x', expected one of cls, surv"),
+        ('{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "seed": "a"}', "seed is 'a', expected int"),
+        (
+            '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "folds": ["0"]}',
+            r"folds is \['0'\], expected integers",
+        ),
+    ],
+)
+def test_a_damaged_run_json_is_refused(tmp_path: Path, text: str | None, message: str):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_run(tmp_path)
+
+
+def test_predictions_of_the_other_task_are_refused(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_classification_fold(run_dir, 0, [0, 1], [0.1, 0.9])
+    with pytest.raises(UserError, match="holds predictions of task cls, expected surv"):
+        summarise(run_dir)
+
+
+def test_the_command_rewrites_and_prints(classification_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    survival = write_run(tmp_path / "surv", "surv")
+    write_survival_fold(survival, 0, [1, 2, 3], [1, 1, 0], [3, 2, 1])
+    assert main([str(classification_run), str(survival)]) == 0
+    printed = capsys.readouterr().out
+    for run_dir in (classification_run, survival):
+        assert (run_dir / "summary.md").read_text() in printed
+        assert (run_dir / "summary.json").exists()
+
+
+def test_a_user_error_is_one_sentence_and_writes_nothing(
+    classification_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    empty = write_run(tmp_path / "empty", "cls")
+    assert main([str(classification_run), str(empty)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {empty}: no fold*/predictions_test.csv is there")
+    assert captured.err.count("\n") == 1
+    assert not (classification_run / "summary.json").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path, capsys: pytest.CaptureFixture[str]):
+    (classification_run / "summary.csv").mkdir()
+    assert main([str(classification_run)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {classification_run / 'summary.csv'}: cannot be written")
+    assert not (classification_run / "summary.json").exists()
+    assert not list(classification_run.glob(".*"))

@@ -1,0 +1,1 @@
+"""Clustering, training, evaluation: one noun a file."""

@@ -1,0 +1,108 @@
+"""The figures of a run as PNG, from its logs and prediction files alone.
+
+`python -m utils.figures RUN_DIR ...` draws them again at any time; no model is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from utils.errors import UserError
+from utils.learning_curves import learning_curves, read_log
+from utils.plotting import save_png
+from utils.predictions import read_predictions, task_of
+from utils.risk_group_curves import fold_risk_curves, pooled_risk_curves
+from utils.roc_curves import roc_curves
+from utils.summary_text import TASK_WORDS
+from utils.tables import fold_files, read_run
+
+
+def draw_figures(run_dir: Path) -> dict[str, Figure]:
+    """{file name: figure} of the run, from what is there.
+
+    - `learning_curves.png`: of the folds that have a `log.csv`;
+    - classification: `roc.png`, of the folds that have a `predictions_test.csv`;
+    - survival: `kaplan_meier.png` (pooled over test folds) and `kaplan_meier_folds.png`.
+
+    Raises:
+        UserError: run.json, a log or a prediction file is missing or damaged, or there is nothing to draw.
+    """
+    run = read_run(run_dir)
+    title = f"{run['dataset']}: {run['model']} ({run['formulation']}), {TASK_WORDS[run['task']]}"
+    logs = {fold: read_log(path) for fold, path in fold_files(run_dir, "log.csv").items()}
+    logs = {fold: log for fold, log in logs.items() if len(log)}  # a fold stopped before its first epoch
+    tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
+    for fold, table in tables.items():
+        if task_of(table) != run["task"]:
+            raise UserError(
+                f"{run_dir}/fold{fold}: holds predictions of task {task_of(table)}, expected {run['task']} as in "
+                "run.json; keep the runs of the two tasks in folders of their own."
+            )
+    figures: dict[str, Figure] = {}
+    if logs:
+        figures["learning_curves.png"] = learning_curves(logs, run["task"], title)
+    if tables and run["task"] == "cls":
+        figures["roc.png"] = roc_curves(tables, title)
+    if tables and run["task"] == "surv":
+        figures["kaplan_meier.png"] = pooled_risk_curves(tables, title)
+        figures["kaplan_meier_folds.png"] = fold_risk_curves(tables, title)
+    if not figures:
+        raise UserError(
+            f"{run_dir}: nothing to draw, expected fold*/log.csv or fold*/predictions_test.csv; run main.py for it "
+            "first."
+        )
+    return figures
+
+
+def write_figures(run_dir: Path) -> list[Path]:
+    """Write the figures of `draw_figures` into `run_dir/figures/`, each atomically; returns their paths.
+
+    Raises:
+        UserError: see `draw_figures`; nothing is written then.
+    """
+    return _save(run_dir, draw_figures(run_dir))
+
+
+def _save(run_dir: Path, figures: dict[str, Figure]) -> list[Path]:
+    paths = []
+    for name, figure in figures.items():
+        path = run_dir / "figures" / name
+        save_png(figure, path)
+        paths.append(path)
+    return paths
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m utils.figures`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.figures",
+        description="Draw the figures of each run again, from its logs and prediction files.",
+    )
+    parser.add_argument("run_dir", nargs="+", type=Path, metavar="RUN_DIR", help="RESULTS/TASK/DATASET/RUN_NAME")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw and list the figures of each run; an error of the user: one sentence, status 2, nothing written."""
+    args = get_args_parser().parse_args(argv)
+    try:
+        drawn = [draw_figures(run_dir) for run_dir in args.run_dir]
+        paths = [path for run_dir, figures in zip(args.run_dir, drawn, strict=True) for path in _save(run_dir, figures)]
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except OSError as error:
+        place = error.filename2 or error.filename
+        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
+        return 2
+    sys.stdout.writelines(f"{path}\n" for path in paths)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The results table of a run, from its prediction files alone: summary.csv, summary.json, summary.md.
+
+`python -m utils.tables RUN_DIR ...` computes them again at any time; no model is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.atomic import write_json, write_text
+from utils.errors import UserError
+from utils.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
+from utils.predictions import output_columns, read_predictions, task_of
+from utils.summary_text import format_summary
+
+DEFAULT_SEED = 2024
+_REQUIRED = ("task", "dataset", "model", "formulation")
+
+
+def summarise(run_dir: Path) -> dict[str, Any]:
+    """The content of summary.json, from `run_dir/fold{k}/predictions_test.csv` and `run_dir/run.json`.
+
+    Returns:
+        `task, dataset, model, formulation, run_name, seed`;
+        `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.metrics`, `reasons`
+        {metric: why it is null}, the path of the predictions within the run, and the digest of the split file if known;
+        `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
+        (population); null where no fold does; `n_defined` {metric: number of such folds};
+        `missing_folds`: folds listed in run.json without predictions; `warnings` and `anchors` as in run.json.
+
+    Raises:
+        UserError: run.json is missing or incomplete, no fold has predictions, or a prediction file is damaged or of
+            another task.
+    """
+    run = read_run(run_dir)
+    files = fold_files(run_dir, "predictions_test.csv")
+    if not files:
+        raise UserError(
+            f"{run_dir}: no fold*/predictions_test.csv is there, expected one per fold; run main.py for it first."
+        )
+    folds = [_fold_row(run_dir, run, fold, path) for fold, path in files.items()]
+    summary: dict[str, Any] = {name: run[name] for name in _REQUIRED}
+    summary |= {"run_name": run.get("run_name"), "seed": run["seed"], "folds": folds}
+    summary |= {"mean": {}, "std": {}, "n_defined": {}}
+    for name in METRIC_NAMES[run["task"]]:
+        values = [row[name] for row in folds if row[name] is not None]
+        summary["n_defined"][name] = len(values)
+        summary["mean"][name] = float(np.mean(values)) if values else None
+        summary["std"][name] = float(np.std(values)) if values else None  # population: divided by n, not n - 1
+    summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
+    summary["warnings"] = run["warnings"]
+    summary["anchors"] = run.get("anchors")
+    return summary
+
+
+def write_summary(run_dir: Path) -> dict[str, Any]:
+    """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
+
+    summary.csv has a row per fold, then the rows `mean` and `std`; a cell is empty where the metric is undefined.
+
+    Raises:
+        UserError: see `summarise`; nothing is written then.
+    """
+    summary = summarise(run_dir)
+    _write(run_dir, summary)
+    return summary
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """`run_dir/run.json`, checked, with `seed`, `folds`, `splits` and `warnings` filled in where they are not given.
+
+    Raises:
+        UserError: the file is missing, is no JSON object, or lacks or misstates a value.
+    """
+    path = run_dir / "run.json"
+    advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON text ({error}); {advice}.") from error
+    if not isinstance(run, dict):
+        raise UserError(f"{path}: holds {type(run).__name__}, expected a JSON object; {advice}.")
+    given = {name: value for name, value in run.items() if value is not None}
+    run = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": []} | given
+    for name in _REQUIRED:
+        if not isinstance(run.get(name), str):
+            raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")
+    if run["task"] not in METRIC_NAMES:
+        raise UserError(f"{path}: task is {run['task']!r}, expected one of {', '.join(METRIC_NAMES)}; {advice}.")
+    for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list)):
+        if not isinstance(run[name], kind):
+            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
+    if not all(isinstance(fold, int) for fold in run["folds"]):
+        raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
+    return run
+
+
+def fold_files(run_dir: Path, name: str) -> dict[int, Path]:
+    """{fold: run_dir/fold{k}/name} of the folds that have this file, in numerical order."""
+    found = {}
+    for path in run_dir.glob(f"fold*/{name}"):
+        match = re.fullmatch(r"fold(\d+)", path.parent.name)
+        if match:
+            found[int(match.group(1))] = path
+    return dict(sorted(found.items()))
+
+
+def fold_metrics(table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
+    """The metrics of one prediction table (see `utils.metrics`), by its task.
+
+    `seed` and `n_resamples` are those of the bootstrap; with 0 resamples (each epoch's validation) there is none.
+    """
+    if task_of(table) == "cls":
+        return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
+    event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
+    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+
+
+def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict[str, Any]:
+    table = read_predictions(path)
+    if task_of(table) != run["task"]:
+        raise UserError(
+            f"{path}: holds predictions of task {task_of(table)}, expected {run['task']} as in run.json; keep the runs "
+            "of the two tasks in folders of their own."
+        )
+    digest = run["splits"].get(f"fold{fold}.csv")
+    source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
+    return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"]) | source
+
+
+def _write(run_dir: Path, summary: dict[str, Any]) -> None:
+    write_text(run_dir / "summary.csv", _csv_text(summary))
+    write_json(run_dir / "summary.json", summary)
+    write_text(run_dir / "summary.md", format_summary(summary))
+
+
+def _csv_text(summary: dict[str, Any]) -> str:
+    names = METRIC_NAMES[summary["task"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["fold", "n_test", *names], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(summary["folds"])  # None is written as an empty cell
+    writer.writerow({"fold": "mean"} | summary["mean"])
+    writer.writerow({"fold": "std"} | summary["std"])
+    return text.getvalue()
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m utils.tables`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.tables",
+        description="Write summary.csv, summary.json and summary.md of each run again, from its prediction files.",
+    )
+    parser.add_argument("run_dir", nargs="+", type=Path, metavar="RUN_DIR", help="RESULTS/TASK/DATASET/RUN_NAME")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rewrite and print the summaries of each run; an error of the user: one sentence, status 2, nothing written."""
+    args = get_args_parser().parse_args(argv)
+    try:
+        summaries = [summarise(run_dir) for run_dir in args.run_dir]
+        for run_dir, summary in zip(args.run_dir, summaries, strict=True):
+            _write(run_dir, summary)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except OSError as error:
+        place = error.filename2 or error.filename
+        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
+        return 2
+    sys.stdout.write("\n".join(format_summary(summary) for summary in summaries))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
