@@ -1,0 +1,1 @@
+"""Feature files, folds and bags: everything between the disk and a batch."""

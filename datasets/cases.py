@@ -1,0 +1,75 @@
+"""What a fold is made of: cases with their slides and outcome, in three parts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = ("train", "val", "test")
+TASKS = ("cls", "surv")
+
+_TCGA_PATIENT = re.compile(r"TCGA-\w{2}-\w{4}(?!\w)")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one row of predictions is about: one slide (cls), or all slides of a patient (surv).
+
+    Attributes:
+        case_id: the patient.
+        slide_ids: the slides, in the order of the split file; exactly one in classification.
+        label: class 0..C-1 (cls only).
+        time: survival or follow-up time in months (surv only).
+        censored: 1 = censored, 0 = event (surv only).
+        bin: time bin 0..n_bins-1 (surv only).
+    """
+
+    case_id: str
+    slide_ids: tuple[str, ...]
+    label: int | None = None
+    time: float | None = None
+    censored: int | None = None
+    bin: int | None = None
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a split: the cases to train on, to choose the epoch by, and to test on.
+
+    Attributes:
+        index: k of `fold{k}.csv`.
+        path: the split file.
+        task: "cls" or "surv".
+        n_outputs: number of classes (cls) or of time bins (surv).
+        train, val, test: the cases, in the order of the file.
+        warnings: what the checks let pass but a summary should say, each one sentence.
+    """
+
+    index: int
+    path: Path
+    task: str
+    n_outputs: int
+    train: tuple[Case, ...]
+    val: tuple[Case, ...]
+    test: tuple[Case, ...]
+    warnings: tuple[str, ...] = ()
+
+    def part(self, name: str) -> tuple[Case, ...]:
+        """Return the cases of "train", "val" or "test"; any other name is a ValueError."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        if name not in parts:
+            raise ValueError(f"a fold has no part {name!r}: expected one of {', '.join(PARTS)}")
+        return parts[name]
+
+
+def patient_of(identifier: str) -> str:
+    """Return the patient behind a slide or case id: the first 12 characters of a TCGA barcode, else the id itself.
+
+    >>> patient_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF-B739-4BD9-B15B-4A70AE287D3E")
+    'TCGA-2F-A9KO'
+    >>> patient_of("SYN-0001-S1")
+    'SYN-0001-S1'
+    """
+    barcode = _TCGA_PATIENT.match(identifier)
+    return barcode.group() if barcode else identifier

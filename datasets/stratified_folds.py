@@ -1,0 +1,53 @@
+"""Cross-validation indices: train, validation and test of every fold, with the same mix of strata in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from datasets.errors import DataError
+
+
+class FoldIndices(NamedTuple):
+    """Positions of the items of each part, ascending int64."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+def fewest_items(n_folds: int) -> int:
+    """Return how many items a stratum needs to be in train, validation and test of each fold."""
+    return max(n_folds, 4 if n_folds == 2 else 3)
+
+
+def stratified_folds(strata: Sequence[int], n_folds: int, seed: int) -> list[FoldIndices]:
+    """Split the items 0..n-1 into train, validation and test, once per fold, stratified by `strata` (n,).
+
+    Over the folds each item is in test exactly once. The validation part is one fold of a second split of what is not
+    test, into n_folds parts (fewer where a stratum is too small for that). The same seed gives the same folds.
+
+    Raises DataError when a stratum has too few items to be in all three parts of each fold.
+    """
+    labels = np.asarray(strata)
+    if n_folds < 2:
+        raise DataError(f"{n_folds} folds were asked for: expected 2 or more")
+    for stratum, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        if count < fewest_items(n_folds):
+            raise DataError(
+                f"stratum {stratum} (a label, or event 0 or 1) has {count} of {len(labels)} items, too few for "
+                f"{n_folds} folds of train, validation and test: use fewer folds or more cases"
+            )
+    outer = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    return [FoldIndices(*_split_rest(rest, labels, n_folds, seed), test) for rest, test in outer.split(labels, labels)]
+
+
+def _split_rest(rest: np.ndarray, labels: np.ndarray, n_folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train and validation positions among `rest`."""
+    smallest = int(np.unique(labels[rest], return_counts=True)[1].min())
+    inner = StratifiedKFold(max(2, min(n_folds, smallest)), shuffle=True, random_state=seed)
+    train, val = next(inner.split(rest, labels[rest]))
+    return rest[train], rest[val]
