@@ -1,0 +1,252 @@
+"""Command: feature files -> semantic anchors, of a data set and of each slide.
+
+`python run_clustering.py --dataset_name BLCA --n_clusters 64 --input_dir DIR --output_dir OUT --fold_csv fold0.csv`
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from datasets.errors import DataError
+from datasets.features import check_widths, find_slides, read_rows, read_shape, read_slide
+from datasets.splits import read_training_slides
+from utils.anchors import (
+    dataset_anchors_path,
+    provenance_path,
+    read_provenance,
+    slide_anchors_dir,
+    write_anchors,
+    write_provenance,
+)
+from utils.arguments import build_parser, resolve
+from utils.console import log_to_terminal
+from utils.errors import UserError
+from utils.feature_norm import FeatureNorm, fit_zscore
+from utils.kmeans import KMeans, check_gpu, count_degenerate, kmeans
+from utils.provenance import digest, package_versions
+from utils.sampling import even_quota, sample_rows
+from utils.settings import CENTROID_OPTIONS, ClusteringSettings
+from utils.threads import map_in_threads
+
+logger = logging.getLogger("run_clustering")
+
+# faiss's subsample in the released procedure; otherwise all sampled points are used.
+RELEASED = {"n_init": 1, "init": "random", "max_points_per_centroid": 256}
+RELEASED_FILES = 20
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The parser of this command."""
+    return build_parser(ClusteringSettings, "run_clustering.py", "Fit semantic anchors by k-means over patch features.")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status: 0, 2 for a mistake that the user can mend, 130 for Ctrl-C."""
+    log_to_terminal()
+    try:
+        run(resolve(ClusteringSettings, args))
+    except (UserError, DataError) as error:
+        sys.stderr.write(f"run_clustering.py: error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("run_clustering.py: interrupted; the same command goes on with the slides that are left\n")
+        return 130
+    return 0
+
+
+def run(settings: ClusteringSettings) -> None:
+    """Fit and write what the settings ask for."""
+    if settings.gpu:
+        check_gpu()
+    paths = find_slides(settings.input_dir)
+    check_widths(paths)
+    fitted_on = _slides_to_fit(settings, paths)
+    check_place(settings.output_dir)
+    norm = _fit_norm(settings, {slide_id: paths[slide_id] for slide_id in fitted_on})
+    if settings.scope in ("both", "dataset"):
+        fit_dataset_anchors(settings, {slide_id: paths[slide_id] for slide_id in fitted_on}, norm)
+    if settings.scope in ("both", "slide"):
+        fit_slide_anchors(settings, paths, norm)
+
+
+def check_place(directory: Path) -> None:
+    """Make the output directory, or say in a sentence why it cannot be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to --output_dir {directory} ({error.strerror}): give a writable directory"
+        ) from error
+
+
+def fit_dataset_anchors(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> None:
+    """Fit the anchors of the data set on a sample of these slides, and write them with their record."""
+    path = dataset_anchors_path(settings.output_dir, settings.dataset_name, settings.n_clusters, _fold_name(settings))
+    options = {**_options(settings, by_fold=True), "slides": sorted(paths)}
+    if _is_done(path, options, settings):
+        logger.info("kept %s, made with the same options", path)
+        return
+    points, n_read = _sample(settings, paths, norm)
+    if len(points) < settings.n_clusters:
+        raise UserError(
+            f"the {len(paths)} slides give {len(points)} patches for {settings.n_clusters} anchors: "
+            "lower --n_clusters, or give more slides"
+        )
+    result = _cluster(settings, points)
+    record = {
+        **options,
+        **_measures(result),
+        "n_anchors": settings.n_clusters,
+        "dim": points.shape[1],
+        "seed": settings.seed,
+        "n_slides": len(paths),
+        "points_used": len(points),
+        "points_in_slides": n_read,
+        "versions": package_versions(),
+    }
+    provenance_path(path).unlink(missing_ok=True)
+    write_anchors(path, result.centroids)
+    write_provenance(path, record, norm)
+    logger.info(
+        "wrote %s: %d anchors of %d patches of %d slides, inertia %.6g, clusters of %d to %d patches",
+        path, settings.n_clusters, len(points), len(paths), result.inertia, result.sizes.min(), result.sizes.max(),
+    )  # fmt: skip
+    _report_degenerate(str(path), result)
+
+
+def fit_slide_anchors(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> None:
+    """Fit each slide's own anchors and write them slide by slide; slides that are done are kept."""
+    # Only zscore makes them depend on the fold: its mean and deviation are those of the training slides.
+    by_fold = norm.kind == "zscore"
+    fold = _fold_name(settings) if by_fold else None
+    directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fold)
+    options = _options(settings, by_fold=by_fold)
+    if not _is_done(directory, options, settings):
+        record = {**options, "n_anchors": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
+        write_provenance(directory, record, norm)
+    todo = [s for s in paths if settings.overwrite or not (directory / f"{s}.pt").exists()]
+    if len(todo) < len(paths):
+        logger.info("%d of %d slides are done", len(paths) - len(todo), len(paths))
+
+    def fit_slide(slide_id: str) -> None:
+        features = norm(read_slide(paths[slide_id]).features).float().numpy()
+        n_patches = len(features)
+        if n_patches < settings.n_clusters:
+            repeats = np.arange(settings.n_clusters) % n_patches
+            write_anchors(directory / f"{slide_id}.pt", features[repeats])
+            logger.info("%s has %d patches for %d anchors: they are repeated", slide_id, n_patches, settings.n_clusters)
+            return
+        result = _cluster(settings, features)
+        write_anchors(directory / f"{slide_id}.pt", result.centroids)
+        _report_degenerate(slide_id, result)
+
+    for _ in tqdm(
+        map_in_threads(fit_slide, todo, settings.workers), "slide anchors", len(todo), disable=None, unit="slide"
+    ):
+        pass
+    logger.info("wrote the anchors of %d slides to %s", len(todo), directory)
+
+
+def _slides_to_fit(settings: ClusteringSettings, paths: dict[str, Path]) -> list[str]:
+    """The slides that data-set anchors, and the scale of the features, may see."""
+    slide_ids = list(paths)
+    if settings.fold_csv is not None:
+        slide_ids = read_training_slides(settings.fold_csv)
+        missing = [slide_id for slide_id in slide_ids if slide_id not in paths]
+        if missing:
+            raise UserError(
+                f"{len(missing)} of {len(slide_ids)} training slides of {settings.fold_csv} have no feature file "
+                f"({', '.join(missing[:3])}): extract them, or mend --input_dir"
+            )
+    elif settings.scope != "slide" or settings.feature_norm == "zscore":
+        logger.warning(
+            "no --fold_csv: the anchors are fitted on all %d slides of --input_dir, test slides included", len(paths)
+        )
+    n_files = RELEASED_FILES if settings.preset == "released" else settings.n_files
+    return sorted(slide_ids)[:n_files]
+
+
+def _fit_norm(settings: ClusteringSettings, paths: dict[str, Path]) -> FeatureNorm:
+    if settings.feature_norm != "zscore":
+        return FeatureNorm(settings.feature_norm)
+    blocks = map_in_threads(_sampler(settings, paths), list(paths), settings.workers)
+    return fit_zscore(tqdm(blocks, "feature scale", len(paths), disable=None, leave=False, unit="slide"))
+
+
+def _sampler(settings: ClusteringSettings, paths: dict[str, Path]) -> Callable[[str], torch.Tensor]:
+    """A function that reads the sampled rows of a slide."""
+    sizes = {slide_id: read_shape(path)[0] for slide_id, path in paths.items()}
+    max_points = sum(sizes.values()) if settings.preset == "released" else settings.max_points
+    quota = even_quota(sizes, max_points)
+
+    def read(slide_id: str) -> torch.Tensor:
+        return read_rows(paths[slide_id], sample_rows(slide_id, sizes[slide_id], quota[slide_id], settings.seed))
+
+    return read
+
+
+def _sample(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> tuple[np.ndarray, int]:
+    """Sampled points (n, D) float32, and the number of patches that they are sampled from."""
+    read = _sampler(settings, paths)
+    blocks = map_in_threads(lambda slide_id: norm(read(slide_id)).float().numpy(), list(paths), settings.workers)
+    progress = tqdm(blocks, "patches for the anchors", len(paths), disable=None, leave=False, unit="slide")
+    return np.concatenate(list(progress)), sum(read_shape(path)[0] for path in paths.values())
+
+
+def _cluster(settings: ClusteringSettings, points: np.ndarray) -> KMeans:
+    chosen: dict[str, Any] = RELEASED if settings.preset == "released" else {"n_init": settings.n_init}
+    return kmeans(points, settings.n_clusters, n_iter=settings.n_iter, seed=settings.seed, gpu=settings.gpu, **chosen)
+
+
+def _measures(result: KMeans) -> dict[str, Any]:
+    duplicates, zeros = count_degenerate(result.centroids)
+    return {
+        "inertia": result.inertia,
+        "smallest_cluster": int(result.sizes.min()),
+        "largest_cluster": int(result.sizes.max()),
+        "duplicate_centroids": duplicates,
+        "zero_centroids": zeros,
+    }
+
+
+def _report_degenerate(name: str, result: KMeans) -> None:
+    duplicates, zeros = count_degenerate(result.centroids)
+    if duplicates or zeros:
+        logger.warning("%s: %d duplicate and %d zero centroids", name, duplicates, zeros)
+
+
+def _options(settings: ClusteringSettings, *, by_fold: bool) -> dict[str, Any]:
+    """The options that decide what anchors come out; the fold is named by its content, wherever it lies."""
+    options = {name: getattr(settings, name) for name in ("preset", *CENTROID_OPTIONS)}
+    fold = digest(settings.fold_csv) if by_fold and settings.fold_csv is not None else None
+    return {"options": {**options, "fold_csv_sha256": fold}}
+
+
+def _is_done(anchors: Path, options: dict[str, Any], settings: ClusteringSettings) -> bool:
+    """Whether anchors made with the same options are there; those of other options are refused, not mixed."""
+    if settings.overwrite or not (anchors.exists() and provenance_path(anchors).exists()):
+        return False
+    record = read_provenance(anchors).record
+    if any(record.get(name) != value for name, value in options.items()):
+        raise UserError(
+            f"{anchors} was made with other options or slides ({provenance_path(anchors)}): pass --overwrite to fit it "
+            "again, or give another --output_dir"
+        )
+    return True
+
+
+def _fold_name(settings: ClusteringSettings) -> str | None:
+    return None if settings.fold_csv is None else settings.fold_csv.stem
+
+
+if __name__ == "__main__":
+    sys.exit(main(get_args_parser().parse_args()))

@@ -1,0 +1,81 @@
+"""Small cohorts on disk, and the commands called as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import main as main_command
+import run_clustering as clustering_command
+from datasets.synthetic import Cohort, CohortSettings, make_cohort
+
+SMALL = {"n_folds": 2, "dim": 8, "patches_per_slide": (12, 30)}
+QUICK = ("--embed_dim", "16", "--n_clusters", "8", "--epochs", "3", "--device", "cpu")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    def check(self) -> Ended:
+        assert self.status == 0, self.err
+        return self
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture(scope="session")
+def surv_cohort(tmp_path_factory) -> Cohort:
+    return make_cohort(tmp_path_factory.mktemp("surv"), CohortSettings(task="surv", n_cases=24, n_bins=2, **SMALL))
+
+
+@pytest.fixture(scope="session")
+def cls_cohort(tmp_path_factory) -> Cohort:
+    return make_cohort(tmp_path_factory.mktemp("cls"), CohortSettings(task="cls", n_cases=16, **SMALL))
+
+
+def _command(module, capfd) -> Command:
+    def call(*arguments: str | Path) -> Ended:
+        capfd.readouterr()
+        try:
+            status = module.main(module.get_args_parser().parse_args([str(argument) for argument in arguments]))
+        except SystemExit as error:
+            status = error.code
+        return Ended(status, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def run_main(capfd) -> Command:
+    """`python main.py ...` in this process."""
+    return _command(main_command, capfd)
+
+
+@pytest.fixture
+def run_clustering(capfd) -> Command:
+    """`python run_clustering.py ...` in this process."""
+    return _command(clustering_command, capfd)
+
+
+def files_in(directory: Path) -> list[str]:
+    """All files below a directory, as relative paths."""
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+def cls_arguments(cohort: Cohort, results: Path, *more: str | Path) -> list[str | Path]:
+    places = ["--features_dir", cohort.features_dir, "--splits_dir", cohort.splits_dir, "--results_dir", results]
+    return ["--task", "cls", "--dataset", "toy", "--anchors", "random", *places, *QUICK, *more]
+
+
+def surv_arguments(cohort: Cohort, results: Path, *more: str | Path) -> list[str | Path]:
+    places = ["--features_dir", cohort.features_dir, "--splits_dir", cohort.splits_dir, "--results_dir", results]
+    return ["--task", "surv", "--dataset", "toy", "--anchors", "random", "--n_bins", "2", *places, *QUICK, *more]

@@ -1,0 +1,177 @@
+"""The settings of the two commands: one frozen dataclass each, which holds every default."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from utils.arguments import REQUIRED, option
+from utils.errors import UserError
+
+CENTROID_OPTIONS = ("n_iter", "n_init", "seed", "max_points", "n_files", "feature_norm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringSettings:
+    """Settings of `run_clustering.py`."""
+
+    dataset_name: str = option(REQUIRED, "name of the data set, the stem of the files written")
+    input_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files")
+    output_dir: Path = option(REQUIRED, "where the anchors go")
+    n_clusters: int = option(64, "K, the number of anchors")
+    scope: str = option(
+        "both", "anchors of the whole data set, of each slide, or both", choices=("both", "dataset", "slide")
+    )
+    fold_csv: Path | None = option(None, "fit the data-set anchors on the training slides of this fold only")
+    preset: str | None = option(
+        None, "'released': the procedure of the authors' code, test slides included", choices=("released",)
+    )
+    feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
+    n_iter: int = option(20, "iterations of k-means")
+    n_init: int = option(3, "initialisations of k-means, of which the lowest inertia is kept")
+    seed: int = option(1234, "seed of sampling and of k-means")
+    max_points: int = option(262144, "patches for the data-set anchors, sampled evenly per slide")
+    n_files: int | None = option(None, "use the first so many slides by name for the data-set anchors")
+    workers: int = option(4, "threads that read files")
+    gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)")
+    overwrite: bool = option(False, "fit again what is already there")
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        _check_choices(self)
+        _at_least(self, 1, "n_clusters", "n_iter", "n_init", "max_points", "n_files", "workers")
+        _at_least(self, 0, "seed")
+        _check_name("dataset_name", self.dataset_name)
+        if self.preset == "released":
+            defaults = {field.name: field.default for field in dataclasses.fields(self)}
+            changed = [name for name in CENTROID_OPTIONS if getattr(self, name) != defaults[name]]
+            if self.fold_csv is not None:
+                changed.append("fold_csv")
+            if changed:
+                raise UserError(f"--preset released fixes the procedure; leave out {_options(changed)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Settings of `main.py`. The defaults are the released protocol."""
+
+    task: str = option(REQUIRED, "classification or survival", choices=("cls", "surv"))
+    dataset: str = option(REQUIRED, "name of the data set, a folder of the results")
+    features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files")
+    splits_dir: Path = option(REQUIRED, "directory of fold0.csv, fold1.csv ...")
+    anchors: str = option(REQUIRED, "file: data-set anchors; directory: slide anchors; 'random'; {fold} is replaced")
+    folds: tuple[int, ...] | None = option(None, "folds to run; all of the splits directory by default")
+
+    model: str = option("mico", "model of the registry")
+    formulation: str = option("released", "form of MiCo", choices=("released", "paper"))
+    n_clusters: int = option(64, "K, the number of anchors")
+    n_stages: int = option(3, "L, the number of context-aware clustering stages")
+    embed_dim: int = option(512, "d, the width inside the model")
+    dropout: float = option(0.05, "dropout rate")
+    similarity: str = option("l2", "similarity of patch and anchor (released form)", choices=("l2", "dot"))
+    assignment: str = option("soft", "assignment of patches to anchors (released form)", choices=("soft", "hard"))
+
+    epochs: int = option(200, "at most so many epochs")
+    patience: int = option(8, "stop after so many epochs without a better validation score")
+    lr: float = option(2e-4, "learning rate")
+    weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only")
+    batch_size: int = option(1, "cases in a batch")
+    grad_accum: int = option(2, "batches in an optimizer step")
+    optimizer: str = option("ranger", "ranger is Lookahead over RAdam", choices=("ranger", "radam", "adamw"))
+    seed: int = option(2024, "seed of initialisation, order, dropout, sampling and bootstrap")
+    max_patches: int | None = option(None, "train on a random subset of at most so many patches of a slide")
+    weighted_sampling: bool = option(False, "draw training cases with equal probability per class (cls) or bin (surv)")
+    precision: str = option(
+        "auto", "auto: fp32 on the CPU, 16-bit on the GPU", choices=("auto", "fp32", "bf16", "fp16")
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+
+    alpha_surv: float = option(0.0, "weight that the survival loss moves from all cases to the uncensored ones")
+    n_bins: int = option(4, "time bins of discrete survival")
+
+    stage: str = option("all", "train and test, or one of them", choices=("all", "train", "test"))
+    results_dir: Path = option(Path("results"), "where results go")
+    run_name: str | None = option(None, "folder of this run; model and formulation by default")
+    resume: bool = option(False, "continue an interrupted run; finished folds are skipped")
+    overwrite: bool = option(False, "remove the results that are there")
+    num_workers: int = option(0, "processes that read features beside the training; 0 reads in the main process")
+    on_missing: str = option(
+        "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")
+    )
+    allow_patient_overlap: bool = option(False, "accept patients in two of train, val and test; noted in the summary")
+    feature_norm: str | None = option(
+        None,
+        "scale of the features; only with --anchors random (anchors carry their own)",
+        choices=("none", "l2", "zscore"),
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        _check_choices(self)
+        _at_least(self, 1, "n_clusters", "n_stages", "embed_dim", "epochs", "patience", "batch_size", "grad_accum")
+        _at_least(self, 1, "max_patches")
+        _at_least(self, 2, "n_bins")
+        _at_least(self, 0, "seed", "num_workers", "weight_decay")
+        _check_name("dataset", self.dataset)
+        if self.run_name is not None:
+            _check_name("run_name", self.run_name)
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"got --dropout {self.dropout}, expected 0 <= dropout < 1")
+        if not 0 <= self.alpha_surv <= 1:
+            raise UserError(f"got --alpha_surv {self.alpha_surv}, expected a number from 0 to 1")
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise UserError(f"got --lr {self.lr}, expected a positive number")
+        if not math.isfinite(self.weight_decay):
+            raise UserError(f"got --weight_decay {self.weight_decay}, expected a finite number")
+        if self.folds is not None and (min(self.folds, default=-1) < 0 or len(set(self.folds)) != len(self.folds)):
+            raise UserError(f"got --folds {' '.join(map(str, self.folds))}, expected different numbers from 0 on")
+        if self.feature_norm is not None and self.anchors != "random":
+            raise UserError(
+                "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
+            )
+        if self.resume and self.overwrite:
+            raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
+
+    @property
+    def run_dir(self) -> Path:
+        """`RESULTS/{task}/{dataset}/{run_name}`."""
+        return self.results_dir / self.task / self.dataset / (self.run_name or f"{self.model}_{self.formulation}")
+
+
+def as_plain(settings: ClusteringSettings | RunSettings) -> dict[str, Any]:
+    """The settings as JSON values."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {field.name: plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
+
+
+def _check_choices(settings: Any) -> None:
+    """The parser checks the command line; settings made in Python pass here alone."""
+    for field in dataclasses.fields(settings):
+        choices, value = field.metadata["choices"], getattr(settings, field.name)
+        if choices is not None and value not in choices and not (value is None and field.default is None):
+            raise UserError(f"got --{field.name} {value}, expected one of {', '.join(choices)}")
+
+
+def _at_least(settings: Any, lowest: int, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and not value >= lowest:
+            raise UserError(f"got --{name} {value}, expected {lowest} or more")
+
+
+def _check_name(name: str, value: str) -> None:
+    if not value or value.startswith(".") or any(mark in value for mark in "/\\"):
+        raise UserError(f"got --{name} '{value}', expected a name for a file: not empty, no '/', no '.' in front")
+
+
+def _options(names: Sequence[str]) -> str:
+    return ", ".join(f"--{name}" for name in names)
