@@ -18,8 +18,9 @@ from utils.plotting import save_png
 from utils.predictions import read_predictions, task_of
 from utils.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.roc_curves import roc_curves
+from utils.run_record import read_run
 from utils.summary_text import TASK_WORDS
-from utils.tables import fold_files, read_run
+from utils.tables import fold_files
 
 
 def draw_figures(run_dir: Path) -> dict[str, Figure]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -22,10 +21,8 @@ from utils.atomic import write_json, write_text
 from utils.errors import UserError
 from utils.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
 from utils.predictions import output_columns, read_predictions, task_of
+from utils.run_record import REQUIRED, read_run
 from utils.summary_text import format_summary
-
-DEFAULT_SEED = 2024
-_REQUIRED = ("task", "dataset", "model", "formulation")
 
 
 def summarise(run_dir: Path) -> dict[str, Any]:
@@ -50,7 +47,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
             f"{run_dir}: no fold*/predictions_test.csv is there, expected one per fold; run main.py for it first."
         )
     folds = [_fold_row(run_dir, run, fold, path) for fold, path in files.items()]
-    summary: dict[str, Any] = {name: run[name] for name in _REQUIRED}
+    summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
     summary |= {"run_name": run.get("run_name"), "seed": run["seed"], "folds": folds}
     summary |= {"mean": {}, "std": {}, "n_defined": {}}
     for name in METRIC_NAMES[run["task"]]:
@@ -75,37 +72,6 @@ def write_summary(run_dir: Path) -> dict[str, Any]:
     summary = summarise(run_dir)
     _write(run_dir, summary)
     return summary
-
-
-def read_run(run_dir: Path) -> dict[str, Any]:
-    """`run_dir/run.json`, checked, with `seed`, `folds`, `splits` and `warnings` filled in where they are not given.
-
-    Raises:
-        UserError: the file is missing, is no JSON object, or lacks or misstates a value.
-    """
-    path = run_dir / "run.json"
-    advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
-    except ValueError as error:
-        raise UserError(f"{path}: is no JSON text ({error}); {advice}.") from error
-    if not isinstance(run, dict):
-        raise UserError(f"{path}: holds {type(run).__name__}, expected a JSON object; {advice}.")
-    given = {name: value for name, value in run.items() if value is not None}
-    run = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": []} | given
-    for name in _REQUIRED:
-        if not isinstance(run.get(name), str):
-            raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")
-    if run["task"] not in METRIC_NAMES:
-        raise UserError(f"{path}: task is {run['task']!r}, expected one of {', '.join(METRIC_NAMES)}; {advice}.")
-    for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list)):
-        if not isinstance(run[name], kind):
-            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
-    if not all(isinstance(fold, int) for fold in run["folds"]):
-        raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
-    return run
 
 
 def fold_files(run_dir: Path, name: str) -> dict[int, Path]:

@@ -12,7 +12,7 @@ from utils.errors import UserError
 from utils.metrics import METRIC_NAMES
 from utils.predictions import classification_table, survival_table, write_predictions
 from utils.survival_stats import bootstrap_concordance
-from utils.tables import fold_files, main, read_run, summarise, write_summary
+from utils.tables import fold_files, main, summarise, write_summary
 
 RUN = {"dataset": "BLCA", "model": "mico", "formulation": "released", "run_name": "first", "seed": 7}
 
@@ -133,28 +133,6 @@ def test_folds_are_numbers_and_other_folders_are_not_folds(tmp_path: Path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "log.csv").touch()
     assert list(fold_files(tmp_path, "log.csv")) == [0, 2, 10]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "cannot be read"),
-        ("{", "is no JSON text"),
-        ("[1]", "holds list, expected a JSON object"),
-        ('{"task": "cls"}', "dataset is None, expected a text"),
-        ('{"task": "x", "dataset": "D", "model": "m", "formulation": "f"}', "task is 'x', expected one of cls, surv"),
-        ('{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "seed": "a"}', "seed is 'a', expected int"),
-        (
-            '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "folds": ["0"]}',
-            r"folds is \['0'\], expected integers",
-        ),
-    ],
-)
-def test_a_damaged_run_json_is_refused(tmp_path: Path, text: str | None, message: str):
-    if text is not None:
-        (tmp_path / "run.json").write_text(text)
-    with pytest.raises(UserError, match=message):
-        read_run(tmp_path)
 
 
 def test_predictions_of_the_other_task_are_refused(tmp_path: Path):

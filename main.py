@@ -1,0 +1,317 @@
+"""Command: features + splits + anchors -> trained folds, predictions, tables.
+
+`python main.py --task surv --dataset BLCA --features_dir DIR --splits_dir splits/4foldcv/tcga_blca --anchors FILE`
+
+The islands meet here: `datasets` reads folds and bags, `models` maps them to logits, `utils` trains, measures and
+writes. `run` checks everything that can be checked before the first epoch, then runs fold after fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from datasets.bags import BagDataset, TrainingBatches, evaluation_batches, loader_arguments, outcomes_of
+from datasets.cases import PARTS, Case
+from datasets.errors import DataError
+from datasets.features import check_widths, find_slides, read_slide
+from datasets.splits import Fold, find_folds, keep_available, read_fold
+from models import MiCo, build_model
+from models.losses import hazards, nll_survival, risk
+from utils.arguments import build_parser, resolve
+from utils.atomic import write_json
+from utils.checkpoint import load_checkpoint
+from utils.console import log_to_terminal
+from utils.device import resolve_device, resolve_precision
+from utils.engine import Loss, Runner, predict
+from utils.errors import UserError
+from utils.feature_norm import FeatureNorm, fit_zscore
+from utils.figures import write_figures
+from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
+from utils.optim import build_optimizer
+from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
+from utils.provenance import digest, git_commit, package_versions
+from utils.run_dir import claim, fold_dir
+from utils.seed import derive_seed, seed_everything
+from utils.settings import RunSettings, as_plain
+from utils.summary_text import format_summary
+from utils.tables import fold_metrics, write_summary
+from utils.threads import map_in_threads
+from utils.training import Schedule, train
+
+logger = logging.getLogger("main")
+
+READING_THREADS = 4
+SELECTION = {"cls": "val_f1", "surv": "val_loss"}
+LOGGED = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
+
+
+@dataclass(frozen=True)
+class FoldInputs:
+    """All that a fold needs from disk, checked.
+
+    Attributes:
+        fold: its cases.
+        paths: the feature file of each slide.
+        dim_in: D, the width of the features.
+        anchors: its anchors, and the scale of the features that goes with them.
+    """
+
+    fold: Fold
+    paths: Mapping[str, Path]
+    dim_in: int
+    anchors: FoldAnchors
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the results should know."""
+        return (*self.fold.warnings, *self.anchors.warnings)
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The parser of this command."""
+    return build_parser(
+        RunSettings, "main.py", "Train and test a multiple-instance model over the folds of a data set."
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status: 0, 2 for a mistake that the user can mend, 130 for Ctrl-C."""
+    log_to_terminal()
+    try:
+        run(resolve(RunSettings, args))
+    except (UserError, DataError) as error:
+        sys.stderr.write(f"main.py: error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("main.py: interrupted; the same command with --resume goes on after the last whole epoch\n")
+        return 130
+    return 0
+
+
+def run(settings: RunSettings) -> None:
+    """Check everything, run each fold, and write the tables and figures of all folds that are there."""
+    device = resolve_device(settings.device)
+    settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
+    folds = load_inputs(settings)
+    new_model(settings, folds[0])  # an impossible combination of options stops here
+    claim(
+        settings.run_dir,
+        run_record(settings, folds),
+        stage=settings.stage,
+        resume=settings.resume,
+        overwrite=settings.overwrite,
+    )
+    for warning in dict.fromkeys(w for inputs in folds for w in inputs.warnings):
+        logger.warning("warning: %s", warning)
+    for inputs in folds:
+        run_fold(settings, inputs, device)
+    if settings.stage != "train":
+        summary = write_summary(settings.run_dir)
+        logger.info("\n%s", format_summary(summary))
+    for path in write_figures(settings.run_dir):
+        logger.info("wrote %s", path)
+
+
+def load_inputs(settings: RunSettings) -> list[FoldInputs]:
+    """Read and check the folds, the headers of the feature files, and the anchors."""
+    found = find_slides(settings.features_dir)
+    folds = []
+    for number in settings.folds or find_folds(settings.splits_dir):
+        fold = read_fold(
+            settings.splits_dir / f"fold{number}.csv",
+            settings.task,
+            n_bins=settings.n_bins,
+            allow_patient_overlap=settings.allow_patient_overlap,
+        )
+        folds.append(keep_available(fold, found, settings.on_missing)[0])
+    if len({fold.n_outputs for fold in folds}) > 1:
+        classes = ", ".join(f"{fold.n_outputs} in fold {fold.index}" for fold in folds)
+        raise UserError(f"the folds differ in their number of classes ({classes}): expected the same in all")
+    used = {slide_id for fold in folds for part in PARTS for slide_id in slides_of(fold.part(part))}
+    paths = {slide_id: found[slide_id] for slide_id in sorted(used)}
+    dim_in = check_widths(paths)
+    check_values(paths)
+    return [FoldInputs(fold, paths, dim_in, anchors_of(settings, fold, paths, dim_in)) for fold in folds]
+
+
+def check_values(paths: Mapping[str, Path]) -> None:
+    """Read every slide once: NaN in a test slide should not come to light after the training."""
+    slides = map_in_threads(read_slide, paths.values(), workers=READING_THREADS)
+    for _ in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
+        pass
+
+
+def slides_of(cases: Sequence[Case]) -> list[str]:
+    """The slides of cases, in order."""
+    return [slide_id for case in cases for slide_id in case.slide_ids]
+
+
+def anchors_of(settings: RunSettings, fold: Fold, paths: Mapping[str, Path], dim_in: int) -> FoldAnchors:
+    """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides."""
+    if settings.anchors != RANDOM:
+        slides = {part: slides_of(fold.part(part)) for part in PARTS}
+        return load_fold_anchors(settings.anchors, fold.index, slides, n_clusters=settings.n_clusters, dim_in=dim_in)
+    if settings.feature_norm != "zscore":
+        return FoldAnchors(FeatureNorm(settings.feature_norm or "none"))
+    return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in slides_of(fold.train)))
+
+
+def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, Any]:
+    """What `run.json` says."""
+    names = {"task": settings.task, "dataset": settings.dataset, "model": settings.model}
+    return {
+        **names,
+        "formulation": settings.formulation,
+        "run_name": settings.run_dir.name,
+        "seed": settings.seed,
+        "folds": sorted(inputs.fold.index for inputs in folds),
+        "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
+        "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},
+        "anchors": {f"fold{inputs.fold.index}": inputs.anchors.digest for inputs in folds},
+        "feature_norm": folds[0].anchors.feature_norm.kind,
+        "dim_in": folds[0].dim_in,
+        "n_outputs": folds[0].fold.n_outputs,
+        "settings": as_plain(settings),
+        "versions": package_versions(),
+        "git": git_commit(),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) -> None:
+    """Train a fold and predict its validation cases; then open its test cases, once."""
+    place = fold_dir(settings.run_dir, inputs.fold.index)
+    if settings.resume and (place / "metrics.json").exists():
+        logger.info("fold %d is finished", inputs.fold.index)
+        return
+    model = new_model(settings, inputs).to(device)
+    runner = Runner(model, device, settings.precision, inputs.anchors.feature_norm)
+    if settings.stage != "test":
+        train_fold(settings, inputs, runner, place)
+    best = load_checkpoint(place / "checkpoint.pt")
+    model.load_state_dict(best["model"])
+    metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": best["epoch"]}
+    for part in ("val",) if settings.stage == "train" else ("val", "test"):
+        path = place / f"predictions_{part}.csv"
+        write_predictions(path, predict_part(settings, inputs, runner, part))
+        metrics[part] = fold_metrics(read_predictions(path), seed=settings.seed)
+    if "test" in metrics:
+        write_json(place / "metrics.json", metrics)
+
+
+def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place: Path) -> None:
+    """Train to the best checkpoint."""
+    fold = inputs.fold
+    loss = loss_of(settings)
+    loader = loader_arguments(num_workers=settings.num_workers, pin_memory=runner.device.type == "cuda")
+    training = TrainingBatches(
+        bags(inputs, "train", max_patches=settings.max_patches),
+        batch_size=settings.batch_size,
+        weighted=settings.weighted_sampling,
+        seed_of_epoch=lambda epoch: derive_seed(settings.seed, "order", fold.index, epoch),
+        loader=loader,
+    )
+    validation = evaluation_batches(bags(inputs, "val"), batch_size=settings.batch_size, loader=loader)
+    targets, logged = outcomes_of(fold.val), LOGGED[settings.task]
+
+    def evaluate(logits: Tensor) -> dict[str, float | None]:
+        table = prediction_table(settings.task, fold.val, logits)
+        measured = fold_metrics(table, seed=settings.seed, n_resamples=0)
+        return {"val_loss": loss(logits, targets).item(), **{f"val_{name}": measured[name] for name in logged}}
+
+    optimizer = build_optimizer(settings.optimizer, runner.model, lr=settings.lr, weight_decay=settings.weight_decay)
+    schedule = Schedule(
+        epochs=settings.epochs,
+        patience=settings.patience,
+        grad_accum=settings.grad_accum,
+        score=SELECTION[settings.task],
+        seed=settings.seed,
+        fold=fold.index,
+    )
+    about = {"settings": as_plain(settings), "dim_in": inputs.dim_in, "n_outputs": fold.n_outputs}
+    about["feature_norm"] = inputs.anchors.feature_norm.to_json()
+    train(runner, training, validation, loss, evaluate, optimizer, schedule, place, checkpoint=about)
+
+
+def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:
+    """The cases of one part as bags."""
+    cases = inputs.fold.part(part)
+    return BagDataset(cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches)
+
+
+def new_model(settings: RunSettings, inputs: FoldInputs) -> nn.Module:
+    """A model with the initial parameters of this fold: a function of seed and fold."""
+    seed_everything(derive_seed(settings.seed, "model", inputs.fold.index))
+    try:
+        model = build_model(
+            settings.model,
+            dim_in=inputs.dim_in,
+            n_outputs=inputs.fold.n_outputs,
+            formulation=settings.formulation,
+            n_anchors=settings.n_clusters,
+            embed_dim=settings.embed_dim,
+            n_stages=settings.n_stages,
+            dropout=settings.dropout,
+            similarity=settings.similarity,
+            assignment=settings.assignment,
+        )
+    except ValueError as error:
+        raise UserError(f"the model cannot be built: {error}") from error
+    if isinstance(model, MiCo) and inputs.anchors.dataset is not None:
+        model.initialise_anchors(inputs.anchors.dataset)
+    return model
+
+
+def loss_of(settings: RunSettings) -> Loss:
+    """The training loss of the task, a mean over cases, in float32."""
+
+    def cross_entropy(logits: Tensor, target: dict[str, Tensor]) -> Tensor:
+        return F.cross_entropy(logits.float(), target["label"])
+
+    def survival(logits: Tensor, target: dict[str, Tensor]) -> Tensor:
+        return nll_survival(logits, target["bin"], target["censored"], alpha=settings.alpha_surv)
+
+    return cross_entropy if settings.task == "cls" else survival
+
+
+def predict_part(settings: RunSettings, inputs: FoldInputs, runner: Runner, part: str) -> pd.DataFrame:
+    """Predictions of one part, a row per case."""
+    loader = loader_arguments(num_workers=settings.num_workers, pin_memory=runner.device.type == "cuda")
+    batches = evaluation_batches(bags(inputs, part), batch_size=settings.batch_size, loader=loader)
+    label = f"fold {inputs.fold.index} {part}"
+    logits = predict(runner, batches, n_batches=len(batches), label=label)
+    return prediction_table(settings.task, inputs.fold.part(part), logits)
+
+
+def prediction_table(task: str, cases: Sequence[Case], logits: Tensor) -> pd.DataFrame:
+    """Cases and their logits (n, C) as the rows of a prediction file."""
+    case_ids, slide_ids = [case.case_id for case in cases], [case.slide_ids for case in cases]
+    known, wide = {name: value.numpy() for name, value in outcomes_of(cases).items()}, logits.double()
+    if task == "cls":
+        return classification_table(case_ids, slide_ids, known["label"], torch.softmax(wide, dim=1).numpy())
+    return survival_table(
+        case_ids,
+        slide_ids,
+        time=known["time"],
+        event=1 - known["censored"],
+        bin=known["bin"],
+        risk=risk(wide).numpy(),
+        hazard=hazards(wide).numpy(),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(get_args_parser().parse_args()))

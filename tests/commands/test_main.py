@@ -1,0 +1,231 @@
+"""main.py from features to tables: what it writes, that numbers agree, and that runs can be continued."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import main as main_command
+from models import build_model
+from models.losses import hazards, risk
+from tests.commands.conftest import cls_arguments, files_in, surv_arguments
+from utils import training
+from utils.metrics import survival_metrics
+
+RUN = Path("toy", "mico_released")
+FOLD_FILES = ["checkpoint.pt", "last.pt", "log.csv", "metrics.json", "predictions_test.csv", "predictions_val.csv"]
+
+
+def predictions(run_dir: Path) -> dict[str, bytes]:
+    return {path: (run_dir / path).read_bytes() for path in files_in(run_dir) if "predictions" in path}
+
+
+def test_classification_writes_what_the_interface_promises(cls_cohort, run_main, tmp_path):
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path)).check()
+    run_dir = tmp_path / "cls" / RUN
+    figures = ["figures/learning_curves.png", "figures/roc.png"]
+    tables = ["run.json", "summary.csv", "summary.json", "summary.md"]
+    folds = [f"fold{k}/{name}" for k in (0, 1) for name in FOLD_FILES]
+    assert files_in(run_dir) == sorted([*figures, *tables, *folds])
+    assert (run_dir / "summary.md").read_text().strip() in ended.out
+
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert {name: summary[name] for name in ("task", "dataset", "model", "formulation")} == {
+        "task": "cls",
+        "dataset": "toy",
+        "model": "mico",
+        "formulation": "released",
+    }
+    assert [fold["fold"] for fold in summary["folds"]] == [0, 1]
+    assert sum(fold["n_test"] for fold in summary["folds"]) == 16
+    for name in ("acc", "balanced_acc", "f1", "auc"):
+        values = [fold[name] for fold in summary["folds"]]
+        assert summary["mean"][name] == pytest.approx(np.mean(values))
+        assert summary["std"][name] == pytest.approx(np.std(values))
+
+    table = pd.read_csv(run_dir / "fold0" / "predictions_test.csv")
+    assert list(table.columns) == ["case_id", "slide_ids", "label", "prediction", "prob_0", "prob_1"]
+    record = json.loads((run_dir / "run.json").read_text())
+    assert record["settings"]["lr"] == 2e-4
+    assert record["versions"]["torch"] == torch.__version__
+    assert set(record["splits"]) == {"fold0.csv", "fold1.csv"}
+
+
+def test_survival_predictions_are_those_of_the_checkpoint(surv_cohort, run_main, tmp_path):
+    """The checkpoint alone, loaded by hand, gives the hazards and risks of the prediction file."""
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "1")).check()
+    fold_dir = tmp_path / "surv" / RUN / "fold1"
+    table = pd.read_csv(fold_dir / "predictions_test.csv")
+    assert list(table.columns[:6]) == ["case_id", "slide_ids", "time", "event", "bin", "risk"]
+
+    state = torch.load(fold_dir / "checkpoint.pt", weights_only=True)
+    model = build_model("mico", dim_in=state["dim_in"], n_outputs=2, n_anchors=8, embed_dim=16).eval()
+    model.load_state_dict(state["model"])
+    known = {case.case_id: case for case in surv_cohort.cases}
+    for row in table.itertuples():
+        slides = []
+        for slide_id in row.slide_ids.split(";"):
+            slides.append(main_command.read_slide(surv_cohort.features_dir / f"{slide_id}.h5").features)
+        index = torch.repeat_interleave(torch.arange(len(slides)), torch.tensor([len(s) for s in slides]))
+        with torch.no_grad():
+            logits = model(torch.cat(slides), index, torch.zeros(len(slides), dtype=torch.long)).logits
+        assert risk(logits.double()).item() == pytest.approx(row.risk, abs=1e-6)
+        assert hazards(logits)[0].tolist() == pytest.approx([row.hazard_0, row.hazard_1], abs=1e-6)
+        assert (row.time, row.event) == (known[row.case_id].time, 1 - known[row.case_id].censored)
+        assert tuple(row.slide_ids.split(";")) == known[row.case_id].slide_ids
+
+    metrics = json.loads((fold_dir / "metrics.json").read_text())
+    expected = survival_metrics(
+        table["event"].to_numpy(), table["time"].to_numpy(), table["risk"].to_numpy(), seed=2024
+    )
+    assert metrics["test"] == expected
+    assert metrics["best_epoch"] == state["epoch"]
+
+
+def test_the_log_has_a_row_per_epoch_and_marks_the_checkpoint(surv_cohort, run_main, tmp_path):
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--lr", "0.01", "--epochs", "12")).check()
+    fold_dir = tmp_path / "surv" / RUN / "fold0"
+    with (fold_dir / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "train_loss", "val_loss", "val_c_index", "lr", "seconds", "best"]
+    losses = [float(row["val_loss"]) for row in rows]
+    best = torch.load(fold_dir / "checkpoint.pt", weights_only=True)["epoch"]
+    assert losses[best - 1] == min(losses)
+    assert [row["epoch"] for row in rows if row["best"] == "1"][-1] == str(best)
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+
+
+def test_early_stopping_waits_for_patience_epochs(cls_cohort, run_main, tmp_path):
+    """With no learning at all the first epoch stays the best one, and training ends `patience` epochs later."""
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--lr", "1e-30", "--epochs", "50")
+    run_main(*arguments, "--patience", "4").check()
+    with (tmp_path / "cls" / RUN / "fold0" / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["best"] for row in rows] == ["1", "0", "0", "0", "0"]
+
+
+@pytest.mark.parametrize("stop", [(0, 1, 0), (0, 2, 3), (1, 2, 0), (1, 3, 3)], ids=str)
+def test_resume_repeats_an_uninterrupted_run(cls_cohort, run_main, tmp_path, monkeypatch, stop):
+    """Ctrl-C in some fold, epoch and batch; then --resume: the same predictions, to the byte."""
+    arguments = [*cls_arguments(cls_cohort, tmp_path / "a"), "--dropout", "0.3", "--max_patches", "10"]
+    run_main(*arguments).check()
+    interrupted = [tmp_path / "b" if argument == tmp_path / "a" else argument for argument in arguments]
+
+    real, (fold, epoch, batch) = training.train_epoch, stop
+
+    def train_epoch(runner, batches, *rest, **more):
+        def until_stopped():
+            for number, item in enumerate(batches):
+                if more["label"] == f"fold {fold} epoch {epoch}" and number == batch:
+                    raise KeyboardInterrupt
+                yield item
+
+        return real(runner, until_stopped(), *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train_epoch", train_epoch)
+        ended = run_main(*interrupted)
+    assert ended.status == 130
+    assert "--resume" in ended.err
+    assert predictions(tmp_path / "a") != predictions(tmp_path / "b")
+
+    run_main(*interrupted, "--resume").check()
+    assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+    assert (tmp_path / "a/cls" / RUN / "summary.csv").read_text() == (
+        tmp_path / "b/cls" / RUN / "summary.csv"
+    ).read_text()
+
+
+def test_resume_skips_finished_folds(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path)
+    run_main(*arguments, "--folds", "0").check()
+    before = (tmp_path / "cls" / RUN / "fold0" / "checkpoint.pt").stat().st_mtime_ns
+    ended = run_main(*arguments, "--resume").check()
+    assert "fold 0 is finished" in ended.out
+    assert (tmp_path / "cls" / RUN / "fold0" / "checkpoint.pt").stat().st_mtime_ns == before
+    assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["folds"] == [0, 1]
+
+
+def test_worker_processes_change_nothing(cls_cohort, run_main, tmp_path):
+    for name, workers in (("a", "0"), ("b", "2")):
+        arguments = cls_arguments(cls_cohort, tmp_path / name, "--folds", "0", "--max_patches", "9")
+        run_main(*arguments, "--num_workers", workers).check()
+    assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+
+
+def test_training_and_testing_apart_equal_both_at_once(cls_cohort, run_main, tmp_path):
+    run_main(*cls_arguments(cls_cohort, tmp_path / "a")).check()
+    run_main(*cls_arguments(cls_cohort, tmp_path / "b", "--stage", "train")).check()
+    trained = files_in(tmp_path / "b" / "cls" / RUN)
+    assert not [path for path in trained if "test" in path or "summary" in path or "metrics" in path]
+    run_main(*cls_arguments(cls_cohort, tmp_path / "b", "--stage", "test")).check()
+    assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+    again = run_main(*cls_arguments(cls_cohort, tmp_path / "b", "--stage", "test"))
+    assert again.status == 2
+    assert "were predicted before" in again.err
+
+
+def test_overwrite_repeats_the_run(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0")
+    run_main(*arguments).check()
+    before = predictions(tmp_path)
+    run_main(*arguments, "--overwrite").check()
+    assert predictions(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--formulation", "paper"),
+        ("--similarity", "dot", "--assignment", "hard"),
+        ("--precision", "bf16"),
+        ("--optimizer", "adamw", "--weighted_sampling"),
+        ("--batch_size", "3", "--grad_accum", "3"),
+        ("--n_stages", "1", "--alpha_surv", "0.3"),
+        ("--feature_norm", "zscore"),
+        ("--feature_norm", "l2"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_to_train_ends_in_a_table(surv_cohort, run_main, tmp_path, options):
+    ended = run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--run_name", "way", *options)).check()
+    assert "C-index" in ended.out
+    summary = json.loads((tmp_path / "surv" / "toy" / "way" / "summary.json").read_text())
+    assert 0 <= summary["folds"][0]["c_index"] <= 1
+
+
+def test_options_change_the_predictions(surv_cohort, run_main, tmp_path):
+    """An option that nothing reads would leave them as they are."""
+    variants = {
+        "plain": (),
+        "alpha": ("--alpha_surv", "0.5"),
+        "seed": ("--seed", "7"),
+        "dropout": ("--dropout", "0.5"),
+        "decay": ("--weight_decay", "0.5", "--lr", "0.05"),
+        "lr": ("--lr", "0.05"),
+        "dot": ("--similarity", "dot"),
+        "hard": ("--assignment", "hard"),
+        "stages": ("--n_stages", "2"),
+        "paper": ("--formulation", "paper"),
+        "subset": ("--max_patches", "5"),
+        "weighted": ("--weighted_sampling",),
+        "accum": ("--grad_accum", "5"),
+        "norm": ("--feature_norm", "zscore"),
+        "bf16": ("--precision", "bf16"),
+        "adamw": ("--optimizer", "adamw"),
+        "radam": ("--optimizer", "radam"),
+        "batch": ("--batch_size", "4"),
+    }
+    seen = {}
+    for name, options in variants.items():
+        arguments = surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--lr", "0.01", "--run_name", name)
+        run_main(*arguments, "--epochs", "2", *options).check()
+        content = (tmp_path / "surv" / "toy" / name / "fold0" / "predictions_test.csv").read_bytes()
+        assert content not in seen, f"{name} predicts as {seen[content]} does"
+        seen[content] = name

@@ -1,0 +1,134 @@
+"""The folder of a run: who may write to it, and `run.json`, which says how every number in it came about."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from utils.atomic import write_json
+from utils.errors import UserError
+from utils.run_record import read_run
+
+# Settings that may differ between the parts of one run: they do not change its numbers.
+FREE = ("folds", "stage", "resume", "overwrite", "num_workers", "results_dir", "device")
+FREE_PATHS = ("features_dir", "splits_dir", "anchors")  # the same data elsewhere: digests are compared instead
+COMPARED = ("splits", "anchors")
+INPUTS = ("dim_in", "n_outputs", "feature_norm")  # what the features, splits and anchors make of the model
+
+
+def fold_dir(run_dir: Path, fold: int) -> Path:
+    """`RUN_DIR/fold{k}`."""
+    return run_dir / f"fold{fold}"
+
+
+def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
+    """Make the folder ready for a run and write its `run.json`, or refuse.
+
+    Results that are there are kept only with `resume`, or for the test stage of what was trained; both need the same
+    settings, splits and anchors as before. `overwrite` removes them; in the test stage, which needs the checkpoints,
+    it allows for predicting the test cases again.
+
+    Raises:
+        UserError: for a folder that cannot be written, or holds results that the call does not allow for.
+    """
+    try:
+        there = describe_results(run_dir)
+        remove = bool(there) and overwrite and stage != "test"
+        if stage == "test":
+            _check_test_stage(run_dir, record["folds"], again=resume or overwrite)
+        if there and not remove:
+            if not (resume or stage == "test"):
+                raise UserError(
+                    f"{run_dir} already holds {there}: pass --resume to go on with it, --overwrite to remove it, or "
+                    "another --run_name"
+                )
+            record = _merge(_read_own(run_dir), record, run_dir)
+        if remove:
+            remove_results(run_dir)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_json(run_dir / "run.json", record)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {run_dir} ({error.strerror or error}): give a writable --results_dir"
+        ) from error
+
+
+def describe_results(run_dir: Path) -> str:
+    """What a folder holds of an earlier run, in words; empty if nothing."""
+    folds = sorted(_result_folds(run_dir), key=lambda path: int(path.name.removeprefix("fold")))
+    states = [f"{path.name} ({'finished' if (path / 'metrics.json').exists() else 'begun'})" for path in folds]
+    if not states and (run_dir / "run.json").exists():
+        return "run.json"
+    return ", ".join(states)
+
+
+def remove_results(run_dir: Path) -> None:
+    """Remove what runs write, and nothing else that may lie there."""
+    for path in [*_result_folds(run_dir), run_dir / "figures"]:
+        if path.is_symlink():
+            path.unlink()  # a folder on another disk is not ours to empty
+        elif path.is_dir():
+            shutil.rmtree(path)
+    for name in ("run.json", "summary.csv", "summary.json", "summary.md"):
+        (run_dir / name).unlink(missing_ok=True)
+
+
+def _result_folds(run_dir: Path) -> list[Path]:
+    return [path for path in run_dir.glob("fold*") if path.is_dir() and re.fullmatch(r"fold[0-9]+", path.name)]
+
+
+def _check_test_stage(run_dir: Path, folds: list[int], *, again: bool) -> None:
+    """Every fold has its checkpoint, and its test cases are opened once, unless `again`."""
+    untrained = [k for k in folds if not (fold_dir(run_dir, k) / "checkpoint.pt").exists()]
+    if untrained:
+        raise UserError(
+            f"{run_dir} holds no checkpoint of fold {', '.join(map(str, untrained))} to test: train first (--stage "
+            "train or all), or give the trained --folds"
+        )
+    opened = [k for k in folds if (fold_dir(run_dir, k) / "predictions_test.csv").exists()]
+    if opened and not again:
+        raise UserError(
+            f"the test cases of fold {', '.join(map(str, opened))} in {run_dir} were predicted before: pass --resume "
+            "to keep these predictions, or --overwrite to make them again"
+        )
+
+
+def _read_own(run_dir: Path) -> dict[str, Any]:
+    """`run.json` of a run that is to go on, with all that `main.py` writes."""
+    try:
+        record = read_run(run_dir)
+        if not all(isinstance(record.get(name), dict) for name in ("settings", *COMPARED)) or "started" not in record:
+            raise UserError(f"{run_dir / 'run.json'}: lacks what main.py writes")
+    except UserError as error:
+        raise UserError(f"{error} Or start anew with --overwrite, or give another --run_name.") from error
+    return record
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The record of a run that goes on, perhaps with other folds."""
+    changed = [
+        f"{name} was {old['settings'].get(name)} and is {value}"
+        for name, value in new["settings"].items()
+        if name not in (*FREE, *FREE_PATHS) and old["settings"].get(name) != value
+    ]
+    changed += [
+        f"{name} was {old.get(name)} and is {new.get(name)}" for name in INPUTS if old.get(name) != new.get(name)
+    ]
+    for name in COMPARED:
+        both = old[name].keys() & new[name].keys()
+        changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
+    if changed:
+        raise UserError(
+            f"{run_dir} was begun with other settings ({'; '.join(changed)}): use the same ones, "
+            "--overwrite, or another --run_name"
+        )
+    merged = {name: {**old[name], **new[name]} for name in COMPARED}
+    return {
+        **new,
+        **merged,
+        "folds": sorted({*old["folds"], *new["folds"]}),
+        "warnings": list(dict.fromkeys([*old["warnings"], *new["warnings"]])),
+        "started": old["started"],
+    }

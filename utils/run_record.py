@@ -1,0 +1,44 @@
+"""Reading `run.json`, which says how every number of a run came about; `main.py` writes it through `utils.run_dir`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.metrics import METRIC_NAMES
+
+DEFAULT_SEED = 2024
+REQUIRED = ("task", "dataset", "model", "formulation")
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """`run_dir/run.json`, checked, with `seed`, `folds`, `splits`, `warnings` and `settings` filled in where not given.
+
+    Raises:
+        UserError: the file is missing, is no JSON object, or lacks or misstates a value.
+    """
+    path = run_dir / "run.json"
+    advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON text ({error}); {advice}.") from error
+    if not isinstance(run, dict):
+        raise UserError(f"{path}: holds {type(run).__name__}, expected a JSON object; {advice}.")
+    given = {name: value for name, value in run.items() if value is not None}
+    run = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": [], "settings": {}} | given
+    for name in REQUIRED:
+        if not isinstance(run.get(name), str):
+            raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")
+    if run["task"] not in METRIC_NAMES:
+        raise UserError(f"{path}: task is {run['task']!r}, expected one of {', '.join(METRIC_NAMES)}; {advice}.")
+    for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list), ("settings", dict)):
+        if not isinstance(run[name], kind):
+            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
+    if not all(isinstance(fold, int) for fold in run["folds"]):
+        raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
+    return run
