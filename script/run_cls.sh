@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Classification: anchors and MiCo for each fold of one data set. Edit the arguments, or set them from outside:
+#   DATASET=NSCLC FEATURES_DIR=/data/nsclc bash script/run_cls.sh --resume
+# Further arguments go to main.py. The values below are those of the released configurations.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TASK=cls
+DATASET="${DATASET:-BRCA}"                                      # name of the data set
+FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # directories of .pt or .h5 files, separated by blanks
+SPLITS_DIR="${SPLITS_DIR:-splits/4foldcv/tcga_${DATASET,,}}"    # fold0.csv, fold1.csv ...
+ANCHORS_DIR="${ANCHORS_DIR:-anchors}"                           # where run_clustering.py writes
+ANCHOR_SCOPE="${ANCHOR_SCOPE:-dataset}"                         # dataset, or slide
+N_CLUSTERS="${N_CLUSTERS:-64}"                                  # anchors
+FEATURE_NORM="${FEATURE_NORM:-none}"                            # none, l2 or zscore
+FOLDS="${FOLDS:-0 1 2 3}"
+FORMULATION="${FORMULATION:-released}"                          # released, or paper
+EPOCHS="${EPOCHS:-200}"
+PATIENCE="${PATIENCE:-8}"
+LR="${LR:-2e-4}"
+BATCH_SIZE="${BATCH_SIZE:-1}"
+GRAD_ACCUM="${GRAD_ACCUM:-2}"
+SEED="${SEED:-2024}"
+GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
+NUM_WORKERS="${NUM_WORKERS:-4}"                                 # processes that read features
+RESULTS_DIR="${RESULTS_DIR:-results}"
+
+. script/run_folds.sh

@@ -1,0 +1,33 @@
+# Sourced by run_cls.sh and run_surv.sh with their arguments as variables: anchors of each fold, then main.py.
+bash script/setup.sh
+
+if [ "$GPU" = auto ]; then
+    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+fi
+if [ "$GPU" = cpu ]; then
+    device=cpu clustering_gpu=()
+else
+    device="cuda:0" clustering_gpu=(--gpu)
+    export CUDA_VISIBLE_DEVICES="$GPU"
+fi
+read -r -a features <<< "$FEATURES_DIR"
+read -r -a folds <<< "$FOLDS"
+
+stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
+for fold in "${folds[@]}"; do
+    .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
+        --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --fold_csv "$SPLITS_DIR/fold$fold.csv" \
+        --feature_norm "$FEATURE_NORM" ${clustering_gpu[@]+"${clustering_gpu[@]}"}
+done
+
+case "$ANCHOR_SCOPE-$FEATURE_NORM" in
+    dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;
+    slide-zscore) anchors="${stem}_slides_fold{fold}" ;;
+    slide-*) anchors="${stem}_slides" ;;
+    *) echo "error: got ANCHOR_SCOPE=$ANCHOR_SCOPE, expected dataset or slide" >&2; exit 2 ;;
+esac
+.venv/bin/python main.py --task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}" \
+    --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}" \
+    --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --lr "$LR" \
+    --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device" \
+    --num_workers "$NUM_WORKERS" --results_dir "$RESULTS_DIR" "$@"

@@ -1,0 +1,165 @@
+"""The shell scripts, the README's commands and its Python, run as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import main as main_command
+import run_clustering as clustering_command
+from tests.commands.conftest import cls_arguments, surv_arguments
+from utils.settings import ClusteringSettings, RunSettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def bash(*command: str, **variables: object) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
+    return subprocess.run(
+        ["bash", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400
+    )
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_demonstration(tmp_path):
+    """With one epoch instead of 20; everything else as the README has it."""
+    demo = tmp_path / "demo"
+    ended = bash("script/run_demo.sh", DEMO_DIR=demo, EPOCHS=1)
+    assert ended.returncode == 0, ended.stderr
+    for task, dataset, metric in (("cls", "ucsb_breast", "auc"), ("surv", "synthetic", "c_index")):
+        run_dir = demo / "results" / task / dataset / "mico_released"
+        assert str(run_dir) in ended.stdout
+        assert (run_dir / "summary.md").read_text().strip() in ended.stdout
+        summary = json.loads((run_dir / "summary.json").read_text())
+        assert [fold["fold"] for fold in summary["folds"]] == [0, 1, 2, 3]
+        assert 0 <= summary["mean"][metric] <= 1
+        assert summary["warnings"] == []
+    ucsb = json.loads((demo / "results/cls/ucsb_breast/mico_released/run.json").read_text())
+    assert ucsb["feature_norm"] == "zscore"
+    assert re.search(r"C-index of the true risk, over all cases: 0\.\d+", ended.stdout)
+
+    again = bash("script/run_demo.sh", DEMO_DIR=demo, EPOCHS=1)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("is finished") == 8
+
+
+def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
+    places = {"FEATURES_DIR": cls_cohort.features_dir, "SPLITS_DIR": cls_cohort.splits_dir}
+    places |= {"ANCHORS_DIR": tmp_path / "anchors", "RESULTS_DIR": tmp_path / "results"}
+    settings = {"DATASET": "TOY", "FOLDS": "0 1", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0}
+    ended = bash("script/run_cls.sh", "--embed_dim", "8", ANCHOR_SCOPE="slide", **places, **settings)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "results/cls/TOY/mico_released/summary.csv").exists()
+    ended = bash("script/run_cls.sh", ANCHOR_SCOPE="slide", **places, **settings)
+    assert ended.returncode == 2
+    assert "already holds" in ended.stderr
+
+
+@pytest.mark.parametrize("script", ["run_cls.sh", "run_surv.sh"])
+def test_scripts_hold_the_released_values(script):
+    """The variables at the top and the defaults of the commands say the same."""
+    values = dict(re.findall(r'^(\w+)="\$\{\1:-([^}]*)\}"', (ROOT / "script" / script).read_text(), flags=re.MULTILINE))
+    defaults = {field: RunSettings.__dataclass_fields__[field].default for field in RunSettings.__dataclass_fields__}
+    for name in ("epochs", "patience", "lr", "batch_size", "grad_accum", "seed", "formulation", "n_clusters"):
+        assert type(defaults[name])(values[name.upper()]) == defaults[name], name
+    assert values["FEATURE_NORM"] == ClusteringSettings.__dataclass_fields__["feature_norm"].default
+    assert values["FOLDS"] == "0 1 2 3"
+
+
+def test_setup_does_nothing_when_nothing_changed():
+    stamp = ROOT / ".venv" / "requirements-installed.txt"
+    before = stamp.stat().st_mtime_ns
+    ended = bash("script/setup.sh")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert stamp.stat().st_mtime_ns == before
+
+
+def test_setup_refuses_what_it_does_not_know():
+    ended = bash("script/setup.sh", "--with-everything")
+    assert ended.returncode == 2
+    assert "--with-everything" in ended.stderr
+
+
+def test_every_python_command_of_the_readme_has_options_that_exist():
+    parsers = {"main.py": main_command.get_args_parser(), "run_clustering.py": clustering_command.get_args_parser()}
+    seen = set()
+    for block in blocks("bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            script = next((word for word in words if word in parsers), None)
+            if script is not None:
+                parsers[script].parse_args(words[words.index(script) + 1 :])
+                seen.add(script)
+    assert seen == set(parsers)
+
+
+def test_every_script_of_the_readme_is_there():
+    scripts = set(re.findall(r"bash (script/\w+\.sh)", README))
+    assert {"script/run_demo.sh", "script/test.sh", "script/run_cls.sh", "script/run_surv.sh"} <= scripts
+    for script in scripts:
+        assert (ROOT / script).is_file()
+
+
+def test_every_file_that_the_documents_link_to_is_there():
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "splits" / "README.md"]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), (document, target)
+
+
+def test_every_code_path_of_the_paper_map_is_there():
+    text = (ROOT / "docs" / "paper_map.md").read_text()
+    for path in re.findall(r"`((?:models|datasets|utils|tests)/[\w/]+\.py)", text):
+        assert (ROOT / path).is_file(), path
+    for test in re.findall(r"::(test_\w+)", text):
+        assert any(f"def {test}(" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py")), test
+
+
+def test_the_python_of_the_readme_runs():
+    (example,) = blocks("python")
+    scope: dict[str, object] = {}
+    exec(example, scope)
+    assert scope["out"].logits.shape == (1, 4)
+    assert scope["out"].attention.shape == scope["out"].assignment.shape == (500,)
+
+
+def test_tables_and_figures_as_commands(surv_cohort, run_main, tmp_path):
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "0")).check()
+    run_dir = tmp_path / "surv/toy/mico_released"
+    text = (run_dir / "summary.json").read_text()
+    (run_dir / "summary.json").unlink()
+    for module in ("utils.tables", "utils.figures"):
+        subprocess.run([sys.executable, "-m", module, str(run_dir)], cwd=ROOT, check=True, capture_output=True)
+    assert (run_dir / "summary.json").read_text() == text
+
+
+def test_ctrl_c_in_the_middle_leaves_whole_files_and_resumes(cls_cohort, tmp_path):
+    """A real SIGINT to a real process, some time in its training."""
+    command = [sys.executable, "main.py", *map(str, cls_arguments(cls_cohort, tmp_path)), "--epochs", "500"]
+    command += ["--patience", "500", "--folds", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "cls/toy/mico_released/fold0/last.pt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err.strip().splitlines()[-1].endswith("--resume goes on after the last whole epoch")
+    assert "Traceback" not in err
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]  # no half-written file
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "fold0 (begun)" in refused.stderr
