@@ -43,7 +43,7 @@ from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
 from utils.optim import build_optimizer
 from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.provenance import digest, git_commit, package_versions
-from utils.run_dir import claim, fold_dir
+from utils.run_dir import claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
 from utils.summary_text import format_summary
@@ -107,13 +107,11 @@ def run(settings: RunSettings) -> None:
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
     folds = load_inputs(settings)
     new_model(settings, folds[0])  # an impossible combination of options stops here
-    claim(
-        settings.run_dir,
-        run_record(settings, folds),
-        stage=settings.stage,
-        resume=settings.resume,
-        overwrite=settings.overwrite,
-    )
+    record = run_record(settings, folds)
+    how: dict[str, Any] = {"stage": settings.stage, "resume": settings.resume, "overwrite": settings.overwrite}
+    permit(settings.run_dir, record, **how)
+    check_values(folds[0].paths)
+    claim(settings.run_dir, record, **how)
     for warning in dict.fromkeys(w for inputs in folds for w in inputs.warnings):
         logger.warning("warning: %s", warning)
     for inputs in folds:
@@ -140,10 +138,8 @@ def load_inputs(settings: RunSettings) -> list[FoldInputs]:
     if len({fold.n_outputs for fold in folds}) > 1:
         classes = ", ".join(f"{fold.n_outputs} in fold {fold.index}" for fold in folds)
         raise UserError(f"the folds differ in their number of classes ({classes}): expected the same in all")
-    used = {slide_id for fold in folds for part in PARTS for slide_id in slides_of(fold.part(part))}
-    paths = {slide_id: found[slide_id] for slide_id in sorted(used)}
+    paths = {slide_id: found[slide_id] for slide_id in sorted({s for fold in folds for s in fold.slides()})}
     dim_in = check_widths(paths)
-    check_values(paths)
     return [FoldInputs(fold, paths, dim_in, anchors_of(settings, fold, paths, dim_in)) for fold in folds]
 
 
@@ -154,19 +150,14 @@ def check_values(paths: Mapping[str, Path]) -> None:
         pass
 
 
-def slides_of(cases: Sequence[Case]) -> list[str]:
-    """The slides of cases, in order."""
-    return [slide_id for case in cases for slide_id in case.slide_ids]
-
-
 def anchors_of(settings: RunSettings, fold: Fold, paths: Mapping[str, Path], dim_in: int) -> FoldAnchors:
     """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides."""
     if settings.anchors != RANDOM:
-        slides = {part: slides_of(fold.part(part)) for part in PARTS}
+        slides = {part: fold.slides(part) for part in PARTS}
         return load_fold_anchors(settings.anchors, fold.index, slides, n_clusters=settings.n_clusters, dim_in=dim_in)
     if settings.feature_norm != "zscore":
         return FoldAnchors(FeatureNorm(settings.feature_norm or "none"))
-    return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in slides_of(fold.train)))
+    return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in fold.slides("train")))
 
 
 def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, Any]:

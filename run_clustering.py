@@ -1,6 +1,6 @@
 """Command: feature files -> semantic anchors, of a data set and of each slide.
 
-`python run_clustering.py --dataset_name BLCA --n_clusters 64 --input_dir DIR --output_dir OUT --fold_csv fold0.csv`
+`python run_clustering.py --dataset_name BLCA --input_dir DIR --output_dir OUT --fold_csv fold0.csv fold1.csv`
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +64,40 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """What anchors are fitted on.
+
+    Attributes:
+        fold_csv: the fold whose training slides these are, or None for all slides.
+        paths: the feature files of these slides.
+    """
+
+    fold_csv: Path | None
+    paths: dict[str, Path]
+
+    @property
+    def fold(self) -> str | None:
+        """The name of the fold, which the names of its files end in."""
+        return None if self.fold_csv is None else self.fold_csv.stem
+
+
 def run(settings: ClusteringSettings) -> None:
     """Fit and write what the settings ask for."""
     if settings.gpu:
         check_gpu()
     paths = find_slides(settings.input_dir)
     check_widths(paths)
-    fitted_on = _slides_to_fit(settings, paths)
+    fittings = [slides_to_fit(settings, fold_csv, paths) for fold_csv in settings.fold_csv or (None,)]
     check_place(settings.output_dir)
-    norm = _fit_norm(settings, {slide_id: paths[slide_id] for slide_id in fitted_on})
-    if settings.scope in ("both", "dataset"):
-        fit_dataset_anchors(settings, {slide_id: paths[slide_id] for slide_id in fitted_on}, norm)
-    if settings.scope in ("both", "slide"):
-        fit_slide_anchors(settings, paths, norm)
+    # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
+    by_fold = settings.feature_norm == "zscore"
+    for number, fitting in enumerate(fittings):
+        norm = fit_norm(settings, fitting)
+        if settings.scope in ("both", "dataset"):
+            fit_dataset_anchors(settings, fitting, norm)
+        if settings.scope in ("both", "slide") and (by_fold or number == 0):
+            fit_slide_anchors(settings, fitting if by_fold else Fitting(None, {}), paths, norm)
 
 
 def check_place(directory: Path) -> None:
@@ -88,17 +110,17 @@ def check_place(directory: Path) -> None:
         ) from error
 
 
-def fit_dataset_anchors(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> None:
+def fit_dataset_anchors(settings: ClusteringSettings, fitting: Fitting, norm: FeatureNorm) -> None:
     """Fit the anchors of the data set on a sample of these slides, and write them with their record."""
-    path = dataset_anchors_path(settings.output_dir, settings.dataset_name, settings.n_clusters, _fold_name(settings))
-    options = {**_options(settings, by_fold=True), "slides": sorted(paths)}
+    path = dataset_anchors_path(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
+    options = {**_options(settings, fitting), "slides": sorted(fitting.paths)}
     if _is_done(path, options, settings):
         logger.info("kept %s, made with the same options", path)
         return
-    points, n_read = _sample(settings, paths, norm)
+    points, n_read = _sample(settings, fitting.paths, norm)
     if len(points) < settings.n_clusters:
         raise UserError(
-            f"the {len(paths)} slides give {len(points)} patches for {settings.n_clusters} anchors: "
+            f"the {len(fitting.paths)} slides give {len(points)} patches for {settings.n_clusters} anchors: "
             "lower --n_clusters, or give more slides"
         )
     result = _cluster(settings, points)
@@ -108,7 +130,7 @@ def fit_dataset_anchors(settings: ClusteringSettings, paths: dict[str, Path], no
         "n_anchors": settings.n_clusters,
         "dim": points.shape[1],
         "seed": settings.seed,
-        "n_slides": len(paths),
+        "n_slides": len(fitting.paths),
         "points_used": len(points),
         "points_in_slides": n_read,
         "versions": package_versions(),
@@ -116,20 +138,19 @@ def fit_dataset_anchors(settings: ClusteringSettings, paths: dict[str, Path], no
     provenance_path(path).unlink(missing_ok=True)
     write_anchors(path, result.centroids)
     write_provenance(path, record, norm)
-    logger.info(
-        "wrote %s: %d anchors of %d patches of %d slides, inertia %.6g, clusters of %d to %d patches",
-        path, settings.n_clusters, len(points), len(paths), result.inertia, result.sizes.min(), result.sizes.max(),
-    )  # fmt: skip
+    source = f"{len(points)} patches of {len(fitting.paths)} slides"
+    smallest, largest = result.sizes.min(), result.sizes.max()
+    logger.info("wrote %s: %d anchors of %s", path, settings.n_clusters, source)
+    logger.info("inertia %.6g, clusters of %d to %d patches", result.inertia, smallest, largest)
     _report_degenerate(str(path), result)
 
 
-def fit_slide_anchors(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> None:
-    """Fit each slide's own anchors and write them slide by slide; slides that are done are kept."""
-    # Only zscore makes them depend on the fold: its mean and deviation are those of the training slides.
-    by_fold = norm.kind == "zscore"
-    fold = _fold_name(settings) if by_fold else None
-    directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fold)
-    options = _options(settings, by_fold=by_fold)
+def fit_slide_anchors(
+    settings: ClusteringSettings, fitting: Fitting, paths: dict[str, Path], norm: FeatureNorm
+) -> None:
+    """Fit the own anchors of each slide of `paths` and write them slide by slide; slides that are done are kept."""
+    directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
+    options = _options(settings, fitting)
     if not _is_done(directory, options, settings):
         record = {**options, "n_anchors": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
         write_provenance(directory, record, norm)
@@ -156,15 +177,15 @@ def fit_slide_anchors(settings: ClusteringSettings, paths: dict[str, Path], norm
     logger.info("wrote the anchors of %d slides to %s", len(todo), directory)
 
 
-def _slides_to_fit(settings: ClusteringSettings, paths: dict[str, Path]) -> list[str]:
+def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: dict[str, Path]) -> Fitting:
     """The slides that data-set anchors, and the scale of the features, may see."""
     slide_ids = list(paths)
-    if settings.fold_csv is not None:
-        slide_ids = read_training_slides(settings.fold_csv)
+    if fold_csv is not None:
+        slide_ids = read_training_slides(fold_csv)
         missing = [slide_id for slide_id in slide_ids if slide_id not in paths]
         if missing:
             raise UserError(
-                f"{len(missing)} of {len(slide_ids)} training slides of {settings.fold_csv} have no feature file "
+                f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file "
                 f"({', '.join(missing[:3])}): extract them, or mend --input_dir"
             )
     elif settings.scope != "slide" or settings.feature_norm == "zscore":
@@ -172,14 +193,15 @@ def _slides_to_fit(settings: ClusteringSettings, paths: dict[str, Path]) -> list
             "no --fold_csv: the anchors are fitted on all %d slides of --input_dir, test slides included", len(paths)
         )
     n_files = RELEASED_FILES if settings.preset == "released" else settings.n_files
-    return sorted(slide_ids)[:n_files]
+    return Fitting(fold_csv, {slide_id: paths[slide_id] for slide_id in sorted(slide_ids)[:n_files]})
 
 
-def _fit_norm(settings: ClusteringSettings, paths: dict[str, Path]) -> FeatureNorm:
+def fit_norm(settings: ClusteringSettings, fitting: Fitting) -> FeatureNorm:
+    """The scale of the features; `zscore` is that of a sample of the slides."""
     if settings.feature_norm != "zscore":
         return FeatureNorm(settings.feature_norm)
-    blocks = map_in_threads(_sampler(settings, paths), list(paths), settings.workers)
-    return fit_zscore(tqdm(blocks, "feature scale", len(paths), disable=None, leave=False, unit="slide"))
+    blocks = map_in_threads(_sampler(settings, fitting.paths), list(fitting.paths), settings.workers)
+    return fit_zscore(tqdm(blocks, "feature scale", len(fitting.paths), disable=None, leave=False, unit="slide"))
 
 
 def _sampler(settings: ClusteringSettings, paths: dict[str, Path]) -> Callable[[str], torch.Tensor]:
@@ -224,10 +246,10 @@ def _report_degenerate(name: str, result: KMeans) -> None:
         logger.warning("%s: %d duplicate and %d zero centroids", name, duplicates, zeros)
 
 
-def _options(settings: ClusteringSettings, *, by_fold: bool) -> dict[str, Any]:
+def _options(settings: ClusteringSettings, fitting: Fitting) -> dict[str, Any]:
     """The options that decide what anchors come out; the fold is named by its content, wherever it lies."""
     options = {name: getattr(settings, name) for name in ("preset", *CENTROID_OPTIONS)}
-    fold = digest(settings.fold_csv) if by_fold and settings.fold_csv is not None else None
+    fold = None if fitting.fold_csv is None else digest(fitting.fold_csv)
     return {"options": {**options, "fold_csv_sha256": fold}}
 
 
@@ -242,10 +264,6 @@ def _is_done(anchors: Path, options: dict[str, Any], settings: ClusteringSetting
             "again, or give another --output_dir"
         )
     return True
-
-
-def _fold_name(settings: ClusteringSettings) -> str | None:
-    return None if settings.fold_csv is None else settings.fold_csv.stem
 
 
 if __name__ == "__main__":

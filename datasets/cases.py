@@ -62,6 +62,10 @@ class Fold:
             raise ValueError(f"a fold has no part {name!r}: expected one of {', '.join(PARTS)}")
         return parts[name]
 
+    def slides(self, *names: str) -> list[str]:
+        """Return the slides of these parts, or of all, in order."""
+        return [slide_id for name in names or PARTS for case in self.part(name) for slide_id in case.slide_ids]
+
 
 def patient_of(identifier: str) -> str:
     """Return the patient behind a slide or case id: the first 12 characters of a TCGA barcode, else the id itself.

@@ -111,7 +111,7 @@ def keep_available(fold: Fold, available: Container[str], on_missing: str) -> tu
     """
     if on_missing not in ("error", "drop"):
         raise ValueError(f"unknown choice {on_missing!r} for missing slides: expected error or drop")
-    slide_ids = [slide_id for part in PARTS for case in fold.part(part) for slide_id in case.slide_ids]
+    slide_ids = fold.slides()
     missing = tuple(slide_id for slide_id in slide_ids if slide_id not in available)
     if not missing:
         return fold, ()

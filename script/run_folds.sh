@@ -13,12 +13,12 @@ fi
 read -r -a features <<< "$FEATURES_DIR"
 read -r -a folds <<< "$FOLDS"
 
+fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}")
+fold_csvs=("${fold_csvs[@]/%/.csv}")
 stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
-for fold in "${folds[@]}"; do
-    .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
-        --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --fold_csv "$SPLITS_DIR/fold$fold.csv" \
-        --feature_norm "$FEATURE_NORM" ${clustering_gpu[@]+"${clustering_gpu[@]}"}
-done
+.venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
+    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" \
+    --fold_csv "${fold_csvs[@]}" ${clustering_gpu[@]+"${clustering_gpu[@]}"}
 
 case "$ANCHOR_SCOPE-$FEATURE_NORM" in
     dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;

@@ -23,36 +23,46 @@ def fold_dir(run_dir: Path, fold: int) -> Path:
     return run_dir / f"fold{fold}"
 
 
-def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
-    """Make the folder ready for a run and write its `run.json`, or refuse.
+def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> dict[str, Any]:
+    """The record that a run would write to the folder, or a refusal; nothing is changed.
 
     Results that are there are kept only with `resume`, or for the test stage of what was trained; both need the same
     settings, splits and anchors as before. `overwrite` removes them; in the test stage, which needs the checkpoints,
     it allows for predicting the test cases again.
 
     Raises:
-        UserError: for a folder that cannot be written, or holds results that the call does not allow for.
+        UserError: for a folder that cannot be looked at, or holds results which the call does not allow for.
     """
     try:
         there = describe_results(run_dir)
-        remove = bool(there) and overwrite and stage != "test"
-        if stage == "test":
-            _check_test_stage(run_dir, record["folds"], again=resume or overwrite)
-        if there and not remove:
-            if not (resume or stage == "test"):
-                raise UserError(
-                    f"{run_dir} already holds {there}: pass --resume to go on with it, --overwrite to remove it, or "
-                    "another --run_name"
-                )
-            record = _merge(_read_own(run_dir), record, run_dir)
-        if remove:
+    except OSError as error:
+        raise _unusable(run_dir, error) from error
+    if stage == "test":
+        _check_test_stage(run_dir, record["folds"], again=resume or overwrite)
+    elif not there or overwrite:
+        return record
+    elif not resume:
+        raise UserError(
+            f"{run_dir} already holds {there}: pass --resume to go on with it, --overwrite to remove it, or another "
+            "--run_name"
+        )
+    return _merge(_read_own(run_dir), record, run_dir)
+
+
+def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
+    """Make the folder ready for a run and write its `run.json`, or refuse, as `permit` does.
+
+    Raises:
+        UserError: as `permit` does, and for a folder that cannot be written.
+    """
+    record = permit(run_dir, record, stage=stage, resume=resume, overwrite=overwrite)
+    try:
+        if overwrite and stage != "test":
             remove_results(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_json(run_dir / "run.json", record)
     except OSError as error:
-        raise UserError(
-            f"cannot write to {run_dir} ({error.strerror or error}): give a writable --results_dir"
-        ) from error
+        raise _unusable(run_dir, error) from error
 
 
 def describe_results(run_dir: Path) -> str:
@@ -77,6 +87,10 @@ def remove_results(run_dir: Path) -> None:
 
 def _result_folds(run_dir: Path) -> list[Path]:
     return [path for path in run_dir.glob("fold*") if path.is_dir() and re.fullmatch(r"fold[0-9]+", path.name)]
+
+
+def _unusable(run_dir: Path, error: OSError) -> UserError:
+    return UserError(f"cannot write to {run_dir} ({error.strerror or error}): give a writable --results_dir")
 
 
 def _check_test_stage(run_dir: Path, folds: list[int], *, again: bool) -> None:

@@ -26,7 +26,9 @@ class ClusteringSettings:
     scope: str = option(
         "both", "anchors of the whole data set, of each slide, or both", choices=("both", "dataset", "slide")
     )
-    fold_csv: Path | None = option(None, "fit the data-set anchors on the training slides of this fold only")
+    fold_csv: tuple[Path, ...] | None = option(
+        None, "fit the data-set anchors on the training slides of this fold only; several folds: anchors of each"
+    )
     preset: str | None = option(
         None, "'released': the procedure of the authors' code, test slides included", choices=("released",)
     )
@@ -46,6 +48,9 @@ class ClusteringSettings:
         _at_least(self, 1, "n_clusters", "n_iter", "n_init", "max_points", "n_files", "workers")
         _at_least(self, 0, "seed")
         _check_name("dataset_name", self.dataset_name)
+        stems = [path.stem for path in self.fold_csv or ()]
+        if len(set(stems)) < len(stems):
+            raise UserError(f"got --fold_csv of {', '.join(stems)}, expected files of different names")
         if self.preset == "released":
             defaults = {field.name: field.default for field in dataclasses.fields(self)}
             changed = [name for name in CENTROID_OPTIONS if getattr(self, name) != defaults[name]]

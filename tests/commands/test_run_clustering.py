@@ -228,3 +228,20 @@ def test_unknown_option_and_unwritable_place(run_clustering, tmp_path):
     refused(run_clustering(*arguments(tmp_path, "--clusters", 3)), "unrecognized arguments: --clusters")
     (tmp_path / "out").write_text("")
     refused(run_clustering(*arguments(tmp_path)), "--output_dir")
+
+
+@pytest.mark.parametrize("norm", ["none", "zscore"])
+def test_several_folds_at_once_equal_one_after_the_other(cls_cohort, run_clustering, tmp_path, norm):
+    folds = [cls_cohort.splits_dir / "fold0.csv", cls_cohort.splits_dir / "fold1.csv"]
+    names = ["--dataset_name", "toy", "--n_clusters", 4, "--feature_norm", norm]
+    places = ["--input_dir", cls_cohort.features_dir, "--output_dir"]
+    run_clustering(*names, *places, tmp_path / "a", "--fold_csv", *folds).check()
+    for fold in folds:
+        run_clustering(*names, *places, tmp_path / "b", "--fold_csv", fold).check()
+    written = files_in(tmp_path / "a")
+    assert files_in(tmp_path / "b") == written
+    assert any("slides_fold1" in name for name in written) == (norm == "zscore")
+    for name in written:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    twice = run_clustering(*names, *places, tmp_path / "c", "--fold_csv", folds[0], folds[0])
+    refused(twice, "--fold_csv of fold0, fold0")

@@ -180,7 +180,7 @@ def test_the_limits_themselves_are_possible():
         ({"max_points": 1000}, "--max_points"),
         ({"n_files": 10}, "--n_files"),
         ({"feature_norm": "l2"}, "--feature_norm"),
-        ({"fold_csv": Path("fold0.csv")}, "--fold_csv"),
+        ({"fold_csv": (Path("fold0.csv"),)}, "--fold_csv"),
         ({"seed": 1, "n_iter": 10}, "--n_iter, --seed"),
     ],
 )
