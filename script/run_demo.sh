@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole job on real histopathology (UCSB breast cancer, classification) and on a synthetic survival cohort.
-# About a minute and a half on two CPU cores. Run again, it goes on where it stopped. DEMO_DIR says where everything goes.
+# About two minutes on two CPU cores. Run again, it goes on where it stopped. DEMO_DIR says where everything goes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
