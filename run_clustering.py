@@ -150,7 +150,7 @@ def fit_slide_anchors(
 ) -> None:
     """Fit the own anchors of each slide of `paths` and write them slide by slide; slides that are done are kept."""
     directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
-    options = _options(settings, fitting)
+    options = {**_options(settings, fitting), "slides": sorted(fitting.paths)}
     if not _is_done(directory, options, settings):
         record = {**options, "n_anchors": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
         write_provenance(directory, record, norm)
@@ -183,11 +183,15 @@ def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: di
     if fold_csv is not None:
         slide_ids = read_training_slides(fold_csv)
         missing = [slide_id for slide_id in slide_ids if slide_id not in paths]
+        found = (
+            f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file "
+            f"({', '.join(missing[:3])})"
+        )
+        if missing and (settings.on_missing == "error" or len(missing) == len(slide_ids)):
+            raise UserError(f"{found}: extract them, mend --input_dir, or pass --on_missing drop to leave some out")
         if missing:
-            raise UserError(
-                f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file "
-                f"({', '.join(missing[:3])}): extract them, or mend --input_dir"
-            )
+            logger.warning("warning: %s and were left out", found)
+        slide_ids = [slide_id for slide_id in slide_ids if slide_id in paths]
     elif settings.scope != "slide" or settings.feature_norm == "zscore":
         logger.warning(
             "no --fold_csv: the anchors are fitted on all %d slides of --input_dir, test slides included", len(paths)

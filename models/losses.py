@@ -60,7 +60,7 @@ def nll_survival(logits: Tensor, bin: Tensor, censored: Tensor, alpha: float = 0
     log_s_with_start = F.pad(log_s, (1, 0))  # (B, C + 1): column y is log S_{y-1}
     log_hazard = F.logsigmoid(logits).clamp(min=LOG_FLOOR)  # (B, C)
 
-    y = bin.unsqueeze(1)  # (B, 1)
+    y = bin.long().unsqueeze(1)  # (B, 1)
     log_s_before = log_s_with_start.gather(1, y).squeeze(1)  # (B,)
     log_s_through = log_s.gather(1, y).squeeze(1)  # (B,)
     log_hazard_y = log_hazard.gather(1, y).squeeze(1)  # (B,)

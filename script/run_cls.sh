@@ -13,6 +13,7 @@ ANCHORS_DIR="${ANCHORS_DIR:-anchors}"                           # where run_clus
 ANCHOR_SCOPE="${ANCHOR_SCOPE:-dataset}"                         # dataset, or slide
 N_CLUSTERS="${N_CLUSTERS:-64}"                                  # anchors
 FEATURE_NORM="${FEATURE_NORM:-none}"                            # none, l2 or zscore
+ON_MISSING="${ON_MISSING:-error}"                               # slides without features: error, or drop and count
 FOLDS="${FOLDS:-0 1 2 3}"
 FORMULATION="${FORMULATION:-released}"                          # released, or paper
 EPOCHS="${EPOCHS:-200}"

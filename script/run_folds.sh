@@ -17,7 +17,7 @@ fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}")
 fold_csvs=("${fold_csvs[@]/%/.csv}")
 stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
 .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
-    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" \
+    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
     --fold_csv "${fold_csvs[@]}" ${clustering_gpu[@]+"${clustering_gpu[@]}"}
 
 case "$ANCHOR_SCOPE-$FEATURE_NORM" in
@@ -30,4 +30,4 @@ esac
     --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}" \
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --lr "$LR" \
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device" \
-    --num_workers "$NUM_WORKERS" --results_dir "$RESULTS_DIR" "$@"
+    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@"

@@ -77,7 +77,7 @@ def _kind_of(hint: Any) -> tuple[type, bool, bool]:
 
 def _optional_of(kind: type) -> Any:
     def convert(text: str) -> Any:
-        return None if text == "none" and kind is not str else kind(text)
+        return None if text in ("none", "all") and kind is not str else kind(text)
 
     convert.__name__ = kind.__name__
     return convert

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from utils.console import runs_parser, work_on_runs
 from utils.errors import UserError
 from utils.learning_curves import learning_curves, read_log
 from utils.plotting import save_png
@@ -80,29 +81,19 @@ def _save(run_dir: Path, figures: dict[str, Figure]) -> list[Path]:
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m utils.figures`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.figures",
-        description="Draw the figures of each run again, from its logs and prediction files.",
-    )
-    parser.add_argument("run_dir", nargs="+", type=Path, metavar="RUN_DIR", help="RESULTS/TASK/DATASET/RUN_NAME")
-    return parser
+    description = "Draw the figures of each run again, from its logs and prediction files."
+    return runs_parser("python -m utils.figures", description)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw and list the figures of each run; an error of the user: one sentence, status 2, nothing written."""
-    args = get_args_parser().parse_args(argv)
-    try:
-        drawn = [draw_figures(run_dir) for run_dir in args.run_dir]
-        paths = [path for run_dir, figures in zip(args.run_dir, drawn, strict=True) for path in _save(run_dir, figures)]
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except OSError as error:
-        place = error.filename2 or error.filename
-        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
-        return 2
-    sys.stdout.writelines(f"{path}\n" for path in paths)
-    return 0
+    """Draw and list the figures of each run; nothing is written if one of them cannot be drawn."""
+
+    def work(run_dirs: list[Path]) -> str:
+        drawn = [draw_figures(run_dir) for run_dir in run_dirs]
+        paths = [path for run_dir, figures in zip(run_dirs, drawn, strict=True) for path in _save(run_dir, figures)]
+        return "".join(f"{path}\n" for path in paths)
+
+    return work_on_runs(get_args_parser(), argv, work)
 
 
 if __name__ == "__main__":

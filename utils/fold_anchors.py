@@ -70,7 +70,9 @@ def load_fold_anchors(
     for slide_ids in slides.values():
         for slide_id in slide_ids:
             read_slide(slide_id)
-    return FoldAnchors(provenance.feature_norm, read_slide=read_slide, digest=digest(source))
+    # Each slide's centroids are its own; what can leak is the scale of the features that they were fitted on.
+    warnings = _leaks(provenance, source, fold, slides) if mean is not None else ()
+    return FoldAnchors(provenance.feature_norm, read_slide=read_slide, digest=digest(source), warnings=warnings)
 
 
 def _leaks(provenance: Provenance, source: Path, fold: int, slides: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

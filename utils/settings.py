@@ -33,6 +33,9 @@ class ClusteringSettings:
         None, "'released': the procedure of the authors' code, test slides included", choices=("released",)
     )
     feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
+    on_missing: str = option(
+        "error", "training slides without a feature file: stop, or leave them out", choices=("error", "drop")
+    )
     n_iter: int = option(20, "iterations of k-means")
     n_init: int = option(3, "initialisations of k-means, of which the lowest inertia is kept")
     seed: int = option(1234, "seed of sampling and of k-means")

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from utils.atomic import write_json, write_text
+from utils.console import runs_parser, work_on_runs
 from utils.errors import UserError
 from utils.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
 from utils.predictions import output_columns, read_predictions, task_of
@@ -126,30 +127,20 @@ def _csv_text(summary: dict[str, Any]) -> str:
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m utils.tables`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.tables",
-        description="Write summary.csv, summary.json and summary.md of each run again, from its prediction files.",
-    )
-    parser.add_argument("run_dir", nargs="+", type=Path, metavar="RUN_DIR", help="RESULTS/TASK/DATASET/RUN_NAME")
-    return parser
+    description = "Write summary.csv, summary.json and summary.md of each run again, from its prediction files."
+    return runs_parser("python -m utils.tables", description)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rewrite and print the summaries of each run; an error of the user: one sentence, status 2, nothing written."""
-    args = get_args_parser().parse_args(argv)
-    try:
-        summaries = [summarise(run_dir) for run_dir in args.run_dir]
-        for run_dir, summary in zip(args.run_dir, summaries, strict=True):
+    """Rewrite and print the summaries of each run; nothing is written if one of them cannot be made."""
+
+    def work(run_dirs: list[Path]) -> str:
+        summaries = [summarise(run_dir) for run_dir in run_dirs]
+        for run_dir, summary in zip(run_dirs, summaries, strict=True):
             _write(run_dir, summary)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except OSError as error:
-        place = error.filename2 or error.filename
-        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
-        return 2
-    sys.stdout.write("\n".join(format_summary(summary) for summary in summaries))
-    return 0
+        return "\n".join(format_summary(summary) for summary in summaries)
+
+    return work_on_runs(get_args_parser(), argv, work)
 
 
 if __name__ == "__main__":

@@ -111,8 +111,9 @@ def train(
         evaluate: maps the validation logits (n, C) to the `val_*` columns of the log.
         optimizer: of the model's parameters.
         schedule: how long, and by which score.
-        fold_dir: where `log.csv`, `checkpoint.pt` and `last.pt` are written, in this order, after each epoch.
-        checkpoint: what goes into `checkpoint.pt` beside the model, its epoch and its score.
+        fold_dir: where `checkpoint.pt` (if best), `log.csv` and `last.pt` are written after each epoch, in this order:
+            a run stopped between them repeats the epoch.
+        checkpoint: what goes into `checkpoint.pt` beside the model and its epoch.
 
     Returns:
         The state after the last epoch.

@@ -245,3 +245,16 @@ def test_several_folds_at_once_equal_one_after_the_other(cls_cohort, run_cluster
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     twice = run_clustering(*names, *places, tmp_path / "c", "--fold_csv", folds[0], folds[0])
     refused(twice, "--fold_csv of fold0, fold0")
+
+
+def test_missing_training_slides_may_be_left_out(cls_cohort, run_clustering, tmp_path):
+    fold_csv = cls_cohort.splits_dir / "fold0.csv"
+    train = [slide_id for case in read_fold(fold_csv, "cls").train for slide_id in case.slide_ids]
+    for slide_id in train[1:]:
+        write_slide(tmp_path / "features" / f"{slide_id}.pt", torch.randn(9, 6))
+    options = arguments(tmp_path, "--fold_csv", fold_csv, "--scope", "dataset")
+    refused(run_clustering(*options), train[0], "--on_missing drop")
+    ended = run_clustering(*options, "--on_missing", "drop", "--n_files", "all").check()
+    assert f"1 of {len(train)} training slides" in ended.out
+    assert train[0] in ended.out
+    assert json.loads((tmp_path / "out/toy_C_4_init_fold0.json").read_text())["slides"] == sorted(train[1:])

@@ -99,3 +99,15 @@ def test_a_scale_of_another_width_is_refused(tmp_path: Path):
     write_provenance(path, {"slides": []}, FeatureNorm("zscore", torch.zeros(4), torch.ones(4)))
     with pytest.raises(UserError, match=r"a\.json holds a zscore of 4 features, but the features have width 3: fit"):
         load(path)
+
+
+def test_slide_anchors_on_a_scale_that_saw_test_slides_are_warned_of(tmp_path: Path):
+    for slide_id in "abcde":
+        write_anchors(tmp_path / "slides" / f"{slide_id}.pt", ANCHORS)
+    write_provenance(tmp_path / "slides", {"slides": ["a", "d"]}, FeatureNorm())
+    assert load(tmp_path / "slides").warnings == ()  # the scale is nobody's
+    write_provenance(tmp_path / "slides", {"slides": ["a", "d"]}, FeatureNorm("zscore", torch.zeros(3), torch.ones(3)))
+    (warning,) = load(tmp_path / "slides").warnings
+    assert "0 of its validation and 1 of its test slides" in warning
+    write_provenance(tmp_path / "slides", {"slides": ["a"]}, FeatureNorm("zscore", torch.zeros(3), torch.ones(3)))
+    assert load(tmp_path / "slides").warnings == ()

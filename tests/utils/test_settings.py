@@ -28,6 +28,7 @@ CLUSTERING_DEFAULTS = {
     "n_clusters": 64,
     "scope": "both",
     "fold_csv": None,
+    "on_missing": "error",
     "preset": None,
     "feature_norm": "none",
     "n_iter": 20,
