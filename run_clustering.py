@@ -127,8 +127,8 @@ def fit_dataset_anchors(settings: ClusteringSettings, fitting: Fitting, norm: Fe
     record = {
         **options,
         **_measures(result),
-        "n_anchors": settings.n_clusters,
-        "dim": points.shape[1],
+        "K": settings.n_clusters,
+        "D": points.shape[1],
         "seed": settings.seed,
         "n_slides": len(fitting.paths),
         "points_used": len(points),
@@ -152,7 +152,7 @@ def fit_slide_anchors(
     directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
     options = {**_options(settings, fitting), "slides": sorted(fitting.paths)}
     if not _is_done(directory, options, settings):
-        record = {**options, "n_anchors": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
+        record = {**options, "K": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
         write_provenance(directory, record, norm)
     todo = [s for s in paths if settings.overwrite or not (directory / f"{s}.pt").exists()]
     if len(todo) < len(paths):

@@ -52,7 +52,7 @@ def test_both_scopes_write_plain_tensors_with_a_record(run_clustering, tmp_path)
     record = json.loads((out / "toy_C_4_init.json").read_text())
     assert record["inertia"] == pytest.approx(expected.inertia)
     assert record["slides"] == ["s1", "s2", "s3", "s4"]
-    assert (record["n_anchors"], record["dim"], record["points_used"], record["points_in_slides"]) == (4, 6, 57, 57)
+    assert (record["K"], record["D"], record["points_used"], record["points_in_slides"]) == (4, 6, 57, 57)
     assert record["smallest_cluster"] == expected.sizes.min()
     assert record["feature_norm"] == {"kind": "none"}
     assert "faiss-cpu" in record["versions"] or "faiss-gpu" in record["versions"]
