@@ -27,6 +27,7 @@ from datasets.bags import BagDataset, TrainingBatches, evaluation_batches, loade
 from datasets.cases import PARTS, Case
 from datasets.errors import DataError
 from datasets.features import check_widths, find_slides, read_slide
+from datasets.fingerprint import fingerprint
 from datasets.splits import Fold, find_folds, keep_available, read_fold
 from models import MiCo, build_model
 from models.losses import hazards, nll_survival, risk
@@ -42,7 +43,7 @@ from utils.figures import write_figures
 from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
 from utils.optim import build_optimizer
 from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
-from utils.provenance import digest, git_commit, package_versions
+from utils.provenance import digest, digest_of, git_commit, package_versions
 from utils.run_dir import claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
@@ -53,6 +54,7 @@ from utils.training import Schedule, train
 
 logger = logging.getLogger("main")
 
+FINISHED = ("metrics.json", "predictions_val.csv", "predictions_test.csv")
 READING_THREADS = 4
 SELECTION = {"cls": "val_f1", "surv": "val_loss"}
 LOGGED = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
@@ -65,12 +67,14 @@ class FoldInputs:
     Attributes:
         fold: its cases.
         paths: the feature file of each slide.
+        fingerprints: of the features of each slide.
         dim_in: D, the width of the features.
         anchors: its anchors, and the scale of the features that goes with them.
     """
 
     fold: Fold
     paths: Mapping[str, Path]
+    fingerprints: Mapping[str, str]
     dim_in: int
     anchors: FoldAnchors
 
@@ -140,7 +144,9 @@ def load_inputs(settings: RunSettings) -> list[FoldInputs]:
         raise UserError(f"the folds differ in their number of classes ({classes}): expected the same in all")
     paths = {slide_id: found[slide_id] for slide_id in sorted({s for fold in folds for s in fold.slides()})}
     dim_in = check_widths(paths)
-    return [FoldInputs(fold, paths, dim_in, anchors_of(settings, fold, paths, dim_in)) for fold in folds]
+    prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
+    anchors = [anchors_of(settings, fold, paths, prints, dim_in) for fold in folds]
+    return [FoldInputs(fold, paths, prints, dim_in, own) for fold, own in zip(folds, anchors, strict=True)]
 
 
 def check_values(paths: Mapping[str, Path]) -> None:
@@ -150,11 +156,14 @@ def check_values(paths: Mapping[str, Path]) -> None:
         pass
 
 
-def anchors_of(settings: RunSettings, fold: Fold, paths: Mapping[str, Path], dim_in: int) -> FoldAnchors:
+def anchors_of(
+    settings: RunSettings, fold: Fold, paths: Mapping[str, Path], fingerprints: Mapping[str, str], dim_in: int
+) -> FoldAnchors:
     """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides."""
     if settings.anchors != RANDOM:
         slides = {part: fold.slides(part) for part in PARTS}
-        return load_fold_anchors(settings.anchors, fold.index, slides, n_clusters=settings.n_clusters, dim_in=dim_in)
+        size = {"n_clusters": settings.n_clusters, "dim_in": dim_in}
+        return load_fold_anchors(settings.anchors, fold.index, slides, fingerprints, **size)
     if settings.feature_norm != "zscore":
         return FoldAnchors(FeatureNorm(settings.feature_norm or "none"))
     return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in fold.slides("train")))
@@ -172,6 +181,10 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
         "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},
         "anchors": {f"fold{inputs.fold.index}": inputs.anchors.digest for inputs in folds},
+        "features": {
+            f"fold{inputs.fold.index}": digest_of({s: inputs.fingerprints[s] for s in inputs.fold.slides()})
+            for inputs in folds
+        },
         "feature_norm": folds[0].anchors.feature_norm.kind,
         "dim_in": folds[0].dim_in,
         "n_outputs": folds[0].fold.n_outputs,
@@ -185,16 +198,15 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
 def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) -> None:
     """Train a fold and predict its validation cases; then open its test cases, once."""
     place = fold_dir(settings.run_dir, inputs.fold.index)
-    if settings.resume and (place / "metrics.json").exists():
+    if settings.resume and all((place / name).exists() for name in FINISHED):
         logger.info("fold %d is finished", inputs.fold.index)
         return
-    model = new_model(settings, inputs).to(device)
-    runner = Runner(model, device, settings.precision, inputs.anchors.feature_norm)
     if settings.stage != "test":
-        train_fold(settings, inputs, runner, place)
-    best = load_checkpoint(place / "checkpoint.pt")
-    model.load_state_dict(best["model"])
-    metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": best["epoch"]}
+        model = new_model(settings, inputs).to(device)
+        train_fold(settings, inputs, Runner(model, device, settings.precision, inputs.anchors.feature_norm), place)
+    model, norm, epoch = load_model(place / "checkpoint.pt")
+    runner = Runner(model.to(device), device, settings.precision, norm)
+    metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": epoch}
     for part in ("val",) if settings.stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(settings, inputs, runner, part))
@@ -232,8 +244,7 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
         seed=settings.seed,
         fold=fold.index,
     )
-    about = {"settings": as_plain(settings), "dim_in": inputs.dim_in, "n_outputs": fold.n_outputs}
-    about["feature_norm"] = inputs.anchors.feature_norm.to_json()
+    about = {"architecture": architecture(settings, inputs), "feature_norm": inputs.anchors.feature_norm.to_json()}
     train(runner, training, validation, loss, evaluate, optimizer, schedule, place, checkpoint=about)
 
 
@@ -243,27 +254,40 @@ def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> Ba
     return BagDataset(cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches)
 
 
+def architecture(settings: RunSettings, inputs: FoldInputs) -> dict[str, Any]:
+    """The arguments of `build_model`; in a checkpoint they say how to build the model that its weights belong to."""
+    return {
+        "name": settings.model,
+        "dim_in": inputs.dim_in,
+        "n_outputs": inputs.fold.n_outputs,
+        "formulation": settings.formulation,
+        "n_anchors": settings.n_clusters,
+        "embed_dim": settings.embed_dim,
+        "n_stages": settings.n_stages,
+        "dropout": settings.dropout,
+        "similarity": settings.similarity,
+        "assignment": settings.assignment,
+    }
+
+
 def new_model(settings: RunSettings, inputs: FoldInputs) -> nn.Module:
     """A model with the initial parameters of this fold: a function of seed and fold."""
     seed_everything(derive_seed(settings.seed, "model", inputs.fold.index))
     try:
-        model = build_model(
-            settings.model,
-            dim_in=inputs.dim_in,
-            n_outputs=inputs.fold.n_outputs,
-            formulation=settings.formulation,
-            n_anchors=settings.n_clusters,
-            embed_dim=settings.embed_dim,
-            n_stages=settings.n_stages,
-            dropout=settings.dropout,
-            similarity=settings.similarity,
-            assignment=settings.assignment,
-        )
+        model = build_model(**architecture(settings, inputs))
     except ValueError as error:
         raise UserError(f"the model cannot be built: {error}") from error
     if isinstance(model, MiCo) and inputs.anchors.dataset is not None:
         model.initialise_anchors(inputs.anchors.dataset)
     return model
+
+
+def load_model(checkpoint: Path) -> tuple[nn.Module, FeatureNorm, int]:
+    """The model of a `checkpoint.pt` in evaluation mode, the scale that its features need, and its epoch."""
+    state = load_checkpoint(checkpoint)
+    model = build_model(**state["architecture"])
+    model.load_state_dict(state["model"])
+    return model.eval(), FeatureNorm.from_json(state["feature_norm"]), state["epoch"]
 
 
 def loss_of(settings: RunSettings) -> Loss:

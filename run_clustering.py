@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from datasets.errors import DataError
 from datasets.features import check_widths, find_slides, read_rows, read_shape, read_slide
+from datasets.fingerprint import fingerprint
 from datasets.splits import read_training_slides
 from utils.anchors import (
     dataset_anchors_path,
@@ -33,7 +34,7 @@ from utils.console import log_to_terminal
 from utils.errors import UserError
 from utils.feature_norm import FeatureNorm, fit_zscore
 from utils.kmeans import KMeans, check_gpu, count_degenerate, kmeans
-from utils.provenance import digest, package_versions
+from utils.provenance import changed_values, digest, package_versions
 from utils.sampling import even_quota, sample_rows
 from utils.settings import CENTROID_OPTIONS, ClusteringSettings
 from utils.threads import map_in_threads
@@ -43,6 +44,7 @@ logger = logging.getLogger("run_clustering")
 # faiss's subsample in the released procedure; otherwise all sampled points are used.
 RELEASED = {"n_init": 1, "init": "random", "max_points_per_centroid": 256}
 RELEASED_FILES = 20
+REFIT = "pass --overwrite to fit again (REFIT_ANCHORS=yes in the scripts), or give another --output_dir"
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -76,6 +78,10 @@ class Fitting:
     fold_csv: Path | None
     paths: dict[str, Path]
 
+    def source(self, fingerprints: dict[str, str]) -> dict[str, Any]:
+        """These slides and the fingerprints of their features, for the record of the anchors."""
+        return {"slides": list(self.paths), "features": {slide_id: fingerprints[slide_id] for slide_id in self.paths}}
+
     @property
     def fold(self) -> str | None:
         """The name of the fold, which the names of its files end in."""
@@ -89,15 +95,16 @@ def run(settings: ClusteringSettings) -> None:
     paths = find_slides(settings.input_dir)
     check_widths(paths)
     fittings = [slides_to_fit(settings, fold_csv, paths) for fold_csv in settings.fold_csv or (None,)]
+    fingerprints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), settings.workers), strict=True))
     check_place(settings.output_dir)
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"
     for number, fitting in enumerate(fittings):
         norm = fit_norm(settings, fitting)
         if settings.scope in ("both", "dataset"):
-            fit_dataset_anchors(settings, fitting, norm)
+            fit_dataset_anchors(settings, fitting, fingerprints, norm)
         if settings.scope in ("both", "slide") and (by_fold or number == 0):
-            fit_slide_anchors(settings, fitting if by_fold else Fitting(None, {}), paths, norm)
+            fit_slide_anchors(settings, fitting if by_fold else Fitting(None, {}), paths, fingerprints, norm)
 
 
 def check_place(directory: Path) -> None:
@@ -110,10 +117,12 @@ def check_place(directory: Path) -> None:
         ) from error
 
 
-def fit_dataset_anchors(settings: ClusteringSettings, fitting: Fitting, norm: FeatureNorm) -> None:
+def fit_dataset_anchors(
+    settings: ClusteringSettings, fitting: Fitting, fingerprints: dict[str, str], norm: FeatureNorm
+) -> None:
     """Fit the anchors of the data set on a sample of these slides, and write them with their record."""
     path = dataset_anchors_path(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
-    options = {**_options(settings, fitting), "slides": sorted(fitting.paths)}
+    options = {**_options(settings, fitting), **fitting.source(fingerprints)}
     if _is_done(path, options, settings):
         logger.info("kept %s, made with the same options", path)
         return
@@ -146,14 +155,28 @@ def fit_dataset_anchors(settings: ClusteringSettings, fitting: Fitting, norm: Fe
 
 
 def fit_slide_anchors(
-    settings: ClusteringSettings, fitting: Fitting, paths: dict[str, Path], norm: FeatureNorm
+    settings: ClusteringSettings,
+    fitting: Fitting,
+    paths: dict[str, Path],
+    fingerprints: dict[str, str],
+    norm: FeatureNorm,
 ) -> None:
     """Fit the own anchors of each slide of `paths` and write them slide by slide; slides that are done are kept."""
     directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
-    options = {**_options(settings, fitting), "slides": sorted(fitting.paths)}
-    if not _is_done(directory, options, settings):
+    options = {**_options(settings, fitting), "slides": list(fitting.paths)}
+    done = {}
+    if _is_done(directory, options, settings):
+        done = read_provenance(directory).record["features"]
+        changed = changed_values(done, fingerprints)
+        if changed:
+            raise UserError(
+                f"{directory} holds anchors of other features of {len(changed)} slides ({', '.join(changed[:3])}): "
+                f"{REFIT}"
+            )
+    features = {**done, **fingerprints}
+    if features != done:
         record = {**options, "K": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
-        write_provenance(directory, record, norm)
+        write_provenance(directory, {**record, "features": features}, norm)
     todo = [s for s in paths if settings.overwrite or not (directory / f"{s}.pt").exists()]
     if len(todo) < len(paths):
         logger.info("%d of %d slides are done", len(paths) - len(todo), len(paths))
@@ -164,7 +187,7 @@ def fit_slide_anchors(
         if n_patches < settings.n_clusters:
             repeats = np.arange(settings.n_clusters) % n_patches
             write_anchors(directory / f"{slide_id}.pt", features[repeats])
-            logger.info("%s has %d patches for %d anchors: they are repeated", slide_id, n_patches, settings.n_clusters)
+            logger.info("%s has fewer patches (%d) than anchors: they are repeated", slide_id, n_patches)
             return
         result = _cluster(settings, features)
         write_anchors(directory / f"{slide_id}.pt", result.centroids)
@@ -188,7 +211,8 @@ def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: di
             f"({', '.join(missing[:3])})"
         )
         if missing and (settings.on_missing == "error" or len(missing) == len(slide_ids)):
-            raise UserError(f"{found}: extract them, mend --input_dir, or pass --on_missing drop to leave some out")
+            advice = "mend --input_dir, or pass --on_missing drop (ON_MISSING=drop in the scripts)"
+            raise UserError(f"{found}: extract them, {advice}")
         if missing:
             logger.warning("warning: %s and were left out", found)
         slide_ids = [slide_id for slide_id in slide_ids if slide_id in paths]
@@ -264,8 +288,7 @@ def _is_done(anchors: Path, options: dict[str, Any], settings: ClusteringSetting
     record = read_provenance(anchors).record
     if any(record.get(name) != value for name, value in options.items()):
         raise UserError(
-            f"{anchors} was made with other options or slides ({provenance_path(anchors)}): pass --overwrite to fit it "
-            "again, or give another --output_dir"
+            f"{anchors} was made with other options, slides or features ({provenance_path(anchors)}): {REFIT}"
         )
     return True
 

@@ -19,6 +19,7 @@ __all__ = [
     "SlideFeatures",
     "check_widths",
     "find_slides",
+    "load_rows",
     "read_rows",
     "read_shape",
     "read_slide",
@@ -75,18 +76,22 @@ def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
     `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises DataError as `read_slide` does; NaN
     and infinity are looked for in these rows only.
     """
+    features = load_rows(path, rows)
+    _check_finite(features, Path(path))
+    return features
+
+
+def load_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
+    """Return what `read_rows` does, with values of any kind."""
     path = _existing(path)
     rows = np.asarray(rows, dtype=np.int64)
     n_patches, _ = read_shape(path)
     if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] >= n_patches or np.any(np.diff(rows) <= 0))):
         raise ValueError(f"rows must be sorted, unique and within 0..{n_patches - 1} for {path}")
     if path.suffix == ".h5":
-        features = load_h5_rows(path, rows)
-    else:
-        whole = load_pt(path)[0]
-        features = whole.reshape(whole.shape[-2:])[torch.from_numpy(rows)]
-    _check_finite(features, path)
-    return features
+        return load_h5_rows(path, rows)
+    whole = load_pt(path)[0]
+    return whole.reshape(whole.shape[-2:])[torch.from_numpy(rows)]
 
 
 def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:

@@ -73,7 +73,7 @@ def _check_labels(fold: Fold) -> tuple[str, ...]:
     if missing:
         raise DataError(
             f"no training case of {fold.path} has label {first_ids(missing)}: expected every class of "
-            f"0..{fold.n_outputs - 1} in train (the largest label of the file is {fold.n_outputs - 1})"
+            f"0..{fold.n_outputs - 1} in train (labels begin at 0; the largest of the file is {fold.n_outputs - 1})"
         )
     return ()
 

@@ -23,10 +23,10 @@ DATASET=synthetic FEATURES_DIR="$DEMO_DIR/synthetic/features" SPLITS_DIR="$DEMO_
 cat <<EOF
 
 ================ UCSB breast cancer (real; 58 images are too few to rank models) ================
-$(cat "$RESULTS_DIR/cls/ucsb_breast/mico_released/summary.md")
+$(grep "^|" "$RESULTS_DIR/cls/ucsb_breast/mico_released/summary.md")
 
 ================ Synthetic survival cohort ================
-$(cat "$RESULTS_DIR/surv/synthetic/mico_released/summary.md")
+$(grep "^|" "$RESULTS_DIR/surv/synthetic/mico_released/summary.md")
 $(sed -n 's/.*"c_index_true_risk": \([0-9.]*\).*/C-index of the true risk, over all cases: \1/p' "$DEMO_DIR/synthetic/truth.json")
 
 Tables, figures and predictions of each fold:

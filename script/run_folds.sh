@@ -5,12 +5,13 @@ if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
 fi
 if [ "$GPU" = cpu ]; then
-    device=cpu clustering_gpu=()
+    device=cpu fitting=()
 else
-    device="cuda:0" clustering_gpu=(--gpu)
+    device="cuda:0" fitting=(--gpu)
     export CUDA_VISIBLE_DEVICES="$GPU"
 fi
-read -r -a features <<< "$FEATURES_DIR"
+if [ "$REFIT_ANCHORS" = yes ]; then fitting+=(--overwrite); fi
+if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
 read -r -a folds <<< "$FOLDS"
 
 fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}")
@@ -18,7 +19,7 @@ fold_csvs=("${fold_csvs[@]/%/.csv}")
 stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
 .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
     --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
-    --fold_csv "${fold_csvs[@]}" ${clustering_gpu[@]+"${clustering_gpu[@]}"}
+    --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
 
 case "$ANCHOR_SCOPE-$FEATURE_NORM" in
     dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;

@@ -54,6 +54,7 @@ def build_parser(settings: type[Settings], prog: str, description: str) -> argpa
                 arguments["nargs"] = "+"
             if field.default is REQUIRED:
                 arguments["required"] = True
+                arguments["default"] = argparse.SUPPRESS  # no "(default: None)" in the help
             else:
                 arguments["default"] = field.default
         parser.add_argument(f"--{field.name}", **arguments)

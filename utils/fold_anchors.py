@@ -11,7 +11,7 @@ from torch import Tensor
 from utils.anchors import Provenance, provenance_path, read_anchors, read_provenance
 from utils.errors import UserError
 from utils.feature_norm import FeatureNorm
-from utils.provenance import digest
+from utils.provenance import changed_values, digest
 
 RANDOM = "random"
 
@@ -36,7 +36,13 @@ class FoldAnchors:
 
 
 def load_fold_anchors(
-    anchors: str, fold: int, slides: Mapping[str, Sequence[str]], *, n_clusters: int, dim_in: int
+    anchors: str,
+    fold: int,
+    slides: Mapping[str, Sequence[str]],
+    fingerprints: Mapping[str, str],
+    *,
+    n_clusters: int,
+    dim_in: int,
 ) -> FoldAnchors:
     """Read and check the anchors of a fold.
 
@@ -44,6 +50,7 @@ def load_fold_anchors(
         anchors: a file (data-set anchors) or a directory (slide anchors); `{fold}` stands for the number of the fold.
         fold: that number.
         slides: slide ids of `train`, `val` and `test`.
+        fingerprints: of the features of these slides; anchors that were fitted on others are warned of.
         n_clusters: K.
         dim_in: D.
 
@@ -59,9 +66,10 @@ def load_fold_anchors(
             f"{provenance_path(source)} holds a zscore of {len(mean)} features, but the features have width {dim_in}: "
             "fit the anchors on these features"
         )
+    changed = _other_features(provenance, source, fingerprints)
     if not source.is_dir():
         dataset = read_anchors(source, n_clusters, dim_in)
-        warnings = _leaks(provenance, source, fold, slides)
+        warnings = (*changed, *_leaks(provenance, source, fold, slides))
         return FoldAnchors(provenance.feature_norm, dataset=dataset, digest=digest(source), warnings=warnings)
 
     def read_slide(slide_id: str) -> Tensor:
@@ -71,8 +79,17 @@ def load_fold_anchors(
         for slide_id in slide_ids:
             read_slide(slide_id)
     # Each slide's centroids are its own; what can leak is the scale of the features that they were fitted on.
-    warnings = _leaks(provenance, source, fold, slides) if mean is not None else ()
+    leaks = _leaks(provenance, source, fold, slides) if mean is not None else ()
+    warnings = (*changed, *leaks)
     return FoldAnchors(provenance.feature_norm, read_slide=read_slide, digest=digest(source), warnings=warnings)
+
+
+def _other_features(provenance: Provenance, source: Path, fingerprints: Mapping[str, str]) -> tuple[str, ...]:
+    """A warning if anchors were fitted on other features of the same slides: of another encoder, or precision."""
+    changed = changed_values(provenance.record.get("features", {}), fingerprints)
+    if not changed:
+        return ()
+    return (f"the anchors {source} were fitted on other features of {len(changed)} slides ({', '.join(changed[:3])})",)
 
 
 def _leaks(provenance: Provenance, source: Path, fold: int, slides: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -23,8 +23,10 @@ LOAD_ERRORS = (
     MemoryError,
 )
 
+MESSAGE_LENGTH = 120
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error, for a message of one sentence; torch explains itself over many lines."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0][:MESSAGE_LENGTH] if lines else type(error).__name__

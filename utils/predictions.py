@@ -116,18 +116,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
     try:
         task = task_of(table)
     except ValueError as error:
-        raise UserError(f"{path}: {error}; write it again with main.py --stage test.") from error
+        raise UserError(f"{path}: {error}; write it again with main.py --stage test --overwrite.") from error
     for name in _required(table, task):
         if name not in header:
             raise UserError(
                 f"{path}: column {name} is missing (found {', '.join(header)}); write it again with "
-                "main.py --stage test."
+                "main.py --stage test --overwrite."
             )
     for name in _required(table, task)[len(_TEXT) :]:
         table[name] = np.array([_number(cell) for cell in table[name]], dtype=np.float64)
     problem = _first_problem(table, task, rows)
     if problem is not None:
-        raise UserError(f"{path}: {problem}; write it again with main.py --stage test.")
+        raise UserError(f"{path}: {problem}; write it again with main.py --stage test --overwrite.")
     return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
 
 
@@ -196,12 +196,14 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
             rows = list(csv.reader(file, strict=True))
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); write the predictions with main.py --stage test."
+            f"{path}: cannot be read ({error.strerror}); write the predictions with main.py --stage test --overwrite."
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no CSV text ({error}); write it again with main.py --stage test.") from error
+        raise UserError(
+            f"{path}: is no CSV text ({error}); write it again with main.py --stage test --overwrite."
+        ) from error
     if len(rows) < 2:
-        raise UserError(f"{path}: holds no case; write it again with main.py --stage test.")
+        raise UserError(f"{path}: holds no case; write it again with main.py --stage test --overwrite.")
     header, cells = rows[0], rows[1:]
     if len(set(header)) < len(header):
         raise UserError(f"{path}: two columns have the same name ({', '.join(header)}); keep one of them.")
@@ -209,7 +211,7 @@ def _read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise UserError(
                 f"{path}: line {line} holds {len(row)} cells, expected {len(header)} as in the header; write it again "
-                "with main.py --stage test."
+                "with main.py --stage test --overwrite."
             )
     return header, cells
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,20 @@ def digest(path: Path) -> str:
         while block := file.read(1 << 20):
             state.update(block)
     return state.hexdigest()
+
+
+def digest_of(values: Mapping[str, str]) -> str:
+    """SHA-256 of names and values, in the order of the names."""
+    return hashlib.sha256("".join(f"{name} {values[name]}\n" for name in sorted(values)).encode()).hexdigest()
+
+
+def changed_values(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """The names that are in both and have another value.
+
+    >>> changed_values({"a": "1", "b": "2"}, {"b": "3", "c": "4"})
+    ['b']
+    """
+    return [name for name, value in old.items() if name in new and new[name] != value]
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -102,8 +102,10 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
             cells.append("–")
             continue
         digits = 1 if name == "n_events" else 3
-        text = f"{summary['mean'][name]:.{digits}f} ± {summary['std'][name]:.{digits}f}"
         defined, present = summary["n_defined"][name], len(summary["folds"])
+        # One fold has no deviation: ± 0.000 would read as a result that never varies.
+        deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
+        text = f"{summary['mean'][name]:.{digits}f}{deviation}"
         cells.append(text if defined == present else f"{text} ({defined} of {present} folds)")
     return ["mean ± std", "", *cells]
 

@@ -122,7 +122,7 @@ def train(
         UserError: if a training loss or the validation score is not finite.
     """
     scaler = torch.amp.GradScaler(runner.device.type, enabled=runner.precision == "fp16")
-    progress = _restore(fold_dir / "last.pt", runner, optimizer, scaler)
+    progress = _restore(fold_dir, runner, optimizer, scaler)
     while not progress.finished:
         epoch, started = progress.epoch + 1, time.perf_counter()
         seed_everything(derive_seed(schedule.seed, "epoch", schedule.fold, epoch))
@@ -169,10 +169,17 @@ def _save(
     save_checkpoint(path, {**state, "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()})
 
 
-def _restore(path: Path, runner: Runner, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Progress:
-    if not path.exists():
+def _restore(
+    fold_dir: Path, runner: Runner, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> Progress:
+    """Where `last.pt` stopped, or the beginning where it, or the checkpoint that it counts on, is not there."""
+    last = fold_dir / "last.pt"
+    if not last.exists():
         return Progress()
-    state = load_checkpoint(path)
+    if not (fold_dir / "checkpoint.pt").exists():
+        logger.warning("warning: %s has lost its checkpoint.pt, so it is trained from the beginning", fold_dir)
+        return Progress()
+    state = load_checkpoint(last)
     runner.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])

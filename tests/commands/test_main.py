@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import main as main_command
+from datasets.features import write_slide
 from models import build_model
 from models.losses import hazards, risk
 from tests.commands.conftest import cls_arguments, files_in, surv_arguments
@@ -65,7 +66,7 @@ def test_survival_predictions_are_those_of_the_checkpoint(surv_cohort, run_main,
     assert list(table.columns[:6]) == ["case_id", "slide_ids", "time", "event", "bin", "risk"]
 
     state = torch.load(fold_dir / "checkpoint.pt", weights_only=True)
-    model = build_model("mico", dim_in=state["dim_in"], n_outputs=2, n_anchors=8, embed_dim=16).eval()
+    model = build_model(**state["architecture"]).eval()
     model.load_state_dict(state["model"])
     known = {case.case_id: case for case in surv_cohort.cases}
     for row in table.itertuples():
@@ -185,6 +186,7 @@ def test_overwrite_repeats_the_run(cls_cohort, run_main, tmp_path):
         ("--formulation", "paper"),
         ("--similarity", "dot", "--assignment", "hard"),
         ("--precision", "bf16"),
+        ("--precision", "fp16"),
         ("--optimizer", "adamw", "--weighted_sampling"),
         ("--batch_size", "3", "--grad_accum", "3"),
         ("--n_stages", "1", "--alpha_surv", "0.3"),
@@ -229,3 +231,37 @@ def test_options_change_the_predictions(surv_cohort, run_main, tmp_path):
         content = (tmp_path / "surv" / "toy" / name / "fold0" / "predictions_test.csv").read_bytes()
         assert content not in seen, f"{name} predicts as {seen[content]} does"
         seen[content] = name
+
+
+@pytest.mark.parametrize("lost", ["checkpoint.pt", "predictions_test.csv", "metrics.json", "last.pt"])
+def test_what_was_lost_is_made_again(cls_cohort, run_main, tmp_path, lost):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0")
+    run_main(*arguments).check()
+    before, fold_dir = predictions(tmp_path), tmp_path / "cls" / RUN / "fold0"
+    (fold_dir / lost).unlink()
+    if lost == "checkpoint.pt":
+        (fold_dir / "metrics.json").unlink()
+    run_main(*arguments, "--resume").check()
+    assert predictions(tmp_path) == before
+    assert (fold_dir / "checkpoint.pt").exists()
+    assert (fold_dir / "metrics.json").exists()
+
+
+def test_a_run_does_not_go_on_with_other_features(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--stage", "train")
+    run_main(*arguments).check()
+    for path in cls_cohort.features_dir.glob("*.h5"):
+        slide = main_command.read_slide(path)
+        write_slide(tmp_path / "other" / path.name, slide.features * 2, slide.coords)
+    ended = run_main(*arguments, "--resume", "--features_dir", tmp_path / "other")
+    assert ended.status == 2
+    assert "the features of fold0 changed" in ended.err
+
+
+def test_a_checkpoint_is_a_model_with_its_scale(surv_cohort, run_main, tmp_path):
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--feature_norm", "zscore")).check()
+    fold_dir = tmp_path / "surv" / RUN / "fold0"
+    model, norm, epoch = main_command.load_model(fold_dir / "checkpoint.pt")
+    assert not model.training
+    assert norm.kind == "zscore"
+    assert epoch == json.loads((fold_dir / "metrics.json").read_text())["best_epoch"]

@@ -61,7 +61,7 @@ def test_both_scopes_write_plain_tensors_with_a_record(run_clustering, tmp_path)
     assert torch.equal(one, torch.from_numpy(kmeans(features["s1"], 4, seed=1234).centroids))
     short = torch.load(out / "toy_C_4_slides" / "s4.pt", weights_only=True)
     assert torch.equal(short, torch.from_numpy(features["s4"][[0, 1, 2, 0]]))  # repeated in order
-    assert "s4 has 3 patches for 4 anchors" in ended.out
+    assert "s4 has fewer patches (3) than anchors" in ended.out
 
 
 def test_a_fold_fits_on_its_training_slides_only(cls_cohort, run_clustering, tmp_path):
@@ -258,3 +258,22 @@ def test_missing_training_slides_may_be_left_out(cls_cohort, run_clustering, tmp
     assert f"1 of {len(train)} training slides" in ended.out
     assert train[0] in ended.out
     assert json.loads((tmp_path / "out/toy_C_4_init_fold0.json").read_text())["slides"] == sorted(train[1:])
+
+
+def test_anchors_of_other_features_are_not_kept(run_clustering, tmp_path):
+    """The same slides and options, but features of another encoder of the same width."""
+    features = write_features(tmp_path / "features", {"s1": 30, "s2": 20})
+    run_clustering(*arguments(tmp_path)).check()
+    write_slide(tmp_path / "features" / "s2.pt", torch.from_numpy(features["s2"]) * 7 + 3)
+    refused(run_clustering(*arguments(tmp_path, "--scope", "dataset")), "features", "--overwrite")
+    refused(run_clustering(*arguments(tmp_path, "--scope", "slide")), "1 slides (s2)", "--overwrite")
+    run_clustering(*arguments(tmp_path, "--overwrite")).check()
+    run_clustering(*arguments(tmp_path)).check()
+
+
+def test_a_slide_that_is_new_joins_the_slide_anchors(run_clustering, tmp_path):
+    write_features(tmp_path / "features", {"s1": 30})
+    run_clustering(*arguments(tmp_path, "--scope", "slide")).check()
+    write_slide(tmp_path / "features" / "s2.pt", torch.randn(9, 6))
+    run_clustering(*arguments(tmp_path, "--scope", "slide")).check()
+    assert set(json.loads((tmp_path / "out/toy_C_4_slides.json").read_text())["features"]) == {"s1", "s2"}

@@ -13,11 +13,12 @@ from utils.fold_anchors import FoldAnchors, load_fold_anchors
 from utils.provenance import digest
 
 SLIDES = {"train": ["a", "b"], "val": ["c"], "test": ["d", "e"]}
+FINGERPRINTS = {slide_id: f"print of {slide_id}" for slide_id in "abcde"}
 ANCHORS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
 def load(anchors: Path | str, fold: int = 0) -> FoldAnchors:
-    return load_fold_anchors(str(anchors), fold, SLIDES, n_clusters=2, dim_in=3)
+    return load_fold_anchors(str(anchors), fold, SLIDES, FINGERPRINTS, n_clusters=2, dim_in=3)
 
 
 def test_a_file_holds_the_anchors_of_the_data_set(tmp_path: Path):

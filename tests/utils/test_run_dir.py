@@ -24,6 +24,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "warnings": [],
         "splits": {"fold0.csv": "aa", "fold1.csv": "bb"},
         "anchors": {"fold0": "xx", "fold1": "xx"},
+        "features": {"fold0": "ff", "fold1": "ff"},
         "feature_norm": "none",
         "dim_in": 768,
         "n_outputs": 2,

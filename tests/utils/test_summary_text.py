@@ -59,7 +59,7 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
     assert _cells(text, "1") == ["1", "missing", "", "", "", ""]
     assert _cells(text, "2") == ["2", "20", "0", "– (2)", "– (2)", "– (2)"]
     assert "(2) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
-    assert _cells(text, "mean")[3] == "0.600 ± 0.012 (1 of 2 folds)"
+    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds)"
     assert "- fold 1 is missing: it has no predictions_test.csv yet" in text
 
 
