@@ -121,7 +121,7 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
 
 
 def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """The record of a run that goes on, perhaps with other folds."""
+    """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
     changed = [
         f"{name} was {old['settings'].get(name)} and is {value}"
         for name, value in new["settings"].items()
@@ -138,11 +138,11 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str,
             f"{run_dir} was begun with other settings ({'; '.join(changed)}): use the same ones, "
             "--overwrite, or another --run_name"
         )
-    merged = {name: {**old[name], **new[name]} for name in COMPARED}
+    call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
     return {
-        **new,
-        **merged,
+        **old,
+        **{name: {**old[name], **new[name]} for name in COMPARED},
         "folds": sorted({*old["folds"], *new["folds"]}),
         "warnings": list(dict.fromkeys([*old["warnings"], *new["warnings"]])),
-        "started": old["started"],
+        "resumed": [*old.get("resumed", []), call],
     }

@@ -118,6 +118,12 @@ def test_resume_merges_folds_and_warnings(tmp_path: Path):
     assert merged["splits"] == {"fold0.csv": "aa", "fold1.csv": "bb", "fold2.csv": "cc"}
     assert merged["anchors"] == {"fold0": "xx", "fold1": "xx", "fold2": "yy"}
     assert merged["started"] == "2026-01-01T00:00:00+00:00"
+    assert merged["settings"] == record()["settings"]
+    start(tmp_path, record(), resume=True)
+    calls = written(tmp_path)["resumed"]
+    assert [call["folds"] for call in calls] == [[1, 2], [0, 1]]
+    assert calls[0]["started"] == "2026-02-02T00:00:00+00:00"
+    assert calls[0]["settings"] == later["settings"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,8 @@ def test_resume_merges_folds_and_warnings(tmp_path: Path):
 )
 def test_settings_that_change_no_number_may_differ(begun: Path, change: dict):
     start(begun, record(**change), resume=True)
-    assert written(begun)["settings"] == record(**change)["settings"]
+    assert written(begun)["settings"] == record()["settings"]
+    assert written(begun)["resumed"][0]["settings"] == record(**change)["settings"]
 
 
 @pytest.mark.parametrize(
