@@ -13,7 +13,7 @@ _COLUMNS = {
     "surv": {"n_events": "deaths", "c_index": "C-index", "interval": "95 % interval", "logrank_p": "log-rank p"},
 }
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
-_NOT_AVERAGED = ("interval", "logrank_p")
+NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
 _METHOD = {
     "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one class against "
     "the rest beyond two classes.",
@@ -95,7 +95,7 @@ def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
 def _mean_row(summary: dict[str, Any]) -> list[str]:
     cells = []
     for name in _COLUMNS[summary["task"]]:
-        if name in _NOT_AVERAGED:
+        if name in NOT_AVERAGED:
             cells.append("")
             continue
         if summary["mean"][name] is None:

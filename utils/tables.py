@@ -23,7 +23,7 @@ from utils.errors import UserError
 from utils.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
 from utils.predictions import output_columns, read_predictions, task_of
 from utils.run_record import REQUIRED, read_run
-from utils.summary_text import format_summary
+from utils.summary_text import NOT_AVERAGED, format_summary
 
 
 def summarise(run_dir: Path) -> dict[str, Any]:
@@ -65,7 +65,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
 def write_summary(run_dir: Path) -> dict[str, Any]:
     """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
 
-    summary.csv has a row per fold, then the rows `mean` and `std`; a cell is empty where the metric is undefined.
+    summary.csv has a row per fold, then the rows `mean` and `std`; a cell is empty where the metric is undefined,
+    or where a mean says nothing (p values, interval ends).
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -120,8 +121,9 @@ def _csv_text(summary: dict[str, Any]) -> str:
     writer = csv.DictWriter(text, ["fold", "n_test", *names], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(summary["folds"])  # None is written as an empty cell
-    writer.writerow({"fold": "mean"} | summary["mean"])
-    writer.writerow({"fold": "std"} | summary["std"])
+    for row in ("mean", "std"):
+        # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
+        writer.writerow({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
     return text.getvalue()
 
 

@@ -171,3 +171,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path
     assert error.startswith(f"error: {classification_run / 'summary.csv'}: cannot be written")
     assert not (classification_run / "summary.json").exists()
     assert not list(classification_run.glob(".*"))
+
+
+def test_the_csv_averages_no_p_values_and_no_interval_ends(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    summary = write_summary(run_dir)
+    rows = {row["fold"]: row for row in csv.DictReader((run_dir / "summary.csv").read_text().splitlines())}
+    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 1.0
+    for name in ("c_index_low", "c_index_high", "logrank_p"):
+        assert rows["0"][name] != ""
+        assert rows["mean"][name] == rows["std"][name] == ""
