@@ -144,9 +144,10 @@ def fit_dataset_anchors(
         "points_in_slides": n_read,
         "versions": package_versions(),
     }
-    provenance_path(path).unlink(missing_ok=True)
-    write_anchors(path, result.centroids)
+    # In this order an interruption leaves a record without anchors, which are fitted again, never the reverse.
+    path.unlink(missing_ok=True)
     write_provenance(path, record, norm)
+    write_anchors(path, result.centroids)
     source = f"{len(points)} patches of {len(fitting.paths)} slides"
     smallest, largest = result.sizes.min(), result.sizes.max()
     logger.info("wrote %s: %d anchors of %s", path, settings.n_clusters, source)
@@ -166,18 +167,21 @@ def fit_slide_anchors(
     options = {**_options(settings, fitting), "slides": list(fitting.paths)}
     done = {}
     if _is_done(directory, options, settings):
-        done = read_provenance(directory).record["features"]
+        done = read_provenance(directory).record.get("features", {})
         changed = changed_values(done, fingerprints)
         if changed:
             raise UserError(
                 f"{directory} holds anchors of other features of {len(changed)} slides ({', '.join(changed[:3])}): "
                 f"{REFIT}"
             )
+    else:
+        for outdated in directory.glob("*.pt"):  # --overwrite: a run that stops half-way must not mix old and new
+            outdated.unlink()
     features = {**done, **fingerprints}
     if features != done:
         record = {**options, "K": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
         write_provenance(directory, {**record, "features": features}, norm)
-    todo = [s for s in paths if settings.overwrite or not (directory / f"{s}.pt").exists()]
+    todo = [slide_id for slide_id in paths if not (directory / f"{slide_id}.pt").exists()]
     if len(todo) < len(paths):
         logger.info("%d of %d slides are done", len(paths) - len(todo), len(paths))
 
@@ -216,12 +220,12 @@ def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: di
         if missing:
             logger.warning("warning: %s and were left out", found)
         slide_ids = [slide_id for slide_id in slide_ids if slide_id in paths]
-    elif settings.scope != "slide" or settings.feature_norm == "zscore":
-        logger.warning(
-            "no --fold_csv: the anchors are fitted on all %d slides of --input_dir, test slides included", len(paths)
-        )
     n_files = RELEASED_FILES if settings.preset == "released" else settings.n_files
-    return Fitting(fold_csv, {slide_id: paths[slide_id] for slide_id in sorted(slide_ids)[:n_files]})
+    chosen = sorted(slide_ids)[:n_files]
+    if fold_csv is None and (settings.scope != "slide" or settings.feature_norm == "zscore"):
+        how_many = f"{len(chosen)} of {len(paths)}"
+        logger.warning("no --fold_csv: fitting on %s slides of --input_dir, test slides included", how_many)
+    return Fitting(fold_csv, {slide_id: paths[slide_id] for slide_id in chosen})
 
 
 def fit_norm(settings: ClusteringSettings, fitting: Fitting) -> FeatureNorm:
@@ -282,9 +286,12 @@ def _options(settings: ClusteringSettings, fitting: Fitting) -> dict[str, Any]:
 
 
 def _is_done(anchors: Path, options: dict[str, Any], settings: ClusteringSettings) -> bool:
-    """Whether anchors made with the same options are there; those of other options are refused, not mixed."""
-    if settings.overwrite or not (anchors.exists() and provenance_path(anchors).exists()):
+    """Whether anchors of the same options are there; those of other or unknown options are refused, not mixed."""
+    there = any(anchors.iterdir()) if anchors.is_dir() else anchors.exists()
+    if settings.overwrite or not there:
         return False
+    if not provenance_path(anchors).exists():
+        raise UserError(f"{anchors} is there without a record of how it was made: {REFIT}")
     record = read_provenance(anchors).record
     if any(record.get(name) != value for name, value in options.items()):
         raise UserError(

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+import run_clustering as clustering_command
 from datasets.features import read_slide, write_slide
 from datasets.splits import read_fold
 from tests.commands.conftest import cls_arguments, files_in
+from utils.anchors import write_anchors
 from utils.kmeans import kmeans
 
 
@@ -40,6 +42,7 @@ def refused(ended, *words: str) -> None:
 def test_both_scopes_write_plain_tensors_with_a_record(run_clustering, tmp_path):
     features = write_features(tmp_path / "features", {"s1": 30, "s2": 20, "s3": 4, "s4": 3})
     ended = run_clustering(*arguments(tmp_path)).check()
+    assert "fitting on 4 of 4 slides" in ended.out
     out = tmp_path / "out"
     slides = [f"toy_C_4_slides/{slide_id}.pt" for slide_id in features]
     assert files_in(out) == sorted(["toy_C_4_init.json", "toy_C_4_init.pt", "toy_C_4_slides.json", *slides])
@@ -277,3 +280,36 @@ def test_a_slide_that_is_new_joins_the_slide_anchors(run_clustering, tmp_path):
     write_slide(tmp_path / "features" / "s2.pt", torch.randn(9, 6))
     run_clustering(*arguments(tmp_path, "--scope", "slide")).check()
     assert set(json.loads((tmp_path / "out/toy_C_4_slides.json").read_text())["features"]) == {"s1", "s2"}
+
+
+def test_overwriting_that_stops_half_way_mixes_nothing(run_clustering, tmp_path, monkeypatch):
+    """Old anchors of 3 slides, --overwrite with another seed stopped at the second slide, then the same without it."""
+    write_features(tmp_path / "features", {"s1": 40, "s2": 40, "s3": 40})
+    run_clustering(*arguments(tmp_path, "--scope", "slide")).check()
+    new = arguments(tmp_path, "--scope", "slide", "--seed", 7, "--workers", 1)
+
+    def stopping(path: Path, centroids: np.ndarray) -> None:
+        if path.name == "s2.pt":
+            raise KeyboardInterrupt
+        write_anchors(path, centroids)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(clustering_command, "write_anchors", stopping)
+        assert run_clustering(*new, "--overwrite").status == 130
+    run_clustering(*new).check()
+    for slide_id in ("s1", "s2", "s3"):
+        points = read_slide(tmp_path / "features" / f"{slide_id}.pt").features.numpy()
+        anchors = torch.load(tmp_path / "out" / "toy_C_4_slides" / f"{slide_id}.pt", weights_only=True)
+        assert torch.equal(anchors, torch.from_numpy(kmeans(points, 4, seed=7).centroids)), slide_id
+
+
+@pytest.mark.parametrize("scope", ["dataset", "slide"])
+def test_anchors_of_unknown_origin_are_neither_kept_nor_replaced(run_clustering, tmp_path, scope):
+    write_features(tmp_path / "features", {"s1": 40})
+    name = "toy_C_4_init.pt" if scope == "dataset" else "toy_C_4_slides/s1.pt"
+    write_anchors(tmp_path / "out" / name, np.ones((4, 6)))
+    before = (tmp_path / "out" / name).read_bytes()
+    refused(run_clustering(*arguments(tmp_path, "--scope", scope)), "without a record", "--overwrite")
+    assert (tmp_path / "out" / name).read_bytes() == before
+    run_clustering(*arguments(tmp_path, "--scope", scope, "--overwrite")).check()
+    assert (tmp_path / "out" / name).read_bytes() != before
