@@ -6,11 +6,19 @@ under `reasons`; training never fails on it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
+from utils.censoring_metrics import (
+    TrainingOutcomes,
+    dynamic_auc,
+    inner_bin_edges,
+    integrated_brier,
+    uno_concordance,
+)
 from utils.survival_stats import (
     UndefinedMetricError,
     bootstrap_concordance,
@@ -22,16 +30,25 @@ from utils.survival_stats import (
 )
 
 N_RESAMPLES = 1000
+CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
 METRIC_NAMES: dict[str, tuple[str, ...]] = {
     "cls": ("acc", "balanced_acc", "f1", "auc"),
-    "surv": ("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events"),
+    "surv": ("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events", *CORRECTED_FOR_CENSORING),
 }
+NO_TRAINING_OUTCOMES = "the outcomes of the training cases are not there (outcomes_train.csv)"
 
 
 def survival_metrics(
-    event: np.ndarray, time: np.ndarray, risk: np.ndarray, *, seed: int, n_resamples: int = N_RESAMPLES
+    event: np.ndarray,
+    time: np.ndarray,
+    risk: np.ndarray,
+    *,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+    train: TrainingOutcomes | None = None,
+    hazards: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Harrell's C with its 95 % bootstrap interval, log-rank p of the risk halves, and the number of deaths.
+    """Harrell's C with its 95 % bootstrap interval, log-rank p of the risk halves, number of deaths; Uno's C, AUC, IBS.
 
     Args:
         event: (n,) 1 = death observed, 0 = censored.
@@ -39,14 +56,21 @@ def survival_metrics(
         risk: (n,) higher risk = earlier death.
         seed: of the bootstrap resamples.
         n_resamples: of the bootstrap; 0: no interval.
+        train: outcomes of the fold's training cases; without them the last three metrics are None.
+        hazards: (n, C) probability to die in a time bin given survival up to it; comes with `train`.
 
     Returns:
         `c_index` (ties in risk within 1e-8 count one half), `c_index_low` and `c_index_high` (2.5 and 97.5 percentile),
-        `logrank_p` (risk above the median against the rest), `n_events`, `n_resamples_skipped` (resamples without a
-        comparable pair; None when there was no bootstrap) and `reasons` {metric: why it is None}.
+        `logrank_p` (risk above the median against the rest), `n_events`; with the censoring distribution of `train`
+        and the inner edges e_1 < ... < e_{C-1} of its time bins (see `utils.censoring_metrics`) `c_index_ipcw` (Uno's C
+        truncated at e_{C-1}), `td_auc` (cumulative/dynamic AUC of the risk, averaged over the edges) and `ibs`
+        (integrated Brier score of `S(e_j) = prod_{i < j} (1 - hazard_i)` over the edges; bins count from 0, so bin
+        j - 1 ends at e_j); `n_resamples_skipped` (resamples without a comparable pair; None when there was no
+        bootstrap) and `reasons` {metric: why it is None}.
 
     Raises:
-        ValueError: arrays of another shape than (n,), no case, or a value that is not finite or not an event.
+        ValueError: arrays of another shape than above, no case, a value that is not finite or not an event, a training
+            case in a bin beyond C-1, or one of `train` and `hazards` without the other.
     """
     event, time = check_survival(event, time)
     risk = check_risk(risk, len(event))
@@ -69,7 +93,43 @@ def survival_metrics(
         result["logrank_p"] = logrank_p(event, time, risk_halves(risk))
     except UndefinedMetricError as error:
         reasons["logrank_p"] = str(error)
+    _add_corrected_for_censoring(result, event, time, risk, train, hazards)
     return result
+
+
+def _add_corrected_for_censoring(
+    result: dict[str, Any],
+    event: np.ndarray,
+    time: np.ndarray,
+    risk: np.ndarray,
+    train: TrainingOutcomes | None,
+    hazards: np.ndarray | None,
+) -> None:
+    reasons = result["reasons"]
+    if train is None and hazards is None:
+        reasons |= dict.fromkeys(CORRECTED_FOR_CENSORING, NO_TRAINING_OUTCOMES)
+        return
+    if train is None or hazards is None:
+        raise ValueError("expected both of train and hazards or none, got one of them")
+    hazards = np.asarray(hazards, dtype=np.float64)
+    if hazards.ndim != 2 or len(hazards) != len(event) or not np.isfinite(hazards).all():
+        raise ValueError(f"hazards: expected finite numbers of shape ({len(event)}, C), got {hazards.shape}")
+    try:
+        edges = inner_bin_edges(train, n_bins=hazards.shape[1])
+    except UndefinedMetricError as error:
+        reasons |= dict.fromkeys(CORRECTED_FOR_CENSORING, str(error))
+        return
+    survival = np.cumprod(1 - hazards, axis=1)[:, :-1]  # (n, C - 1)
+    measures: dict[str, Callable[[], float]] = {
+        "c_index_ipcw": lambda: uno_concordance(event, time, risk, train=train, tau=edges[-1]),
+        "td_auc": lambda: dynamic_auc(event, time, risk, train=train, edges=edges),
+        "ibs": lambda: integrated_brier(event, time, survival, train=train, edges=edges),
+    }
+    for name, measure in measures.items():
+        try:
+            result[name] = measure()
+        except UndefinedMetricError as error:
+            reasons[name] = str(error)
 
 
 def classification_metrics(label: np.ndarray, prob: np.ndarray) -> dict[str, Any]:

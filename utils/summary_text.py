@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from utils.metrics import N_RESAMPLES
+from utils.text_table import markdown_table
 
 TASK_WORDS = {"cls": "classification", "surv": "survival"}
 _COLUMNS = {
     "cls": {"acc": "ACC", "balanced_acc": "balanced ACC", "f1": "macro F1", "auc": "AUC"},
-    "surv": {"n_events": "deaths", "c_index": "C-index", "interval": "95 % interval", "logrank_p": "log-rank p"},
+    "surv": {
+        "n_events": "deaths",
+        "c_index": "C-index",
+        "interval": "95 % interval",
+        "logrank_p": "log-rank p",
+        "c_index_ipcw": "Uno's C",
+        "td_auc": "AUC(t)",
+        "ibs": "IBS",
+    },
 }
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
 NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
@@ -19,14 +28,16 @@ _METHOD = {
     "the rest beyond two classes.",
     "surv": "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
     f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves split "
-    "at the median risk.",
+    "at the median risk. Weighted by the censoring of the fold's training cases: Uno's C up to the last inner edge of "
+    "the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the integrated Brier score between "
+    "them (lower is better).",
 }
 
 
 def format_summary(summary: dict[str, Any]) -> str:
     """The text of summary.md, from the content of summary.json (see `utils.tables.summarise`)."""
     notes: list[str] = []
-    table = _markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
+    table = markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
     title = (
         f"# {summary['dataset']}: {summary['model']} ({summary['formulation']}), {TASK_WORDS[summary['task']]}{name}"
@@ -125,14 +136,3 @@ def _sources(summary: dict[str, Any]) -> Iterator[str]:
             yield f"anchors, {key}: {text}"
     elif anchors is not None:
         yield f"anchors: {anchors}"
-
-
-def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows (the first is the header) as a Markdown table whose columns also line up in a terminal."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    lines = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)

@@ -18,16 +18,20 @@ import numpy as np
 import pandas as pd
 
 from utils.atomic import write_json, write_text
+from utils.censoring_metrics import TrainingOutcomes
 from utils.console import runs_parser, work_on_runs
 from utils.errors import UserError
 from utils.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
 from utils.predictions import output_columns, read_predictions, task_of
 from utils.run_record import REQUIRED, read_run
 from utils.summary_text import NOT_AVERAGED, format_summary
+from utils.training_outcomes import read_training_outcomes
 
 
 def summarise(run_dir: Path) -> dict[str, Any]:
     """The content of summary.json, from `run_dir/fold{k}/predictions_test.csv` and `run_dir/run.json`.
+
+    Survival metrics that are corrected for censoring come from `fold{k}/outcomes_train.csv` too, where it is there.
 
     Returns:
         `task, dataset, model, formulation, run_name, seed`;
@@ -38,8 +42,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         `missing_folds`: folds listed in run.json without predictions; `warnings` and `anchors` as in run.json.
 
     Raises:
-        UserError: run.json is missing or incomplete, no fold has predictions, or a prediction file is damaged or of
-            another task.
+        UserError: run.json is missing or incomplete, no fold has predictions, a prediction file is damaged or of
+            another task, or the outcomes of the training cases are damaged or of other time bins.
     """
     run = read_run(run_dir)
     files = fold_files(run_dir, "predictions_test.csv")
@@ -86,15 +90,23 @@ def fold_files(run_dir: Path, name: str) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def fold_metrics(table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
+def fold_metrics(
+    table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES, outcomes: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """The metrics of one prediction table (see `utils.metrics`), by its task.
 
     `seed` and `n_resamples` are those of the bootstrap; with 0 resamples (each epoch's validation) there is none.
+    `outcomes` are those of the fold's training cases (`utils.training_outcomes`); a classification table has no use
+    for them, and without them the survival metrics that are corrected for censoring are None.
     """
     if task_of(table) == "cls":
         return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
-    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+    if outcomes is None:
+        return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+    train = TrainingOutcomes(**{name: outcomes[name].to_numpy() for name in ("event", "time", "bin")})
+    hazards = table[output_columns(table)].to_numpy()
+    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, train=train, hazards=hazards)
 
 
 def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict[str, Any]:
@@ -104,9 +116,23 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict
             f"{path}: holds predictions of task {task_of(table)}, expected {run['task']} as in run.json; keep the runs "
             "of the two tasks in folders of their own."
         )
+    outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == "surv" else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
-    return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"]) | source
+    return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"], outcomes=outcomes) | source
+
+
+def _training_outcomes(path: Path, table: pd.DataFrame) -> pd.DataFrame | None:
+    """The outcomes of the training cases beside the predictions `table`; None where the file is not there."""
+    if not path.exists():
+        return None
+    outcomes, n_bins = read_training_outcomes(path), len(output_columns(table))
+    if outcomes["bin"].max() >= n_bins:
+        raise UserError(
+            f"{path}: holds bin {outcomes['bin'].max()}, expected 0 to {n_bins - 1} as the predictions beside it have "
+            f"{n_bins} hazards; make both again with main.py --stage test --overwrite."
+        )
+    return outcomes
 
 
 def _write(run_dir: Path, summary: dict[str, Any]) -> None:

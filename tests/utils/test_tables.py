@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from utils.censoring_metrics import TrainingOutcomes
 from utils.errors import UserError
-from utils.metrics import METRIC_NAMES
-from utils.predictions import classification_table, survival_table, write_predictions
+from utils.metrics import METRIC_NAMES, survival_metrics
+from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.survival_stats import bootstrap_concordance
-from utils.tables import fold_files, main, summarise, write_summary
+from utils.tables import fold_files, fold_metrics, main, summarise, write_summary
+from utils.training_outcomes import read_training_outcomes, write_training_outcomes
 
 RUN = {"dataset": "BLCA", "model": "mico", "formulation": "released", "run_name": "first", "seed": 7}
 
@@ -91,10 +93,76 @@ def test_the_summary_of_a_survival_run(tmp_path: Path):
     interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
     assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
     assert first["n_resamples_skipped"] == interval.n_skipped > 0
-    assert [second[name] for name in METRIC_NAMES["surv"]] == [None, None, None, None, 0]
+    assert [second[name] for name in METRIC_NAMES["surv"]] == [None, None, None, None, 0, None, None, None]
     assert second["reasons"]["c_index"] == "no events"
     assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
     assert (summary["mean"]["n_events"], summary["std"]["n_events"]) == (1.0, 1.0)
+
+
+def write_outcomes(run_dir: Path, fold: int, **change: Any) -> dict[str, Any]:
+    """Training cases with the inner edges 3, 4.5 and 6 of four bins."""
+    outcomes = {
+        "event": np.array([1, 0, 1, 0, 1, 1, 0]),
+        "time": np.array([1, 2, 3, 4, 4.5, 6, 9]),
+        "bin": np.array([0, 0, 1, 1, 2, 3, 3]),
+    } | change
+    ids = [f"train_{index}" for index in range(len(outcomes["time"]))]
+    write_training_outcomes(run_dir / f"fold{fold}" / "outcomes_train.csv", case_ids=ids, **outcomes)
+    return outcomes
+
+
+def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for_censoring(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv", folds=[0, 1])
+    time, event, risk = [2.0, 3.5, 5, 7, 8], [1, 1, 0, 1, 0], [0.5, 0.9, 0.4, 0.1, 0.3]
+    write_survival_fold(run_dir, 0, time, event, risk)
+    write_survival_fold(run_dir, 1, time, event, risk)
+    outcomes = write_outcomes(run_dir, 1)
+    summary = write_summary(run_dir)
+    first, second = summary["folds"]
+    expected = survival_metrics(
+        np.array(event), np.array(time), np.array(risk), seed=RUN["seed"],
+        train=TrainingOutcomes(**outcomes), hazards=np.full((5, 4), 0.5),
+    )  # fmt: skip
+    assert {name: second[name] for name in expected} == expected
+    # The deaths before 6 months, at 2 and 3.5, have the same weight (G = 5/6 from 2 to 4 months): the first is ranked
+    # right against 3 of 4 others, the second against 3 of 3.
+    assert second["c_index_ipcw"] == pytest.approx(6 / 7)
+    # By 3 months one has died, AUC 3/4 and S = 4/5; by 4.5 two, AUC 1 and S = 3/5; by 6 nobody more.
+    assert second["td_auc"] == pytest.approx((3 / 4 * 1 / 5 + 1 * 1 / 5) / (2 / 5))
+    assert second["reasons"] == {}
+    assert first["reasons"] == dict.fromkeys(
+        ("c_index_ipcw", "td_auc", "ibs"), "the outcomes of the training cases are not there (outcomes_train.csv)"
+    )
+    for name in ("c_index_ipcw", "td_auc", "ibs"):
+        assert first[name] is None
+        assert (summary["mean"][name], summary["std"][name], summary["n_defined"][name]) == (second[name], 0.0, 1)
+    assert json.loads((run_dir / "summary.json").read_text()) == summary
+    rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
+    assert list(rows[0])[2:] == list(METRIC_NAMES["surv"])
+    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0"]
+
+
+def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):
+    write_survival_fold(tmp_path, 0, [2.0, 3.5, 5, 7, 8], [1, 1, 0, 1, 0], [0.5, 0.9, 0.4, 0.1, 0.3])
+    write_outcomes(tmp_path, 0)
+    table = read_predictions(tmp_path / "fold0" / "predictions_test.csv")
+    outcomes = read_training_outcomes(tmp_path / "fold0" / "outcomes_train.csv")
+    assert fold_metrics(table, seed=0, n_resamples=0, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
+    assert fold_metrics(table, seed=0, n_resamples=0)["c_index_ipcw"] is None
+    write_classification_fold(tmp_path, 1, [0, 1], [0.1, 0.9])
+    table = read_predictions(tmp_path / "fold1" / "predictions_test.csv")
+    assert fold_metrics(table, seed=0, outcomes=outcomes) == fold_metrics(table, seed=0)
+
+
+def test_training_outcomes_of_other_bins_or_damaged_ones_are_user_errors(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    write_outcomes(run_dir, 0, bin=np.array([0, 0, 1, 1, 2, 3, 4]))
+    with pytest.raises(UserError, match=r"outcomes_train.csv: holds bin 4, expected 0 to 3 as the predictions beside"):
+        summarise(run_dir)
+    (run_dir / "fold0" / "outcomes_train.csv").write_text("case_id,time,event,bin\na,1,7,0\n")
+    with pytest.raises(UserError, match=r"outcomes_train.csv: column event, line 2: found '7'"):
+        summarise(run_dir)
 
 
 def test_a_metric_that_no_fold_defines_is_null(tmp_path: Path):
