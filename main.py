@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,14 +29,16 @@ from datasets.errors import DataError
 from datasets.features import check_widths, find_slides, read_slide
 from datasets.fingerprint import fingerprint
 from datasets.splits import Fold, find_folds, keep_available, read_fold
-from models import MiCo, build_model
+from models import GRAPH_MODELS, MiCo, build_model
 from models.losses import hazards, nll_survival, risk
+from models.objective import training_objective
+from models.output import BagOutput
 from utils.arguments import build_parser, resolve
 from utils.atomic import write_json
 from utils.checkpoint import load_checkpoint
 from utils.console import log_to_terminal
 from utils.device import resolve_device, resolve_precision
-from utils.engine import Loss, Runner, predict
+from utils.engine import Runner, predict
 from utils.errors import UserError
 from utils.feature_norm import FeatureNorm, fit_zscore
 from utils.figures import write_figures
@@ -44,17 +46,19 @@ from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
 from utils.optim import build_optimizer
 from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.provenance import digest, digest_of, git_commit, package_versions
-from utils.run_dir import claim, fold_dir, permit
+from utils.run_dir import ChangedSettingsError, claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
 from utils.summary_text import format_summary
 from utils.tables import fold_metrics, write_summary
 from utils.threads import map_in_threads
 from utils.training import Schedule, train
+from utils.training_outcomes import read_training_outcomes, write_training_outcomes
 
 logger = logging.getLogger("main")
 
-FINISHED = ("metrics.json", "predictions_val.csv", "predictions_test.csv")
+PREDICTED = ("metrics.json", "predictions_val.csv", "predictions_test.csv")
+FINISHED = {"cls": PREDICTED, "surv": (*PREDICTED, "outcomes_train.csv")}
 READING_THREADS = 4
 SELECTION = {"cls": "val_f1", "surv": "val_loss"}
 LOGGED = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
@@ -112,10 +116,9 @@ def run(settings: RunSettings) -> None:
     folds = load_inputs(settings)
     new_model(settings, folds[0])  # an impossible combination of options stops here
     record = run_record(settings, folds)
-    how: dict[str, Any] = {"stage": settings.stage, "resume": settings.resume, "overwrite": settings.overwrite}
-    permit(settings.run_dir, record, **how)
-    check_values(folds[0].paths)
-    claim(settings.run_dir, record, **how)
+    settings = permitted(settings, record)
+    check_values(settings, folds)
+    claim(settings.run_dir, record, **how_to_claim(settings))
     for warning in dict.fromkeys(w for inputs in folds for w in inputs.warnings):
         logger.warning("warning: %s", warning)
     for inputs in folds:
@@ -149,11 +152,45 @@ def load_inputs(settings: RunSettings) -> list[FoldInputs]:
     return [FoldInputs(fold, paths, prints, dim_in, own) for fold, own in zip(folds, anchors, strict=True)]
 
 
-def check_values(paths: Mapping[str, Path]) -> None:
-    """Read every slide once: NaN in a test slide should not come to light after the training."""
+def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
+    """The settings with which this run may write to its folder: `--on_change restart` begins a changed run again."""
+    try:
+        permit(settings.run_dir, dict(record), **how_to_claim(settings))
+    except ChangedSettingsError as error:
+        if settings.on_change != "restart" or settings.stage == "test":
+            raise
+        logger.warning("warning: beginning again: %s", error)
+        return replace(settings, resume=False, overwrite=True)
+    return settings
+
+
+def how_to_claim(settings: RunSettings) -> dict[str, Any]:
+    """What of the settings decides over results that are there."""
+    return {"stage": settings.stage, "resume": settings.resume, "overwrite": settings.overwrite}
+
+
+def is_finished(settings: RunSettings, fold: int) -> bool:
+    """Whether a resumed run has nothing left to do for this fold."""
+    return settings.resume and all(
+        (fold_dir(settings.run_dir, fold) / name).exists() for name in FINISHED[settings.task]
+    )
+
+
+def check_values(settings: RunSettings, folds: Sequence[FoldInputs]) -> None:
+    """Read every slide of the folds to do once: NaN in a test slide should not come to light after the training."""
+    to_do = [inputs.fold for inputs in folds if not is_finished(settings, inputs.fold.index)]
+    paths = {slide_id: folds[0].paths[slide_id] for fold in to_do for slide_id in fold.slides()}
     slides = map_in_threads(read_slide, paths.values(), workers=READING_THREADS)
-    for _ in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
-        pass
+    needs_coords = settings.model in GRAPH_MODELS and settings.graph == "coords"
+    without: list[str] = []
+    for slide in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
+        if needs_coords and slide.coords is None:
+            without.append(slide.slide_id)
+    if without:
+        raise UserError(
+            f"{settings.model} needs the coordinates of patches, which {len(without)} of {len(paths)} slides have not "
+            f"({', '.join(without[:3])}): give feature files with coords, or --graph features"
+        )
 
 
 def anchors_of(
@@ -163,7 +200,9 @@ def anchors_of(
     if settings.anchors != RANDOM:
         slides = {part: fold.slides(part) for part in PARTS}
         size = {"n_clusters": settings.n_clusters, "dim_in": dim_in}
-        return load_fold_anchors(settings.anchors, fold.index, slides, fingerprints, **size)
+        loaded = load_fold_anchors(settings.anchors, fold.index, slides, fingerprints, **size)
+        # A model without anchors takes their scale of features, to be compared with MiCo on equal terms.
+        return loaded if settings.model == "mico" else replace(loaded, dataset=None, read_slide=None)
     if settings.feature_norm != "zscore":
         return FoldAnchors(FeatureNorm(settings.feature_norm or "none"))
     return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in fold.slides("train")))
@@ -174,7 +213,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
     names = {"task": settings.task, "dataset": settings.dataset, "model": settings.model}
     return {
         **names,
-        "formulation": settings.formulation,
+        "formulation": settings.formulation if settings.model == "mico" else "none",
         "run_name": settings.run_dir.name,
         "seed": settings.seed,
         "folds": sorted(inputs.fold.index for inputs in folds),
@@ -198,7 +237,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
 def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) -> None:
     """Train a fold and predict its validation cases; then open its test cases, once."""
     place = fold_dir(settings.run_dir, inputs.fold.index)
-    if settings.resume and all((place / name).exists() for name in FINISHED):
+    if is_finished(settings, inputs.fold.index):
         logger.info("fold %d is finished", inputs.fold.index)
         return
     if settings.stage != "test":
@@ -207,12 +246,21 @@ def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) ->
     model, norm, epoch = load_model(place / "checkpoint.pt")
     runner = Runner(model.to(device), device, settings.precision, norm)
     metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": epoch}
+    outcomes = training_outcomes(inputs, place / "outcomes_train.csv") if settings.task == "surv" else None
     for part in ("val",) if settings.stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(settings, inputs, runner, part))
-        metrics[part] = fold_metrics(read_predictions(path), seed=settings.seed)
+        metrics[part] = fold_metrics(read_predictions(path), seed=settings.seed, outcomes=outcomes)
     if "test" in metrics:
         write_json(place / "metrics.json", metrics)
+
+
+def training_outcomes(inputs: FoldInputs, path: Path) -> pd.DataFrame:
+    """Write what the metrics that correct for censoring need of the training cases, and read it back."""
+    known = {name: value.numpy() for name, value in outcomes_of(inputs.fold.train).items()}
+    case_ids = [case.case_id for case in inputs.fold.train]
+    write_training_outcomes(path, case_ids=case_ids, time=known["time"], event=1 - known["censored"], bin=known["bin"])
+    return read_training_outcomes(path)
 
 
 def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place: Path) -> None:
@@ -245,7 +293,11 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
         fold=fold.index,
     )
     about = {"architecture": architecture(settings, inputs), "feature_norm": inputs.anchors.feature_norm.to_json()}
-    train(runner, training, validation, loss, evaluate, optimizer, schedule, place, checkpoint=about)
+
+    def objective(out: BagOutput, target: Mapping[str, Tensor]) -> Tensor:
+        return training_objective(out, target, loss, instance_weight=settings.instance_weight)
+
+    train(runner, training, validation, objective, evaluate, optimizer, schedule, place, checkpoint=about)
 
 
 def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:
@@ -267,17 +319,23 @@ def architecture(settings: RunSettings, inputs: FoldInputs) -> dict[str, Any]:
         "dropout": settings.dropout,
         "similarity": settings.similarity,
         "assignment": settings.assignment,
+        "ablate": list(settings.ablate or ()),
+        "graph": settings.graph,
     }
 
 
 def new_model(settings: RunSettings, inputs: FoldInputs) -> nn.Module:
     """A model with the initial parameters of this fold: a function of seed and fold."""
+    if "anchors" in (settings.ablate or ()) and inputs.anchors.read_slide is not None:
+        raise UserError(
+            "got --ablate anchors with slide anchors, which are not learned: give data-set anchors or random"
+        )
     seed_everything(derive_seed(settings.seed, "model", inputs.fold.index))
     try:
         model = build_model(**architecture(settings, inputs))
     except ValueError as error:
         raise UserError(f"the model cannot be built: {error}") from error
-    if isinstance(model, MiCo) and inputs.anchors.dataset is not None:
+    if isinstance(model, MiCo) and inputs.anchors.dataset is not None and "anchors" not in model.ablate:
         model.initialise_anchors(inputs.anchors.dataset)
     return model
 
@@ -290,13 +348,13 @@ def load_model(checkpoint: Path) -> tuple[nn.Module, FeatureNorm, int]:
     return model.eval(), FeatureNorm.from_json(state["feature_norm"]), state["epoch"]
 
 
-def loss_of(settings: RunSettings) -> Loss:
-    """The training loss of the task, a mean over cases, in float32."""
+def loss_of(settings: RunSettings) -> Callable[[Tensor, Mapping[str, Tensor]], Tensor]:
+    """The loss of the task, a mean over the rows of the logits, in float32."""
 
-    def cross_entropy(logits: Tensor, target: dict[str, Tensor]) -> Tensor:
+    def cross_entropy(logits: Tensor, target: Mapping[str, Tensor]) -> Tensor:
         return F.cross_entropy(logits.float(), target["label"])
 
-    def survival(logits: Tensor, target: dict[str, Tensor]) -> Tensor:
+    def survival(logits: Tensor, target: Mapping[str, Tensor]) -> Tensor:
         return nll_survival(logits, target["bin"], target["censored"], alpha=settings.alpha_surv)
 
     return cross_entropy if settings.task == "cls" else survival

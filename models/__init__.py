@@ -6,13 +6,35 @@ coords=None)`, described in `models.output`, and returns a `BagOutput`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
+from models.abmil import ABMIL
+from models.clam_sb import CLAMSB
+from models.deepgraphconv import DeepGraphConv
+from models.dsmil import DSMIL
+from models.dtfdmil import DTFDMIL
+from models.max_pool import MaxPool
+from models.mean_pool import MeanPool
 from models.mico import MiCo
+from models.patchgcn import PatchGCN
+from models.transmil import TransMIL
 
-__all__ = ["MODELS", "MiCo", "build_model"]
+__all__ = ["GRAPH_MODELS", "MODELS", "MiCo", "build_model"]
 
-MODELS: dict[str, type[nn.Module]] = {"mico": MiCo}
+GRAPH_MODELS: dict[str, type[nn.Module]] = {"patchgcn": PatchGCN, "deepgraphconv": DeepGraphConv}
+MODELS: dict[str, type[nn.Module]] = {
+    "mico": MiCo,
+    "meanpool": MeanPool,
+    "maxpool": MaxPool,
+    "abmil": ABMIL,
+    "clam_sb": CLAMSB,
+    "dsmil": DSMIL,
+    "transmil": TransMIL,
+    "dtfdmil": DTFDMIL,
+    **GRAPH_MODELS,
+}
 
 
 def build_model(
@@ -27,27 +49,39 @@ def build_model(
     dropout: float = 0.05,
     similarity: str = "l2",
     assignment: str = "soft",
+    ablate: Sequence[str] = (),
+    graph: str = "coords",
 ) -> nn.Module:
     """Build a model of the registry with fresh parameters (drawn from torch's global generator).
+
+    One call serves all models: what a model does not have (anchors, a graph) is not looked at.
 
     Args:
         name: a key of `MODELS`.
         dim_in: D, the width of the patch features.
         n_outputs: C, the number of classes, or of survival bins.
-        formulation: `released` or `paper`.
-        n_anchors: K, the number of anchors; divisible by `2 ** n_stages`.
+        formulation: `released` or `paper` (MiCo).
+        n_anchors: K, the number of anchors; divisible by `2 ** n_stages` (MiCo).
         embed_dim: d, the width inside the model.
-        n_stages: L, the number of context-aware clustering stages.
+        n_stages: L, the number of context-aware clustering stages (MiCo).
         dropout: rate of every dropout layer.
-        similarity: `l2` or `dot`, for the released form.
-        assignment: `soft` or `hard`, for the released form.
+        similarity: `l2` or `dot`, for the released form (MiCo).
+        assignment: `soft` or `hard`, for the released form (MiCo).
+        ablate: parts to leave out, of `anchors`, `route` and `reducer` (MiCo).
+        graph: neighbours of a patch by `coords` or by `features` (models of `GRAPH_MODELS`).
 
     Raises:
         ValueError: for an unknown name, or values that the model cannot have.
     """
     if name not in MODELS:
         raise ValueError(f"got model '{name}', expected one of: {', '.join(sorted(MODELS))}")
-    return MODELS[name](
+    if embed_dim < 1:
+        raise ValueError(f"got embed_dim {embed_dim}, expected 1 or more")
+    if name in GRAPH_MODELS:
+        return MODELS[name](dim_in=dim_in, n_outputs=n_outputs, embed_dim=embed_dim, dropout=dropout, graph=graph)
+    if name != "mico":
+        return MODELS[name](dim_in=dim_in, n_outputs=n_outputs, embed_dim=embed_dim, dropout=dropout)
+    return MiCo(
         dim_in=dim_in,
         n_outputs=n_outputs,
         formulation=formulation,
@@ -57,4 +91,5 @@ def build_model(
         dropout=dropout,
         similarity=similarity,
         assignment=assignment,
+        ablate=ablate,
     )

@@ -9,14 +9,15 @@ from torch_geometric.utils import scatter, softmax
 class GatedAttentionPool(nn.Module):
     """`score = w . (tanh(V z) * sigmoid(U z))`, a softmax of the scores over each case, and the weighted sum of z.
 
-    V and U are Linear(d, d) with dropout after the non-linearity; w is Linear(d, 1).
+    V and U are Linear(d, a) with dropout after the non-linearity; w is Linear(a, 1). The width a is d unless given.
     """
 
-    def __init__(self, embed_dim: int, dropout: float) -> None:
+    def __init__(self, embed_dim: int, dropout: float, attention_dim: int | None = None) -> None:
         super().__init__()
-        self.feature_transform = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.Tanh(), nn.Dropout(dropout))
-        self.attention_gate = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.Sigmoid(), nn.Dropout(dropout))
-        self.attention_scorer = nn.Linear(embed_dim, 1)
+        width = attention_dim or embed_dim
+        self.feature_transform = nn.Sequential(nn.Linear(embed_dim, width), nn.Tanh(), nn.Dropout(dropout))
+        self.attention_gate = nn.Sequential(nn.Linear(embed_dim, width), nn.Sigmoid(), nn.Dropout(dropout))
+        self.attention_scorer = nn.Linear(width, 1)
 
     def forward(self, z: Tensor, case_of_row: Tensor, n_cases: int) -> tuple[Tensor, Tensor]:
         """Pool the rows of each case.

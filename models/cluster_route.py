@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.segment_ops import Slides
+from models.segment_ops import Segments
 
 
 class ContextEnhancer(nn.Module):
@@ -32,12 +32,12 @@ class Routed(NamedTuple):
     Attributes:
         patches: (N, d), enhanced by their context.
         anchors: (K, d) or (n_slides, K, d), what the Cluster Reducer receives.
-        assignment: (N,) int64, the anchor that each patch chose.
+        assignment: (N,) int64, the anchor that each patch chose; None where patches choose none.
     """
 
     patches: Tensor
     anchors: Tensor
-    assignment: Tensor
+    assignment: Tensor | None
 
 
 def l2_similarity(patches: Tensor, anchors: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def straight_through(affinity: Tensor) -> tuple[Tensor, Tensor]:
     return one_hot + (affinity - affinity.detach()), chosen
 
 
-def update_anchors(patches: Tensor, anchors: Tensor, hard: Tensor, chosen: Tensor, slides: Slides) -> Tensor:
+def update_anchors(patches: Tensor, anchors: Tensor, hard: Tensor, chosen: Tensor, slides: Segments) -> Tensor:
     """`s~_k = sum_m Â(m, k) patch_m / N_k` with `N_k = sum_m Â(m, k)` (Eq. 3), over the patches of one slide.
 
     N_k is a count, through which no gradient flows. An anchor that no patch of a slide chose keeps its value there.
@@ -109,6 +109,7 @@ class ClusterRoute:
         similarity_scale: (1,), one learnable scalar shared by all stages (released).
         enhancer: MLP_l.
         norm: LayerNorm_l.
+        context: False is the ablation without Cluster Route: no context reaches the patches, nor patches the anchors.
     """
 
     formulation: str
@@ -117,14 +118,17 @@ class ClusterRoute:
     similarity_scale: Tensor
     enhancer: nn.Module
     norm: nn.Module
+    context: bool = True
 
-    def __call__(self, patches: Tensor, anchors: Tensor, slides: Slides) -> Routed:
+    def __call__(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
         """Route (N, d) patches through (K, d) or (n_slides, K, d) anchors."""
+        if not self.context:
+            return self._without_context(patches, anchors)
         if self.formulation == "paper":
             return self._paper(patches, anchors, slides)
         return self._released(patches, anchors, slides)
 
-    def _released(self, patches: Tensor, anchors: Tensor, slides: Slides) -> Routed:
+    def _released(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
         """Context from the anchors as they are.
 
         `A = softmax_k(similarity / similarity_scale)`, `patches = LayerNorm_l(patches + A anchors)`,
@@ -140,7 +144,7 @@ class ClusterRoute:
         patches = self.norm(patches + context)
         return Routed(patches + self.enhancer(patches), anchors, chosen)
 
-    def _paper(self, patches: Tensor, anchors: Tensor, slides: Slides) -> Routed:
+    def _paper(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
         """Context from anchors that the slide's own patches have moved.
 
         `patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, then Add & Norm of Fig. 1).
@@ -151,3 +155,10 @@ class ClusterRoute:
         context = slides.map_rows(torch.matmul, hard, anchors)  # (N, d)
         patches = self.norm(patches + self.enhancer(patches + context))  # Eq. 4
         return Routed(patches, anchors, chosen)
+
+    def _without_context(self, patches: Tensor, anchors: Tensor) -> Routed:
+        """The stage with a context of zero: its norm and MLP work on each patch alone, and the anchors stay."""
+        if self.formulation == "paper":
+            return Routed(self.norm(patches + self.enhancer(patches)), anchors, None)
+        patches = self.norm(patches)
+        return Routed(patches + self.enhancer(patches), anchors, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from models.cluster_route import ClusterRoute, Routed
-from models.segment_ops import Slides
+from models.segment_ops import Segments
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class ContextAwareClustering:
     route: ClusterRoute
     reducer: nn.Module
 
-    def __call__(self, patches: Tensor, anchors: Tensor, slides: Slides) -> Routed:
+    def __call__(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
         """Map patches (N, d) and anchors (K_l, d) or (n_slides, K_l, d) to (N, d) and (..., K_l / 2, d)."""
         routed = self.route(patches, anchors, slides)
         return routed._replace(anchors=self.reducer(routed.anchors))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,11 @@ from models.attention_pool import GatedAttentionPool
 from models.cluster_reducer import ClusterReducer
 from models.cluster_route import ASSIGNMENTS, SIMILARITIES, ClusterRoute, ContextEnhancer
 from models.context_aware_clustering import ContextAwareClustering
-from models.output import BagOutput, check_inputs
-from models.segment_ops import Slides
+from models.output import BagOutput, check_inputs, check_slide_anchors
+from models.segment_ops import Segments
 
 FORMULATIONS = ("released", "paper")
+ABLATIONS = ("anchors", "route", "reducer")
 LEAKY_SLOPE = 0.01
 
 
@@ -39,6 +40,8 @@ class MiCo(nn.Module):
         dropout: rate of every dropout layer.
         similarity: `l2` or `dot` (released form only).
         assignment: `soft` or `hard` (released form only; the paper form is always hard).
+        ablate: parts to leave out, of `ABLATIONS`. `anchors`: `cluster_centers` keeps its random start. `route`: no
+            context reaches the patches. `reducer`: all K anchors pass every stage as they are, and enter the pooling.
 
     Raises:
         ValueError: for a value outside of these.
@@ -56,11 +59,14 @@ class MiCo(nn.Module):
         dropout: float = 0.05,
         similarity: str = "l2",
         assignment: str = "soft",
+        ablate: Sequence[str] = (),
     ) -> None:
         super().__init__()
         _check_choice("formulation", formulation, FORMULATIONS)
         _check_choice("similarity", similarity, tuple(SIMILARITIES))
         _check_choice("assignment", assignment, ASSIGNMENTS)
+        for part in ablate:
+            _check_choice("ablation", part, ABLATIONS)
         if formulation == "paper" and (similarity, assignment) != ("l2", "soft"):
             raise ValueError("got a similarity or assignment with the paper form, which fixes both (Eqs. 1 and 2)")
         if n_stages < 1 or n_anchors < 1 or n_anchors % 2**n_stages:
@@ -70,13 +76,16 @@ class MiCo(nn.Module):
             )
         self.dim_in, self.n_anchors, self.n_stages = dim_in, n_anchors, n_stages
         self.formulation, self.similarity, self.assignment = formulation, similarity, assignment
+        self.ablate = tuple(ablate)
 
         self.cluster_centers = nn.Parameter(torch.randn(n_anchors, dim_in))
         self.patch_feature_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE))
         self.cluster_center_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE))
         self.context_enhancers = nn.ModuleList(ContextEnhancer(embed_dim, dropout) for _ in range(n_stages))
         self.enhancer_norm_layers = nn.ModuleList(nn.LayerNorm(embed_dim) for _ in range(n_stages))
-        self.cluster_reducers = nn.ModuleList(ClusterReducer(n_anchors // 2**stage) for stage in range(n_stages))
+        self.cluster_reducers = nn.ModuleList(
+            nn.Identity() if "reducer" in ablate else ClusterReducer(n_anchors // 2**stage) for stage in range(n_stages)
+        )
         self.feature_processor = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.aggregation_norm_layer = nn.LayerNorm(embed_dim)
         self.attention_network = GatedAttentionPool(embed_dim, dropout)
@@ -94,6 +103,7 @@ class MiCo(nn.Module):
             similarity_scale=self.similarity_scale,
             enhancer=self.context_enhancers[index],
             norm=self.enhancer_norm_layers[index],
+            context="route" not in self.ablate,
         )
         return ContextAwareClustering(route, self.cluster_reducers[index])
 
@@ -110,8 +120,11 @@ class MiCo(nn.Module):
         Raises:
             ValueError: for shapes that do not belong together.
         """
-        check_inputs(features, slide_index, case_index, anchors, self.dim_in, self.n_anchors)
-        slides = Slides.from_index(slide_index, case_index.numel())
+        check_inputs(features, slide_index, case_index, self.dim_in)
+        check_slide_anchors(anchors, case_index.numel(), self.n_anchors, self.dim_in)
+        if anchors is not None and "anchors" in self.ablate:
+            raise ValueError("got slide anchors for a model without anchor initialisation")
+        slides = Segments.from_index(slide_index, case_index.numel())
 
         patches = self.patch_feature_projector(features)  # (N, d)
         anchors = self.cluster_center_projector(self.cluster_centers if anchors is None else anchors)  # (..., K, d)
@@ -144,8 +157,10 @@ class MiCo(nn.Module):
         """Start the learnable data-set anchors at k-means centroids (K, D).
 
         Raises:
-            ValueError: for another shape.
+            ValueError: for another shape, or with the ablation of just that.
         """
+        if "anchors" in self.ablate:
+            raise ValueError("got anchors for a model without anchor initialisation")
         if anchors.shape != self.cluster_centers.shape:
             expected = tuple(self.cluster_centers.shape)
             raise ValueError(f"got anchors of shape {tuple(anchors.shape)}, expected {expected}")

@@ -16,24 +16,47 @@ from typing import NamedTuple
 from torch import Tensor
 
 
+class CaseLogits(NamedTuple):
+    """Logits (R, n_outputs), and the case (R,) int64 that each row is about."""
+
+    logits: Tensor
+    case: Tensor
+
+
+class InstanceLogits(NamedTuple):
+    """What CLAM's instance classifiers say of the most and least attended patches of each case.
+
+    Attributes:
+        logits: (R, n_outputs, 2), per class: outside and inside of the class.
+        case: (R,) int64.
+        attended: (R,) bool, whether the patch is among the most attended ones of its case.
+    """
+
+    logits: Tensor
+    case: Tensor
+    attended: Tensor
+
+
 class BagOutput(NamedTuple):
     """The outputs of a model for a batch of B cases with N patches in all.
 
     Attributes:
-        logits: (B, n_outputs).
-        attention: (N,), each patch's share of its case's attention softmax. Patches and remaining anchors together
-            sum to 1 in each case.
-        assignment: (N,) int64, the anchor that each patch chose in the first stage.
+        logits: (B, n_outputs), the prediction.
+        attention: (N,), each patch's share of its case's prediction, at least 0; each model says how it is defined.
+            The shares of a case sum to 1, in MiCo together with those of the remaining anchors.
+        assignment: (N,) int64, the anchor that each patch chose in the first stage; None without anchors.
+        supervised: logits that are trained in the place of `logits`, each group by its mean loss; empty in most models.
+        instances: for CLAM's instance loss; None for the others.
     """
 
     logits: Tensor
     attention: Tensor
-    assignment: Tensor
+    assignment: Tensor | None = None
+    supervised: tuple[CaseLogits, ...] = ()
+    instances: InstanceLogits | None = None
 
 
-def check_inputs(
-    features: Tensor, slide_index: Tensor, case_index: Tensor, anchors: Tensor | None, dim_in: int, n_anchors: int
-) -> None:
+def check_inputs(features: Tensor, slide_index: Tensor, case_index: Tensor, dim_in: int) -> None:
     """Refuse inputs whose shapes do not belong together, before they broadcast into something else.
 
     Raises:
@@ -47,6 +70,14 @@ def check_inputs(
         raise ValueError(f"got case_index of shape {tuple(case_index.shape)}, expected (n_slides,) of at least 1")
     if int(case_index[0]) != 0 or bool((case_index.diff() < 0).any()) or bool((case_index.diff() > 1).any()):
         raise ValueError(f"got case_index {case_index.tolist()}, expected 0 .. B - 1, non-decreasing, each present")
-    expected = (case_index.numel(), n_anchors, dim_in)
+
+
+def check_slide_anchors(anchors: Tensor | None, n_slides: int, n_anchors: int, dim_in: int) -> None:
+    """Refuse slide anchors of another shape than (n_slides, K, D).
+
+    Raises:
+        ValueError: with the shape that was got and the one that was expected.
+    """
+    expected = (n_slides, n_anchors, dim_in)
     if anchors is not None and anchors.shape != expected:
         raise ValueError(f"got slide anchors of shape {tuple(anchors.shape)}, expected {expected}")

@@ -14,8 +14,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Slides:
-    """Where each slide's rows lie in a ragged tensor of N rows.
+class Segments:
+    """Where the rows of each slide, or of each case, lie in a ragged tensor of N rows.
 
     Attributes:
         index: (N,) int64, the slide of each row, non-decreasing.
@@ -26,7 +26,7 @@ class Slides:
     sizes: tuple[int, ...]
 
     @classmethod
-    def from_index(cls, index: Tensor, n_slides: int) -> Slides:
+    def from_index(cls, index: Tensor, n_slides: int) -> Segments:
         """Count the rows of each slide.
 
         Raises:
@@ -36,6 +36,20 @@ class Slides:
             raise ValueError(f"got a slide_index that is not non-decreasing within 0 .. {n_slides - 1}")
         sizes = torch.bincount(index, minlength=n_slides)  # (n_slides,)
         return cls(index, tuple(sizes.tolist()))
+
+    def by_case(self, case_index: Tensor) -> Segments:
+        """The same rows with a segment for each case, which has all rows of all its slides.
+
+        Args:
+            case_index: (n_slides,) int64, the case of each slide, 0 .. B - 1, non-decreasing.
+
+        Raises:
+            ValueError: for a case without rows, about which there is nothing to say.
+        """
+        cases = Segments.from_index(case_index[self.index], int(case_index[-1]) + 1)
+        if 0 in cases.sizes:
+            raise ValueError(f"got no patch of case {cases.sizes.index(0)} of the batch, expected at least one")
+        return cases
 
     @property
     def count(self) -> int:

@@ -41,7 +41,7 @@ class Batch(Protocol):
         """The same batch on a device."""
 
 
-Loss = Callable[[Tensor, dict[str, Tensor]], Tensor]
+Objective = Callable[[Any, dict[str, Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def train_epoch(
     runner: Runner,
     batches: Iterable[Batch],
     batch_sizes: Sequence[int],
-    loss: Loss,
+    objective: Objective,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     *,
@@ -88,7 +88,7 @@ def train_epoch(
         runner: holds the model that is trained.
         batches: ragged batches, in order.
         batch_sizes: cases of each of these batches.
-        loss: maps logits and a batch's target to a mean over its cases.
+        objective: maps the model's output and a batch's target to the mean loss of its cases.
         optimizer: of the model's parameters.
         scaler: scales gradients in fp16 and does nothing otherwise.
         grad_accum: batches of a window.
@@ -109,7 +109,7 @@ def train_epoch(
         start = number - number % grad_accum
         window_cases = sum(batch_sizes[start : start + grad_accum])
         batch = batch.to(runner.device)
-        batch_loss = loss(runner(batch).logits, batch.target)
+        batch_loss = objective(runner(batch), batch.target)
         value = batch_loss.item()
         if not math.isfinite(value):
             raise UserError(

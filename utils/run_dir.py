@@ -12,10 +12,14 @@ from utils.errors import UserError
 from utils.run_record import read_run
 
 # Settings that may differ between the parts of one run: they do not change its numbers.
-FREE = ("folds", "stage", "resume", "overwrite", "num_workers", "results_dir", "device")
+FREE = ("folds", "stage", "resume", "overwrite", "on_change", "num_workers", "results_dir", "device")
 FREE_PATHS = ("features_dir", "splits_dir", "anchors")  # the same data elsewhere: digests are compared instead
 COMPARED = ("splits", "anchors", "features")
 INPUTS = ("dim_in", "n_outputs", "feature_norm")  # what the features, splits and anchors make of the model
+
+
+class ChangedSettingsError(UserError):
+    """A run cannot go on, because it was begun with other settings; the message names them."""
 
 
 def fold_dir(run_dir: Path, fold: int) -> Path:
@@ -31,6 +35,7 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
     it allows for predicting the test cases again.
 
     Raises:
+        ChangedSettingsError: for results of other settings that were to be kept.
         UserError: for a folder that cannot be looked at, or holds results which the call does not allow for.
     """
     try:
@@ -134,9 +139,9 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str,
         both = old[name].keys() & new[name].keys()
         changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
     if changed:
-        raise UserError(
+        raise ChangedSettingsError(
             f"{run_dir} was begun with other settings ({'; '.join(changed)}): use the same ones, "
-            "--overwrite, or another --run_name"
+            "--overwrite, --on_change restart, or another --run_name"
         )
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
     return {

@@ -12,6 +12,12 @@ from typing import Any
 from utils.arguments import REQUIRED, option
 from utils.errors import UserError
 
+# Options that only some models read; with another model a value of theirs would be without effect.
+MODELS_OF_OPTION = {
+    **dict.fromkeys(("formulation", "n_stages", "similarity", "assignment", "ablate"), ("mico",)),
+    "instance_weight": ("clam_sb",),
+    "graph": ("patchgcn", "deepgraphconv"),
+}
 CENTROID_OPTIONS = ("n_iter", "n_init", "seed", "max_points", "n_files", "feature_norm")
 
 
@@ -82,6 +88,16 @@ class RunSettings:
     dropout: float = option(0.05, "dropout rate")
     similarity: str = option("l2", "similarity of patch and anchor (released form)", choices=("l2", "dot"))
     assignment: str = option("soft", "assignment of patches to anchors (released form)", choices=("soft", "hard"))
+    ablate: tuple[str, ...] | None = option(
+        None,
+        "leave out parts of MiCo: the anchors' initialisation, the Cluster Route, the Cluster Reducer",
+        choices=("anchors", "route", "reducer"),
+    )
+    graph: str = option(
+        "coords",
+        "neighbours of a patch (patchgcn, deepgraphconv): by position, or by features",
+        choices=("coords", "features"),
+    )
 
     epochs: int = option(200, "at most so many epochs")
     patience: int = option(8, "stop after so many epochs without a better validation score")
@@ -100,12 +116,18 @@ class RunSettings:
 
     alpha_surv: float = option(0.0, "weight that the survival loss moves from all cases to the uncensored ones")
     n_bins: int = option(4, "time bins of discrete survival")
+    instance_weight: float = option(0.3, "weight of the instance loss (clam_sb, cls); the bag loss has the rest")
 
     stage: str = option("all", "train and test, or one of them", choices=("all", "train", "test"))
     results_dir: Path = option(Path("results"), "where results go")
     run_name: str | None = option(None, "folder of this run; model and formulation by default")
     resume: bool = option(False, "continue an interrupted run; finished folds are skipped")
     overwrite: bool = option(False, "remove the results that are there")
+    on_change: str = option(
+        "error",
+        "with --resume, results of other settings: stop, or name what changed and begin the run again",
+        choices=("error", "restart"),
+    )
     num_workers: int = option(0, "processes that read features beside the training; 0 reads in the main process")
     on_missing: str = option(
         "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")
@@ -129,8 +151,9 @@ class RunSettings:
             _check_name("run_name", self.run_name)
         if not 0 <= self.dropout < 1:
             raise UserError(f"got --dropout {self.dropout}, expected 0 <= dropout < 1")
-        if not 0 <= self.alpha_surv <= 1:
-            raise UserError(f"got --alpha_surv {self.alpha_surv}, expected a number from 0 to 1")
+        for name in ("alpha_surv", "instance_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"got --{name} {getattr(self, name)}, expected a number from 0 to 1")
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise UserError(f"got --lr {self.lr}, expected a positive number")
         if not math.isfinite(self.weight_decay):
@@ -141,13 +164,24 @@ class RunSettings:
             raise UserError(
                 "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
             )
+        self._check_model_options()
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
+
+    def _check_model_options(self) -> None:
+        """An option that the model does not read is a mistake, not a wish to be ignored."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, models in MODELS_OF_OPTION.items():
+            if getattr(self, name) != defaults[name] and self.model not in models:
+                raise UserError(f"got --{name} with --model {self.model}, expected it with {' or '.join(models)} only")
+        if self.instance_weight != defaults["instance_weight"] and self.task != "cls":
+            raise UserError("got --instance_weight with --task surv: CLAM's instance loss needs class labels")
 
     @property
     def run_dir(self) -> Path:
         """`RESULTS/{task}/{dataset}/{run_name}`."""
-        return self.results_dir / self.task / self.dataset / (self.run_name or f"{self.model}_{self.formulation}")
+        parts = (self.model, self.formulation, *(f"no_{part}" for part in self.ablate or ()))
+        return self.results_dir / self.task / self.dataset / (self.run_name or "_".join(parts))
 
 
 def as_plain(settings: ClusteringSettings | RunSettings) -> dict[str, Any]:
@@ -165,8 +199,11 @@ def _check_choices(settings: Any) -> None:
     """The parser checks the command line; settings made in Python pass here alone."""
     for field in dataclasses.fields(settings):
         choices, value = field.metadata["choices"], getattr(settings, field.name)
-        if choices is not None and value not in choices and not (value is None and field.default is None):
-            raise UserError(f"got --{field.name} {value}, expected one of {', '.join(choices)}")
+        if choices is None or (value is None and field.default is None):
+            continue
+        for item in value if isinstance(value, tuple) else (value,):
+            if item not in choices:
+                raise UserError(f"got --{field.name} {item}, expected one of {', '.join(choices)}")
 
 
 def _at_least(settings: Any, lowest: int, *names: str) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from utils.atomic import write_text
 from utils.checkpoint import load_checkpoint, save_checkpoint
-from utils.engine import Batch, Loss, Runner, predict, train_epoch
+from utils.engine import Batch, Objective, Runner, predict, train_epoch
 from utils.errors import UserError
 from utils.seed import derive_seed, seed_everything
 
@@ -90,7 +90,7 @@ def train(
     runner: Runner,
     training: TrainingBatches,
     validation: EvaluationBatches,
-    loss: Loss,
+    objective: Objective,
     evaluate: Callable[[Tensor], dict[str, float | None]],
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
@@ -107,7 +107,7 @@ def train(
         runner: holds the model that is trained.
         training: batches of the training cases.
         validation: batches of the validation cases.
-        loss: maps logits and targets to a mean over cases.
+        objective: maps the model's output and targets to the mean loss of the cases.
         evaluate: maps the validation logits (n, C) to the `val_*` columns of the log.
         optimizer: of the model's parameters.
         schedule: how long, and by which score.
@@ -131,7 +131,7 @@ def train(
             runner,
             training.epoch(epoch),
             training.batch_sizes,
-            loss,
+            objective,
             optimizer,
             scaler,
             grad_accum=schedule.grad_accum,

@@ -13,10 +13,12 @@ import torch
 
 import main as main_command
 from datasets.features import write_slide
+from datasets.splits import read_fold
 from models import build_model
 from models.losses import hazards, risk
 from tests.commands.conftest import cls_arguments, files_in, surv_arguments
 from utils import training
+from utils.censoring_metrics import TrainingOutcomes
 from utils.metrics import survival_metrics
 
 RUN = Path("toy", "mico_released")
@@ -81,11 +83,18 @@ def test_survival_predictions_are_those_of_the_checkpoint(surv_cohort, run_main,
         assert (row.time, row.event) == (known[row.case_id].time, 1 - known[row.case_id].censored)
         assert tuple(row.slide_ids.split(";")) == known[row.case_id].slide_ids
 
+    outcomes = pd.read_csv(fold_dir / "outcomes_train.csv", dtype={"case_id": str})
+    fold = read_fold(surv_cohort.splits_dir / f"{fold_dir.name}.csv", "surv", n_bins=2)
+    of_file = outcomes[["case_id", "time", "event", "bin"]].itertuples(index=False, name=None)
+    assert list(of_file) == [(case.case_id, case.time, 1 - case.censored, case.bin) for case in fold.train]
+
     metrics = json.loads((fold_dir / "metrics.json").read_text())
-    expected = survival_metrics(
-        table["event"].to_numpy(), table["time"].to_numpy(), table["risk"].to_numpy(), seed=2024
-    )
+    columns = {name: outcomes[name].to_numpy() for name in ("event", "time", "bin")}
+    observed = [table[name].to_numpy() for name in ("event", "time", "risk")]
+    hazard = table[["hazard_0", "hazard_1"]].to_numpy()
+    expected = survival_metrics(*observed, seed=2024, train=TrainingOutcomes(**columns), hazards=hazard)
     assert metrics["test"] == expected
+    assert metrics["test"]["c_index_ipcw"] is not None
     assert metrics["best_epoch"] == state["epoch"]
 
 

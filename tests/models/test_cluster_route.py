@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.cluster_route import cosine_similarity, dot_similarity, l2_similarity, straight_through, update_anchors
-from models.segment_ops import Slides
+from models.segment_ops import Segments
 
 PATCHES = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]])
 ANCHORS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
@@ -40,7 +40,7 @@ def test_straight_through_is_one_hot_forward_and_identity_backward():
 def test_anchors_move_to_the_mean_of_their_patches_slide_by_slide():
     """Slide 0 holds patches 0 and 1, slide 1 patch 2; anchors that no patch of a slide chose keep their value."""
     hard, chosen = straight_through(torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 1, 0]]))
-    slides = Slides.from_index(torch.tensor([0, 0, 1]), n_slides=2)
+    slides = Segments.from_index(torch.tensor([0, 0, 1]), n_slides=2)
     moved = update_anchors(PATCHES, ANCHORS, hard, chosen, slides)
     expected = torch.stack([ANCHORS, ANCHORS])
     expected[0, 0] = torch.tensor([2.0, 2.0])
@@ -53,21 +53,21 @@ def test_no_gradient_flows_through_the_count():
     affinity = torch.tensor([[1.0, 0], [1, 0]], requires_grad=True)
     patches = torch.tensor([[3.0], [5.0]], requires_grad=True)
     hard, chosen = straight_through(affinity)
-    slides = Slides.from_index(torch.tensor([0, 0]), n_slides=1)
+    slides = Segments.from_index(torch.tensor([0, 0]), n_slides=1)
     update_anchors(patches, torch.zeros(2, 1), hard, chosen, slides)[0, 0].sum().backward()
     assert patches.grad.tolist() == [[0.5], [0.5]]
     assert affinity.grad.tolist() == [[1.5, 0], [2.5, 0]]
 
 
 def test_slides_count_their_rows_and_refuse_a_shuffled_index():
-    assert Slides.from_index(torch.tensor([0, 0, 2]), n_slides=4).sizes == (2, 0, 1, 0)
+    assert Segments.from_index(torch.tensor([0, 0, 2]), n_slides=4).sizes == (2, 0, 1, 0)
     with pytest.raises(ValueError, match=r"non-decreasing within 0 .. 1"):
-        Slides.from_index(torch.tensor([1, 0]), n_slides=2)
+        Segments.from_index(torch.tensor([1, 0]), n_slides=2)
 
 
 def test_weighted_sums_equal_a_loop():
     weights, rows = torch.randn(5, 3), torch.randn(5, 2)
-    slides = Slides.from_index(torch.tensor([0, 0, 2, 2, 2]), n_slides=3)
+    slides = Segments.from_index(torch.tensor([0, 0, 2, 2, 2]), n_slides=3)
     expected = torch.zeros(3, 3, 2)
     for row, slide in enumerate(slides.index.tolist()):
         expected[slide] += torch.outer(weights[row], rows[row])

@@ -50,6 +50,8 @@ RUN_DEFAULTS = {
     "dropout": 0.05,
     "similarity": "l2",
     "assignment": "soft",
+    "ablate": None,
+    "graph": "coords",
     "epochs": 200,
     "patience": 8,
     "lr": 2e-4,
@@ -64,11 +66,13 @@ RUN_DEFAULTS = {
     "device": "auto",
     "alpha_surv": 0.0,
     "n_bins": 4,
+    "instance_weight": 0.3,
     "stage": "all",
     "results_dir": Path("results"),
     "run_name": None,
     "resume": False,
     "overwrite": False,
+    "on_change": "error",
     "num_workers": 0,
     "on_missing": "error",
     "allow_patient_overlap": False,
@@ -137,6 +141,10 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("dropout", float("nan")),
         ("alpha_surv", 1.5),
         ("alpha_surv", -0.5),
+        ("instance_weight", 1.5),
+        ("ablate", ("pooling",)),
+        ("graph", "grid"),
+        ("on_change", "ask"),
         ("lr", 0.0),
         ("lr", -1.0),
         ("lr", float("nan")),
@@ -156,8 +164,32 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
     ],
 )
 def test_impossible_run_settings_are_named(name: str, value: Any):
-    with pytest.raises(UserError, match=f"got --{name} '?{value}"):
+    shown = value[0] if isinstance(value, tuple) else value
+    with pytest.raises(UserError, match=f"got --{name} '?{shown}"):
         run(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "readers"),
+    [
+        ("abmil", "formulation", "paper", "mico"),
+        ("transmil", "n_stages", 2, "mico"),
+        ("meanpool", "similarity", "dot", "mico"),
+        ("meanpool", "assignment", "hard", "mico"),
+        ("clam_sb", "ablate", ("route",), "mico"),
+        ("mico", "instance_weight", 0.5, "clam_sb"),
+        ("mico", "graph", "features", "patchgcn or deepgraphconv"),
+    ],
+)
+def test_an_option_that_the_model_does_not_read_is_refused(model: str, name: str, value: Any, readers: str):
+    with pytest.raises(UserError, match=f"got --{name} with --model {model}, expected it with {readers} only"):
+        run(task="cls", model=model, **{name: value})
+
+
+def test_the_instance_weight_needs_class_labels():
+    assert run(task="cls", model="clam_sb", instance_weight=0.5).instance_weight == 0.5
+    with pytest.raises(UserError, match="needs class labels"):
+        run(task="surv", model="clam_sb", instance_weight=0.5)
 
 
 @pytest.mark.parametrize("folds", [(0, 0), (-1,), (1, -2), ()])
@@ -214,9 +246,9 @@ def test_settings_do_not_change():
 
 def test_the_folder_of_a_run():
     assert run().run_dir == Path("results/surv/BLCA/mico_released")
-    assert run(results_dir=Path("/r"), task="cls", model="abmil", formulation="paper").run_dir == Path(
-        "/r/cls/BLCA/abmil_paper"
-    )
+    assert run(results_dir=Path("/r"), task="cls", formulation="paper").run_dir == Path("/r/cls/BLCA/mico_paper")
+    assert run(model="abmil").run_dir == Path("results/surv/BLCA/abmil_released")
+    assert run(ablate=("route", "reducer")).run_dir == Path("results/surv/BLCA/mico_released_no_route_no_reducer")
     assert run(run_name="first").run_dir == Path("results/surv/BLCA/first")
 
 
