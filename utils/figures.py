@@ -19,7 +19,7 @@ from utils.plotting import save_png
 from utils.predictions import read_predictions, task_of
 from utils.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.roc_curves import roc_curves
-from utils.run_record import read_run
+from utils.run_record import model_in_words, read_run
 from utils.summary_text import TASK_WORDS
 from utils.tables import fold_files
 
@@ -35,7 +35,8 @@ def draw_figures(run_dir: Path) -> dict[str, Figure]:
         UserError: run.json, a log or a prediction file is missing or damaged, or there is nothing to draw.
     """
     run = read_run(run_dir)
-    title = f"{run['dataset']}: {run['model']} ({run['formulation']}), {TASK_WORDS[run['task']]}"
+    model = model_in_words(run["model"], run["formulation"], run["settings"].get("ablate") or ())
+    title = f"{run['dataset']}: {model}, {TASK_WORDS[run['task']]}"
     logs = {fold: read_log(path) for fold, path in fold_files(run_dir, "log.csv").items()}
     logs = {fold: log for fold, log in logs.items() if len(log)}  # a fold stopped before its first epoch
     tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}

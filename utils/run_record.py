@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,16 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     if not all(isinstance(fold, int) for fold in run["folds"]):
         raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
     return run
+
+
+def model_in_words(model: str, formulation: str, ablate: Sequence[str] = ()) -> str:
+    """The model of a run for a title; `formulation` is `none` for models that have no forms.
+
+    >>> model_in_words("abmil", "none")
+    'abmil'
+    >>> model_in_words("mico", "released", ["route"])
+    'mico (released, without route)'
+    """
+    forms = [formulation] if formulation != "none" else []
+    forms += [f"without {part}" for part in ablate]
+    return f"{model} ({', '.join(forms)})" if forms else model

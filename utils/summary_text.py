@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from utils.metrics import N_RESAMPLES
+from utils.run_record import model_in_words
 from utils.text_table import markdown_table
 
 TASK_WORDS = {"cls": "classification", "surv": "survival"}
@@ -39,9 +40,8 @@ def format_summary(summary: dict[str, Any]) -> str:
     notes: list[str] = []
     table = markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
-    title = (
-        f"# {summary['dataset']}: {summary['model']} ({summary['formulation']}), {TASK_WORDS[summary['task']]}{name}"
-    )
+    model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
+    title = f"# {summary['dataset']}: {model}, {TASK_WORDS[summary['task']]}{name}"
     blocks = [title, table, _METHOD[summary["task"]] + " mean ± std: over folds, population standard deviation."]
     if notes:
         blocks.append("\n".join(notes))

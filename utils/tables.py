@@ -34,7 +34,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     Survival metrics that are corrected for censoring come from `fold{k}/outcomes_train.csv` too, where it is there.
 
     Returns:
-        `task, dataset, model, formulation, run_name, seed`;
+        `task, dataset, model, formulation, ablate, run_name, seed`;
         `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.metrics`, `reasons`
         {metric: why it is null}, the path of the predictions within the run, and the digest of the split file if known;
         `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
@@ -53,7 +53,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         )
     folds = [_fold_row(run_dir, run, fold, path) for fold, path in files.items()]
     summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
-    summary |= {"run_name": run.get("run_name"), "seed": run["seed"], "folds": folds}
+    summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
+    summary["folds"] = folds
     summary |= {"mean": {}, "std": {}, "n_defined": {}}
     for name in METRIC_NAMES[run["task"]]:
         values = [row[name] for row in folds if row[name] is not None]

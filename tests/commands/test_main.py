@@ -14,7 +14,7 @@ import torch
 import main as main_command
 from datasets.features import write_slide
 from datasets.splits import read_fold
-from models import build_model
+from models import MODELS, build_model
 from models.losses import hazards, risk
 from tests.commands.conftest import cls_arguments, files_in, surv_arguments
 from utils import training
@@ -254,6 +254,51 @@ def test_what_was_lost_is_made_again(cls_cohort, run_main, tmp_path, lost):
     assert predictions(tmp_path) == before
     assert (fold_dir / "checkpoint.pt").exists()
     assert (fold_dir / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if name != "mico"])
+@pytest.mark.parametrize("task", ["cls", "surv"])
+def test_every_baseline_goes_through_the_whole_job(cls_cohort, surv_cohort, run_main, tmp_path, task, model):
+    arguments = cls_arguments(cls_cohort, tmp_path) if task == "cls" else surv_arguments(surv_cohort, tmp_path)
+    run_main(*arguments, "--folds", "0", "--epochs", "2", "--model", model).check()
+    run_dir = tmp_path / task / "toy" / f"{model}_released"
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert (summary["model"], summary["formulation"], len(summary["folds"])) == (model, "none", 1)
+    assert (run_dir / "summary.md").read_text().startswith(f"# toy: {model}, ")
+    restored, _, _ = main_command.load_model(run_dir / "fold0" / "checkpoint.pt")
+    assert type(restored) is MODELS[model]
+
+
+@pytest.mark.parametrize("part", ["anchors", "route", "reducer"])
+def test_ablations_are_runs_of_their_own(surv_cohort, run_main, run_clustering, tmp_path, part):
+    """With the same anchors and seed as the full model, each predicts something else; the checkpoint knows which."""
+    fit = ["--dataset_name", "toy", "--scope", "dataset", "--n_clusters", "8", "--output_dir", tmp_path / "anchors"]
+    folds = ["--fold_csv", surv_cohort.splits_dir / "fold0.csv"]
+    run_clustering(*fit, *folds, "--input_dir", surv_cohort.features_dir).check()
+    anchors = ["--anchors", tmp_path / "anchors" / "toy_C_8_init_fold0.pt"]
+    arguments = [*surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--epochs", "2"), *anchors]
+    run_main(*arguments).check()
+    run_main(*arguments, "--ablate", part).check()
+    full, ablated = (tmp_path / "surv" / "toy" / name for name in ("mico_released", f"mico_released_no_{part}"))
+    tables = [(run_dir / "fold0" / "predictions_test.csv").read_bytes() for run_dir in (full, ablated)]
+    assert tables[0] != tables[1]
+    assert (ablated / "summary.md").read_text().startswith(f"# toy: mico (released, without {part}), ")
+    model, _, _ = main_command.load_model(ablated / "fold0" / "checkpoint.pt")
+    assert model.ablate == (part,)
+
+
+def test_a_changed_run_begins_again_on_request_and_says_why(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--resume", "--on_change", "restart")
+    run_main(*arguments).check()
+    before = predictions(tmp_path)
+    kept = run_main(*arguments).check()
+    assert "beginning again" not in kept.out + kept.err
+    ended = run_main(*arguments, "--lr", "0.05", "--embed_dim", "24").check()
+    said = ended.out + ended.err
+    assert "beginning again" in said
+    assert "embed_dim was 16 and is 24; lr was 0.0002 and is 0.05" in said
+    assert predictions(tmp_path) != before
+    assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["settings"]["lr"] == 0.05
 
 
 def test_a_run_does_not_go_on_with_other_features(cls_cohort, run_main, tmp_path):

@@ -236,3 +236,31 @@ def test_a_loss_that_explodes_is_one_sentence(cls_cohort, run_main, tmp_path):
     assert ended.status == 2
     assert "lower --lr" in ended.err
     assert len(ended.err.strip().splitlines()) == 1
+
+
+def without_coords(cohort: Cohort) -> None:
+    for path in cohort.features_dir.glob("*.h5"):
+        features = read_slide(path).features
+        path.unlink()
+        write_slide(path, features)
+
+
+@pytest.mark.parametrize("model", ["patchgcn", "deepgraphconv"])
+def test_graph_models_ask_for_coordinates_before_training(cohort, run_main, tmp_path, model):
+    without_coords(cohort)
+    arguments = cls_arguments(cohort, tmp_path / "r", "--folds", "0", "--model", model)
+    words = (model, "16 of 16 slides", "--graph features")
+    refused(run_main(*arguments), tmp_path / "r", *words)
+    run_main(*arguments, "--graph", "features", "--epochs", "1").check()
+
+
+def test_the_ablation_of_learned_anchors_with_slide_anchors(cls_cohort, run_main, run_clustering, tmp_path):
+    fit = ["--dataset_name", "toy", "--n_clusters", "8", "--scope", "slide", "--output_dir", tmp_path / "anchors"]
+    run_clustering(*fit, "--input_dir", cls_cohort.features_dir).check()
+    anchors = ["--anchors", tmp_path / "anchors" / "toy_C_8_slides", "--ablate", "anchors"]
+    refused(run_main(*cls_arguments(cls_cohort, tmp_path / "r", *anchors)), tmp_path / "r", "--ablate anchors")
+
+
+def test_an_embedding_that_the_model_cannot_split(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path / "r", "--model", "transmil", "--embed_dim", "20")
+    refused(run_main(*arguments), tmp_path / "r", "embed_dim 20", "multiple of 8")

@@ -18,7 +18,8 @@ def _survival_row(fold: int, **more: Any) -> dict[str, Any]:
 
 def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
     summary = {
-        "task": "surv", "dataset": "BLCA", "model": "mico", "formulation": "paper", "run_name": None, "seed": 5,
+        "task": "surv", "dataset": "BLCA", "model": "mico", "formulation": "paper",
+        "ablate": [], "run_name": None, "seed": 5,
         "folds": list(rows), "missing_folds": [], "warnings": [], "anchors": {"sha256": "feed"},
         "mean": {"c_index": 0.6, "c_index_low": 0.5, "c_index_high": 0.7, "logrank_p": 0.1, "n_events": 8.5,
                  "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
