@@ -24,6 +24,18 @@ def fewest_items(n_folds: int) -> int:
     return max(n_folds, 4 if n_folds == 2 else 3)
 
 
+def check_strata(strata: np.ndarray, n_folds: int) -> None:
+    """Raise DataError when there are fewer than 2 folds, or a stratum has too few items for the parts of each."""
+    if n_folds < 2:
+        raise DataError(f"{n_folds} folds were asked for: expected 2 or more")
+    for stratum, count in zip(*np.unique(strata, return_counts=True), strict=True):
+        if count < fewest_items(n_folds):
+            raise DataError(
+                f"stratum {stratum} (a label, or event 0 or 1) has {count} of {len(strata)} items, too few for "
+                f"{n_folds} folds of train, validation and test: use fewer folds or more cases"
+            )
+
+
 def stratified_folds(strata: Sequence[int], n_folds: int, seed: int) -> list[FoldIndices]:
     """Split the items 0..n-1 into train, validation and test, once per fold, stratified by `strata` (n,).
 
@@ -33,14 +45,7 @@ def stratified_folds(strata: Sequence[int], n_folds: int, seed: int) -> list[Fol
     Raises DataError when a stratum has too few items to be in all three parts of each fold.
     """
     labels = np.asarray(strata)
-    if n_folds < 2:
-        raise DataError(f"{n_folds} folds were asked for: expected 2 or more")
-    for stratum, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        if count < fewest_items(n_folds):
-            raise DataError(
-                f"stratum {stratum} (a label, or event 0 or 1) has {count} of {len(labels)} items, too few for "
-                f"{n_folds} folds of train, validation and test: use fewer folds or more cases"
-            )
+    check_strata(labels, n_folds)
     outer = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     return [FoldIndices(*_split_rest(rest, labels, n_folds, seed), test) for rest, test in outer.split(labels, labels)]
 
