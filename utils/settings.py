@@ -128,6 +128,7 @@ class RunSettings:
         "with --resume, results of other settings: stop, or name what changed and begin the run again",
         choices=("error", "restart"),
     )
+    no_figures: bool = option(False, "leave out the figures; python -m utils.figures draws them at any time")
     num_workers: int = option(0, "processes that read features beside the training; 0 reads in the main process")
     on_missing: str = option(
         "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")

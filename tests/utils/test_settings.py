@@ -73,6 +73,7 @@ RUN_DEFAULTS = {
     "resume": False,
     "overwrite": False,
     "on_change": "error",
+    "no_figures": False,
     "num_workers": 0,
     "on_missing": "error",
     "allow_patient_overlap": False,
