@@ -126,7 +126,7 @@ def run(settings: RunSettings) -> None:
     if settings.stage != "train":
         summary = write_summary(settings.run_dir)
         logger.info("\n%s", format_summary(summary))
-    for path in write_figures(settings.run_dir):
+    for path in [] if settings.no_figures else write_figures(settings.run_dir):
         logger.info("wrote %s", path)
 
 

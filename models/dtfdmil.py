@@ -22,8 +22,8 @@ class DTFDMIL(nn.Module):
     "AFS" hands the whole aggregated feature e_p on to tier 2. In training the patches go to pseudo-bags at random, in
     evaluation patch i of a case goes to pseudo-bag i mod n, so that predictions repeat.
 
-    Deviations: the paper gives each tier its own loss; here e_p is not cut off from the second one, which therefore
-    trains the layers of tier 1 as well. One dropout rate for all layers.
+    Each tier is trained by its own loss: no gradient of the second one flows into e_p, as in the authors' code, whose
+    second optimizer has the parameters of tier 2 alone.
 
     Args:
         dim_in: D, the width of the patch features.
@@ -62,7 +62,7 @@ class DTFDMIL(nn.Module):
         pseudo_bag, case = assign_pseudo_bags(cases, at_random=self.training)  # (N,), (P,)
 
         distilled, within = self.attention_pool(patches, pseudo_bag, case.numel())  # (P, d), (N,)
-        pooled, between = self.second_attention_pool(distilled, case, cases.count)  # (B, d), (P,)
+        pooled, between = self.second_attention_pool(distilled.detach(), case, cases.count)  # (B, d), (P,)
 
         tier_1 = CaseLogits(self.classifier(distilled), case)
         tier_2 = CaseLogits(self.second_classifier(pooled), torch.arange(cases.count, device=features.device))

@@ -82,9 +82,11 @@ class PatchGCN(nn.Module):
         cases = slides.by_case(case_index)
         edges = neighbour_edges(graph_positions(self.graph, features, coords), slides)  # (2, E)
         x = self.projector(features)  # (N, h)
-        levels = [x.to(torch.promote_types(x.dtype, torch.float32))]  # sums over neighbours are not for 16 bits
+        levels = [x]
         for layer in self.layers:
-            levels.append(layer(levels[-1], edges))
+            x = x.to(torch.promote_types(x.dtype, torch.float32))  # sums over neighbours are not for 16 bits
+            x = layer(x, edges)  # (N, h)
+            levels.append(x)
         patches = self.patch_transform(torch.cat(levels, dim=1))  # (N, d)
         pooled, attention = self.attention_pool(patches, cases.index, cases.count)  # (B, d), (N,)
         return BagOutput(self.classifier(self.case_transform(pooled)), attention)

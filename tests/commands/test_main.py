@@ -181,6 +181,12 @@ def test_training_and_testing_apart_equal_both_at_once(cls_cohort, run_main, tmp
     assert "were predicted before" in again.err
 
 
+def test_figures_can_be_left_out(cls_cohort, run_main, tmp_path):
+    run_main(*cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--epochs", "1", "--no_figures")).check()
+    assert "summary.md" in files_in(tmp_path / "cls" / RUN)
+    assert not (tmp_path / "cls" / RUN / "figures").exists()
+
+
 def test_overwrite_repeats_the_run(cls_cohort, run_main, tmp_path):
     arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0")
     run_main(*arguments).check()

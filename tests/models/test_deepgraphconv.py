@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.deepgraphconv import DeepGraphConv
 from tests.models.bags import DIM_IN, batch_of, draw_slides
@@ -118,6 +118,7 @@ def test_dropout_is_used_in_training_only():
     trained = [model(*batch, coords=coords).logits for _ in range(2)]
     assert torch.equal(*evaluated)
     assert not torch.equal(*trained)
+    assert [module.p for module in model.modules() if isinstance(module, nn.Dropout)] == [0.5] * 3
 
 
 @every_graph

@@ -76,10 +76,15 @@ def test_ties_on_a_grid_do_not_depend_on_the_order_of_the_patches(k: int):
 
 
 def test_the_ring_of_sixteen_at_one_distance_is_seen_whole():
-    """sqrt(65) = |(1, 8)| = |(4, 7)|: of sixteen equally distant patches the one with the smallest x is taken."""
-    ring = [(sx * a, sy * b) for a, b in ((1, 8), (8, 1), (4, 7), (7, 4)) for sx in (-1, 1) for sy in (-1, 1)]
-    positions = torch.tensor([(0, 0), *ring])
-    assert neighbours_of(neighbour_edges(positions, one_slide(17), k=1), 17)[0] == [1 + ring.index((-8, -1))]
+    """sqrt(65) = |(1, 8)| = |(4, 7)|: the centre of a grid with nothing nearer has sixteen equally distant patches."""
+    steps = range(-10, 11)
+    positions = torch.tensor([(x, y) for x in steps for y in steps if x == y == 0 or x * x + y * y >= 65])
+    centre = positions.tolist().index([0, 0])
+    by_rule = nearest(positions.tolist(), 16)[centre]
+    assert positions[by_rule].square().sum(dim=1).unique().tolist() == [65]
+    for k in range(1, 17):
+        edges = neighbour_edges(positions, one_slide(len(positions)), k)
+        assert edges[0, edges[1] == centre].tolist() == by_rule[:k]
 
 
 def test_edges_never_join_slides():
@@ -132,7 +137,10 @@ def test_features_far_from_zero_keep_their_neighbours():
 
 @pytest.mark.parametrize("width", [2, 16])
 def test_autocast_and_gradients_do_not_reach_the_choice(width: int):
-    positions = draw(200, width).float().requires_grad_()
+    """Two tight groups far apart: products in half precision cannot tell the patches of a group from each other."""
+    positions = draw(200, width).float()
+    positions[100:] += 100
+    positions.requires_grad_()
     plain = neighbour_edges(positions, one_slide(200))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(neighbour_edges(positions, one_slide(200)), plain)

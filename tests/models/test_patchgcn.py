@@ -128,6 +128,11 @@ def test_dropout_is_used_in_training_only():
     trained = [model(*batch, coords=coords).logits for _ in range(2)]
     assert torch.equal(*evaluated)
     assert not torch.equal(*trained)
+    rates = {name: module.p for name, module in model.named_modules() if isinstance(module, nn.Dropout)}
+    # The MLP within a convolution has a rate of 0, as published.
+    assert all(rate == (0.0 if ".mlp." in name else 0.5) for name, rate in rates.items())
+    assert len(rates) == 3 + 5
+    assert [layer.dropout for layer in model.layers[1:]] == [0.5, 0.5]
 
 
 @every_graph
