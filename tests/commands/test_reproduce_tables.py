@@ -41,7 +41,7 @@ def test_all_at_once_then_again_after_a_change(surv_cohort, cls_cohort, tmp_path
     first = reproduce(tmp_path, f"{surv}\n# a remark\n{absent}\n{cls}", "--", "--no_figures")
     assert first.returncode == 1
     assert "FAILED" in first.stdout
-    assert "GONE (surv): anchors" in first.stderr
+    assert "GONE (surv), 8 anchors: run_clustering.py: error: " in first.stderr
 
     tables = tmp_path / "results" / "tables"
     plan = rows(tables / "plan.csv")

@@ -1,0 +1,1 @@
+"""The shell scripts, and the modules behind reproduce_tables.sh."""

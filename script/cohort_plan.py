@@ -1,0 +1,166 @@
+"""From a table of cohorts to the runs behind the paper's tables: their plan, and the calls that make them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.cases import TASKS
+from models import GRAPH_MODELS, MODELS
+from models.mico import ABLATIONS
+from script.job_queue import Job
+from utils.errors import UserError
+from utils.run_plan import COLUMNS
+
+EXPECTED = "name, task, features, splits, scale of features, graph, then options of main.py"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A line of the table of cohorts; `options` go to every run of it."""
+
+    name: str
+    task: str
+    features: str
+    splits: str
+    feature_norm: str
+    graph: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run of each cohort.
+
+    Attributes:
+        models: baselines, beside MiCo.
+        ablations: parts that MiCo is trained without.
+        n_clusters: anchors of MiCo in the tables.
+        sweep: numbers of anchors of the sweep.
+        seeds: of the runs.
+    """
+
+    models: tuple[str, ...]
+    ablations: tuple[str, ...]
+    n_clusters: int
+    sweep: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what there is not."""
+        for name, known in ((n, [m for m in MODELS if m != "mico"]) for n in self.models):
+            if name not in known:
+                raise UserError(f"got the model '{name}', expected some of {', '.join(known)}")
+        for part in self.ablations:
+            if part not in ABLATIONS:
+                raise UserError(f"got the ablation '{part}', expected some of {', '.join(ABLATIONS)}")
+
+    @property
+    def numbers(self) -> list[int]:
+        """All numbers of anchors."""
+        return sorted({self.n_clusters, *self.sweep})
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of `main.py`: a line of the plan (see `utils.run_plan`)."""
+
+    cohort: Cohort
+    model: str
+    seed: int
+    n_clusters: int
+    ablate: str = ""
+
+    @property
+    def name(self) -> str:
+        """`--run_name`."""
+        form = f"_released{'_no_' + self.ablate if self.ablate else ''}_k{self.n_clusters}"
+        return f"{self.model}{form if self.model == 'mico' else ''}_seed{self.seed}"
+
+    @property
+    def options(self) -> list[str]:
+        """The options of `main.py` that tell it from the cohort's other runs."""
+        options = ["--model", self.model, "--n_clusters", str(self.n_clusters), "--seed", str(self.seed)]
+        options += ["--ablate", self.ablate] if self.ablate else []
+        return options + (["--graph", self.cohort.graph] if self.model in GRAPH_MODELS else [])
+
+
+def read_cohorts(table: str) -> list[Cohort]:
+    """The cohorts of a table: a line each, columns separated by blanks, `#` in front of remarks.
+
+    Raises:
+        UserError: for a line with too few columns or an unknown task, the same cohort twice, or no cohort.
+    """
+    cohorts: list[Cohort] = []
+    for line in table.splitlines():
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) < 6 or words[1] not in TASKS:
+            raise UserError(f"found '{line.strip()}' in the table of cohorts, expected {EXPECTED}; task is cls or surv")
+        name, task, features, splits, feature_norm, graph, *options = words
+        cohort = Cohort(name, task, features, splits, feature_norm, graph, tuple(options))
+        if any((other.name, other.task) == (cohort.name, cohort.task) for other in cohorts):
+            raise UserError(f"found {cohort.name} twice with task {cohort.task} in the table of cohorts, expected once")
+        cohorts.append(cohort)
+    if not cohorts:
+        raise UserError(f"found no cohort in the table of cohorts, expected lines of {EXPECTED}")
+    return cohorts
+
+
+def plan_runs(cohorts: Sequence[Cohort], plan: Plan) -> list[PlannedRun]:
+    """All runs, cohort by cohort and seed by seed: MiCo, the other models, the ablations, the sweep."""
+    runs = []
+    for cohort in cohorts:
+        for seed in plan.seeds:
+            runs.append(PlannedRun(cohort, "mico", seed, plan.n_clusters))
+            runs += [PlannedRun(cohort, model, seed, plan.n_clusters) for model in plan.models]
+            runs += [PlannedRun(cohort, "mico", seed, plan.n_clusters, part) for part in plan.ablations]
+            runs += [PlannedRun(cohort, "mico", seed, k) for k in plan.numbers if k != plan.n_clusters]
+    return runs
+
+
+def plan_text(runs: Sequence[PlannedRun]) -> str:
+    """The plan as CSV, for a file in `RESULTS/tables/`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for run in runs:
+        where = f"../{run.cohort.task}/{run.cohort.name}/{run.name}"
+        form = "released" if run.model == "mico" else "none"
+        identity = (run.cohort.task, run.cohort.name, run.model, form, run.ablate, run.n_clusters, run.seed)
+        writer.writerow((*identity, where))
+    return text.getvalue()
+
+
+def anchor_jobs(cohort: Cohort, plan: Plan, anchors_dir: Path, logs: Path, more: Sequence[str]) -> Iterator[Job]:
+    """Fitting the anchors of each fold of a cohort, a job for each number of anchors."""
+    fold_csvs = sorted(str(path) for path in Path(cohort.splits).glob("fold*.csv"))
+    for k in plan.numbers:
+        arguments = ["--dataset_name", cohort.name, "--n_clusters", str(k), "--scope", "dataset"]
+        arguments += ["--input_dir", cohort.features, "--output_dir", str(anchors_dir / cohort.task)]
+        # Without fold files the first name is given, so that it is the one that is said to be missing.
+        arguments += ["--fold_csv", *(fold_csvs or [str(Path(cohort.splits) / "fold0.csv")])]
+        arguments += ["--feature_norm", cohort.feature_norm, *more]
+        log = logs / f"{cohort.task}_{cohort.name}_anchors_{k}.log"
+        yield Job(_anchors_label(cohort, k), "run_clustering", tuple(arguments), log)
+
+
+def run_job_of(run: PlannedRun, anchors_dir: Path, results_dir: Path, logs: Path, more: Sequence[str]) -> Job:
+    """The call of `main.py` for a run; finished folds are kept, changed settings begin it again."""
+    cohort = run.cohort
+    anchors = anchors_dir / cohort.task / f"{cohort.name}_C_{run.n_clusters}_init_fold{{fold}}.pt"
+    arguments = ["--task", cohort.task, "--dataset", cohort.name, "--features_dir", cohort.features]
+    arguments += ["--splits_dir", cohort.splits, "--anchors", str(anchors), "--run_name", run.name]
+    arguments += ["--results_dir", str(results_dir), "--resume", "--on_change", "restart"]
+    arguments += [*run.options, *cohort.options, *more]
+    log = logs / f"{cohort.task}_{cohort.name}_{run.name}.log"
+    label = f"{cohort.name} ({cohort.task}), {run.name}"
+    return Job(label, "main", tuple(arguments), log, needs=_anchors_label(cohort, run.n_clusters))
+
+
+def _anchors_label(cohort: Cohort, k: int) -> str:
+    return f"{cohort.name} ({cohort.task}), {k} anchors"

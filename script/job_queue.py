@@ -1,0 +1,142 @@
+"""Many calls of this repository's commands in a few processes, each with a log of its own.
+
+A process imports torch once and then works through its share: a call that finds its results finished takes a fraction
+of a second instead of the seconds that a process needs to begin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERRUPTED = 130
+KILLED = "its process was killed; was there enough memory?"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call of a command.
+
+    Attributes:
+        label: what it is, for a reader.
+        command: the module with `get_args_parser` and `main`: `main` or `run_clustering`.
+        arguments: of the command line.
+        log: where its output goes.
+        needs: the label of a job that has to end well before, or empty.
+    """
+
+    label: str
+    command: str
+    arguments: tuple[str, ...]
+    log: Path
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended.
+
+    Attributes:
+        label: of the job.
+        status: 0 is well.
+        said: the last line of its log.
+        warnings: the lines of its log that begin with `warning: `.
+        seconds: what it took.
+    """
+
+    label: str
+    status: int
+    said: str
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], None]) -> list[Ended]:
+    """Run the jobs in order, `n_processes` at a time, and report each as it ends.
+
+    A job waits for the one that it needs, and is not run if that one failed. The jobs of a process that was killed
+    count as failed.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C; the processes have ended then.
+    """
+    waiting, ended = list(jobs), dict[str, Ended]()
+    running: dict[Future[Ended], Job] = {}
+    spawn = multiprocessing.get_context("spawn")  # CUDA cannot be used in a forked process
+    with ProcessPoolExecutor(n_processes, mp_context=spawn) as pool:
+
+        def finish(result: Ended) -> None:
+            ended[result.label] = result
+            report(result)
+            if result.status == INTERRUPTED:
+                raise KeyboardInterrupt
+
+        try:
+            while waiting or running:
+                for job in [job for job in waiting if not job.needs or job.needs in ended]:
+                    if job.needs and ended[job.needs].status:
+                        waiting.remove(job)
+                        finish(Ended(job.label, 1, f"not run, because of: {job.needs}"))
+                    elif len(running) < n_processes:
+                        waiting.remove(job)
+                        running[pool.submit(run_job, job)] = job
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    finish(_result(future, running.pop(future)))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [ended[job.label] for job in jobs]
+
+
+def run_job(job: Job) -> Ended:
+    """Run one job in this process, with everything that it writes to the terminal in its log."""
+    started = time.monotonic()
+    with redirected(job.log):
+        module = importlib.import_module(job.command)
+        try:
+            status = module.main(module.get_args_parser().parse_args(job.arguments))
+        except SystemExit as stopped:  # the parser's refusal of an option
+            status = stopped.code if isinstance(stopped.code, int) else 1
+        except Exception:  # noqa: BLE001 - a bug in one run must not lose the others; its log has the traceback
+            traceback.print_exc()
+            status = 1
+    lines = job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    warnings = tuple(line for line in lines if line.startswith("warning: "))
+    return Ended(job.label, status, lines[-1] if lines else "", warnings, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def redirected(log: Path) -> Iterator[None]:
+    """Standard output and error of this process, libraries in C included, in a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = os.dup(1), os.dup(2)
+    with log.open("w", encoding="utf-8", buffering=1) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                yield
+        finally:
+            for saved, number in zip(before, (1, 2), strict=True):
+                os.dup2(saved, number)
+                os.close(saved)
+
+
+def _result(future: Future[Ended], job: Job) -> Ended:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Ended(job.label, 1, KILLED)

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The paper's tables: for each cohort below, anchors of each fold, then every model, ablation, number of anchors and
+# seed; then results/tables. Run again, it goes on where it stopped; a run whose settings changed is made again.
+#   bash script/reproduce_tables.sh [--seeds 2024 2025 2026] [--demo] [-- options of main.py for all runs]
+# --demo: small stand-in cohorts of both tasks, all models, all tables, on a CPU. docs/reproduction.md says more.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# One cohort a line: name, task, directory of features, directory of fold{k}.csv, scale of features (none, l2, zscore),
+# neighbours of a patch in graph models (coords, features); then options of main.py for this cohort alone.
+# No blanks within a value. Lines that start with # are left out.
+COHORTS="${COHORTS:-
+BLCA    surv  features/BLCA    splits/4foldcv/tcga_blca      none  coords
+BRCA    surv  features/BRCA    splits/4foldcv/tcga_brca      none  coords
+GBMLGG  surv  features/GBMLGG  splits/4foldcv/tcga_gbmlgg    none  coords
+HNSC    surv  features/HNSC    splits/4foldcv/tcga_hnsc      none  coords
+KIRC    surv  features/KIRC    splits/4foldcv/tcga_kirc      none  coords
+KIRP    surv  features/KIRP    splits/4foldcv/tcga_kirp      none  coords
+LUAD    surv  features/LUAD    splits/4foldcv/tcga_luad      none  coords
+BRCA    cls   features/BRCA    splits/4foldcv/tcga_brca_cls  none  coords
+NSCLC   cls   features/NSCLC   splits/4foldcv/tcga_nsclc     none  coords
+}"
+MODELS="${MODELS-meanpool maxpool abmil clam_sb dsmil transmil dtfdmil patchgcn deepgraphconv}"  # beside MiCo
+ABLATIONS="${ABLATIONS-anchors route reducer}"
+N_CLUSTERS="${N_CLUSTERS:-64}"               # anchors of MiCo in the tables
+SWEEP="${SWEEP-32 64 128}"                   # numbers of anchors in the sweep
+SEEDS="${SEEDS:-2024}"
+JOBS="${JOBS:-1}"                            # runs at the same time
+GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: the first if any
+NUM_WORKERS="${NUM_WORKERS:-4}"              # processes that read features, for each run
+ON_MISSING="${ON_MISSING:-error}"            # slides without features: error, or drop and count
+RESULTS_DIR="${RESULTS_DIR:-results}"
+ANCHORS_DIR="${ANCHORS_DIR:-anchors}"
+NOTES="${NOTES:-}"                           # a text file whose lines are added to the notes of the tables
+
+demo=no more=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --demo) demo=yes; shift ;;
+        --seeds)
+            shift; SEEDS=""
+            while [[ "${1:-}" =~ ^[0-9]+$ ]]; do SEEDS="$SEEDS $1"; shift; done
+            [ -n "$SEEDS" ] || { echo "reproduce_tables.sh: error: --seeds needs numbers, such as --seeds 2024 2025" >&2; exit 2; } ;;
+        --) shift; more=("$@"); break ;;
+        *) echo "reproduce_tables.sh: error: unknown option $1, expected --seeds, --demo, or -- and options of main.py" >&2; exit 2 ;;
+    esac
+done
+bash script/setup.sh
+if [ "$demo" = yes ]; then . script/demo_cohorts.sh; fi
+
+if [ "$GPU" = auto ]; then
+    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+fi
+if [ "$GPU" = cpu ]; then
+    device=cpu fitting=()
+    # Processes share the cores: threads that wait for one another would cost more than they gain.
+    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + JOBS - 1) / JOBS ))}"
+else
+    device=cuda:0 fitting=(--gpu)
+    export CUDA_VISIBLE_DEVICES="$GPU"
+fi
+# The lists are split at their blanks.
+exec .venv/bin/python -m script.reproduction --cohorts "$COHORTS" --models $MODELS --ablations $ABLATIONS \
+    --n_clusters "$N_CLUSTERS" --sweep $SWEEP --seeds $SEEDS --results_dir "$RESULTS_DIR" --anchors_dir "$ANCHORS_DIR" \
+    --jobs "$JOBS" --on_missing "$ON_MISSING" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
+    -- --device "$device" --num_workers "$NUM_WORKERS" ${more[@]+"${more[@]}"}

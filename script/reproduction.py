@@ -1,0 +1,91 @@
+"""Command behind `reproduce_tables.sh`: anchors, runs and tables of all cohorts.
+
+`python -m script.reproduction --cohorts TABLE ...`; the shell script has the defaults and sets the environment up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from script.cohort_plan import Plan, anchor_jobs, plan_runs, plan_text, read_cohorts, run_job_of
+from script.job_queue import Ended, Job, run_jobs
+from utils.arguments import OneLineParser
+from utils.atomic import write_text
+from utils.errors import UserError
+from utils.paper_tables import read_notes, write_paper_tables
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The parser of this command."""
+    parser = OneLineParser("python -m script.reproduction", "Anchors, runs and tables of all cohorts.")
+    parser.add_argument("--cohorts", required=True, metavar="TABLE", help="text of the table of cohorts")
+    parser.add_argument("--models", nargs="*", default=[], help="baselines beside MiCo")
+    parser.add_argument("--ablations", nargs="*", default=[], help="parts that MiCo is trained without")
+    parser.add_argument("--n_clusters", type=int, default=64, help="anchors of MiCo in the tables")
+    parser.add_argument("--sweep", type=int, nargs="*", default=[], help="numbers of anchors in the sweep")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[2024], help="of the runs")
+    parser.add_argument("--results_dir", type=Path, default=Path("results"), help="results, logs and tables")
+    parser.add_argument("--anchors_dir", type=Path, default=Path("anchors"), help="anchors")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--gpu", action="store_true", help="fit anchors on the GPU")
+    parser.add_argument("--on_missing", default="error", help="slides without features: error or drop")
+    parser.add_argument("--notes", type=Path, help="file of lines to add to the notes of the tables")
+    parser.add_argument("more", nargs="*", help="after --: options of main.py for all runs")
+    return parser
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run everything that is not there yet; 0, 1 if something failed, 2 for a mistake in the arguments, 130."""
+    try:
+        cohorts = read_cohorts(args.cohorts)
+        numbers = {"n_clusters": args.n_clusters, "sweep": tuple(args.sweep), "seeds": tuple(args.seeds)}
+        plan = Plan(tuple(args.models), tuple(args.ablations), **numbers)
+        notes = read_notes(args.notes)
+        runs = plan_runs(cohorts, plan)
+        tables, logs = args.results_dir / "tables", args.results_dir / "logs"
+        write_text(tables / "plan.csv", plan_text(runs))
+        missing = ["--on_missing", args.on_missing]
+        fitting = [*missing, *(["--gpu"] if args.gpu else [])]
+        jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
+        jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, [*missing, *args.more]) for run in runs]
+        sys.stdout.write(f"{len(jobs)} parts ({len(runs)} runs of main.py), {args.jobs} at a time; logs in {logs}\n")
+        ended = run_with_progress(jobs, args.jobs)
+        for path in write_paper_tables(tables / "plan.csv", tables, notes=notes):
+            sys.stdout.write(f"{path}\n")
+    except UserError as error:
+        sys.stderr.write(f"reproduction: error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("reproduction: interrupted; the same command goes on with what is left\n")
+        return 130
+    failed = [job for job in ended if job.status]
+    if failed:
+        sys.stderr.write(f"reproduction: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")
+        sys.stderr.write("".join(f"    {job.label}: {job.said}\n" for job in failed))
+    return 1 if failed else 0
+
+
+def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
+    """Run the jobs with a progress bar, a line for each as it ends, and each warning once."""
+    warned: set[str] = set()
+    with tqdm(total=len(jobs), disable=None, unit="part") as progress:
+
+        def report(job: Ended) -> None:
+            state = "done" if job.status == 0 else "FAILED"
+            detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
+            new = [warning for warning in job.warnings if warning not in warned]
+            warned.update(new)
+            tqdm.write("\n".join([f"{state}: {job.label}: {detail}", *new]), file=sys.stdout)
+            sys.stdout.flush()
+            progress.update()
+
+        return run_jobs(jobs, n_processes, report)
+
+
+if __name__ == "__main__":
+    sys.exit(main(get_args_parser().parse_args()))
