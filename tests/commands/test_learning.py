@@ -8,7 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+import pytest
+
 from datasets.synthetic import Cohort, CohortSettings, make_cohort
+from models import MODELS
 from utils.survival_stats import concordance
 
 
@@ -44,3 +47,21 @@ def test_survival_is_predicted_nearly_as_well_as_by_the_true_risk(run_main, tmp_
 def test_nothing_is_learned_from_shuffled_outcomes(run_main, tmp_path):
     _, _, metrics = train_survival(tmp_path, run_main, shuffle_labels=True)
     assert metrics["c_index_low"] < 0.5 < metrics["c_index_high"]
+
+
+@pytest.fixture(scope="module")
+def decisive(tmp_path_factory) -> Cohort:
+    """Slides of 30 to 50 patches, of which 4 to 8 neighbours are of a tissue that only slides of class 1 have."""
+    settings = CohortSettings(task="cls", n_cases=80, patches_per_slide=(30, 50), dim=16, n_folds=2, file_format="pt")
+    return make_cohort(tmp_path_factory.mktemp("decisive"), settings)
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if name not in ("meanpool", "maxpool")])
+def test_attention_finds_the_decisive_patches(run_main, decisive, tmp_path, model):
+    """AUC of 40 test cases. The two poolings have no attention: docs/reproduction.md says how they fare."""
+    places = ["--features_dir", decisive.features_dir, "--splits_dir", decisive.splits_dir, "--results_dir", tmp_path]
+    options = "--anchors random --n_clusters 16 --folds 0 --embed_dim 32 --epochs 15 --patience 15 --no_figures"
+    options += " --optimizer adamw --lr 2e-3 --batch_size 1 --grad_accum 2"
+    run_main("--task", "cls", "--dataset", "d", *places, *options.split(), "--model", model).check()
+    summary = json.loads((tmp_path / "cls" / "d" / f"{model}_released" / "summary.json").read_text())
+    assert summary["folds"][0]["auc"] > 0.95
