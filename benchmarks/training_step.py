@@ -1,7 +1,7 @@
 """Seconds of a training step of each model: one case of M patches, forward, backward, optimizer.
 
-`python -m benchmarks.training_step --patches 4000 --dim 768` prints a Markdown table. An epoch of a fold takes about this
-for each training case of so many patches, and a third of it for each validation case.
+`python -m benchmarks.training_step --patches 4000 --dim 768` prints a Markdown table. An epoch of a fold takes about
+this for each training case of so many patches, and a third of it for each validation case.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
 import pytest
 
 from datasets.synthetic import Cohort, CohortSettings, make_cohort
