@@ -39,9 +39,9 @@ def csv_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
 def markdown_page(title: str, rows: Sequence[Sequence[str]], explanation: Sequence[str], notes: Sequence[str]) -> str:
     """Title, table, how to read it, and the list of notes, as a Markdown page."""
     table = markdown_table(rows).replace(_BOLD_START, "**").replace(_BOLD_END, "**")
-    blocks = [f"# {title}", table, " ".join(explanation)]
+    blocks = [f"# {title}", table, "\n".join(f"- {line}" for line in explanation)]
     if notes:
-        blocks.append("\n".join(f"- {note}" for note in notes))
+        blocks.append("Notes:\n\n" + "\n".join(f"- {note}" for note in notes))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

@@ -13,7 +13,8 @@ import run_clustering as clustering_command
 from datasets.synthetic import Cohort, CohortSettings, make_cohort
 
 SMALL = {"n_folds": 2, "dim": 8, "patches_per_slide": (12, 30)}
-QUICK = ("--embed_dim", "16", "--n_clusters", "8", "--epochs", "3", "--device", "cpu")
+# Figures take longer than these trainings; test_main.py draws them once for each task.
+QUICK = ("--embed_dim", "16", "--n_clusters", "8", "--epochs", "3", "--device", "cpu", "--no_figures")
 
 
 @dataclass(frozen=True)

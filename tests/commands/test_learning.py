@@ -26,7 +26,8 @@ def train_survival(tmp_path: Path, run_main, *, shuffle_labels: bool) -> tuple[C
     )
     cohort = make_cohort(tmp_path / "cohort", settings)
     places = ["--features_dir", cohort.features_dir, "--splits_dir", cohort.splits_dir, "--results_dir", tmp_path]
-    options = "--anchors random --folds 0 --embed_dim 32 --n_clusters 16 --lr 1e-3 --epochs 15 --batch_size 4"
+    options = "--anchors random --folds 0 --embed_dim 32 --n_clusters 16 --lr 1e-3 --epochs 15 --no_figures"
+    options += " --batch_size 4"
     run_main("--task", "surv", "--dataset", "s", *places, *options.split(), "--grad_accum", "1").check()
     run_dir = tmp_path / "surv" / "s" / "mico_released"
     table = pd.read_csv(run_dir / "fold0" / "predictions_test.csv")

@@ -45,6 +45,7 @@ def demo(tmp_path_factory) -> Path:
     return place
 
 
+@pytest.mark.xdist_group("demonstration")  # one process makes it for both tests
 def test_the_demonstration(demo):
     printed = (demo / "printed.txt").read_text()
     for task, dataset, metric in (("cls", "ucsb_breast", "auc"), ("surv", "synthetic", "c_index")):
@@ -135,6 +136,7 @@ def test_every_code_path_of_the_paper_map_is_there():
         assert any(f"def {test}(" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py")), test
 
 
+@pytest.mark.xdist_group("demonstration")
 def test_the_python_of_the_readme_runs(demo):
     example, trained = blocks("python")
     scope: dict[str, object] = {}

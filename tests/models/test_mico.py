@@ -250,11 +250,6 @@ def test_impossible_options_are_refused(options: dict, message: str):
         build_model("mico", dim_in=4, n_outputs=2, **options)
 
 
-def test_unknown_model_is_refused():
-    with pytest.raises(ValueError, match="got model 'micro', expected one of: mico"):
-        build_model("micro", dim_in=4, n_outputs=2)
-
-
 def test_shapes_that_do_not_belong_together_are_refused():
     model = small_model()
     features, slide_index, case_index = batch_of([draw_slides([5, 6])])

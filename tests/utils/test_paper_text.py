@@ -47,7 +47,7 @@ def test_the_markdown_page():
         "| first  | **0.700 ± 0.100** | 50 % \\| {x} |",
         "| second | 0.600             | missing     |",
     ]
-    assert lines[6:] == ["", "One. Two.", "", "- note 1: no events", "- mean of X: incomplete"]
+    assert lines[6:] == ["", "- One.", "- Two.", "", "Notes:", "", "- note 1: no events", "- mean of X: incomplete"]
 
 
 def test_the_latex_page():
@@ -72,7 +72,7 @@ def test_the_csv_file_has_a_line_per_cell():
 
 def test_pages_without_notes_and_without_rows():
     page = markdown_page("Title", [["model"]], ["One."], [])
-    assert page.splitlines() == ["# Title", "", "| model |", "|-------|", "", "One."]
+    assert page.splitlines() == ["# Title", "", "| model |", "|-------|", "", "- One."]
     assert cells(page) == [["model"]]
     assert latex_rows(latex_page("name", "Title", [["model"]], [], [])) == [["model"]]
     assert csv_text(("a", "b"), []) == "a,b\n"
