@@ -29,7 +29,7 @@ from datasets.errors import DataError
 from datasets.features import check_widths, find_slides, read_slide
 from datasets.fingerprint import fingerprint
 from datasets.splits import Fold, find_folds, keep_available, read_fold
-from models import GRAPH_MODELS, MiCo, build_model
+from models import GRAPH_MODELS, MODELS, MiCo, build_model
 from models.losses import hazards, nll_survival, risk
 from models.objective import training_objective
 from models.output import BagOutput
@@ -111,6 +111,8 @@ def main(args: argparse.Namespace) -> int:
 
 def run(settings: RunSettings) -> None:
     """Check everything, run each fold, and write the tables and figures of all folds that are there."""
+    if settings.model not in MODELS:
+        raise UserError(f"got --model {settings.model}, expected one of {', '.join(MODELS)}")
     device = resolve_device(settings.device)
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
     folds = load_inputs(settings)
@@ -159,7 +161,7 @@ def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
     except ChangedSettingsError as error:
         if settings.on_change != "restart" or settings.stage == "test":
             raise
-        logger.warning("warning: beginning again: %s", error)
+        logger.warning("warning: %s is begun again, with other settings: %s", settings.run_dir, error.changed)
         return replace(settings, resume=False, overwrite=True)
     return settings
 
@@ -199,8 +201,10 @@ def anchors_of(
     """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides."""
     if settings.anchors != RANDOM:
         slides = {part: fold.slides(part) for part in PARTS}
-        size = {"n_clusters": settings.n_clusters, "dim_in": dim_in}
-        loaded = load_fold_anchors(settings.anchors, fold.index, slides, fingerprints, **size)
+        n_clusters = settings.n_clusters if settings.model == "mico" else None  # of which no other model has any
+        loaded = load_fold_anchors(
+            settings.anchors, fold.index, slides, fingerprints, n_clusters=n_clusters, dim_in=dim_in
+        )
         # A model without anchors takes their scale of features, to be compared with MiCo on equal terms.
         return loaded if settings.model == "mico" else replace(loaded, dataset=None, read_slide=None)
     if settings.feature_norm != "zscore":

@@ -11,11 +11,19 @@ from pathlib import Path
 from datasets.cases import TASKS
 from models import GRAPH_MODELS, MODELS
 from models.mico import ABLATIONS
+from models.patch_graph import GRAPHS
 from script.job_queue import Job
 from utils.errors import UserError
 from utils.run_plan import COLUMNS
 
-EXPECTED = "name, task, features, splits, scale of features, graph, then options of main.py"
+COLUMNS_OF_TABLE = ("name", "task", "features", "splits", "scale of features", "graph")
+CHOICES = {"task": TASKS, "scale of features": ("none", "l2", "zscore"), "graph": GRAPHS}
+# Options that tell the runs of a plan apart: given for all of them they would make other runs than the plan says.
+RESERVED = (
+    *("--task", "--dataset", "--features_dir", "--splits_dir", "--anchors", "--folds", "--model", "--formulation"),
+    *("--n_clusters", "--ablate", "--graph", "--seed", "--results_dir", "--run_name", "--feature_norm", "--on_missing"),
+    *("--stage", "--resume", "--overwrite", "--on_change"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,13 +58,15 @@ class Plan:
     seeds: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what there is not."""
-        for name, known in ((n, [m for m in MODELS if m != "mico"]) for n in self.models):
-            if name not in known:
-                raise UserError(f"got the model '{name}', expected some of {', '.join(known)}")
-        for part in self.ablations:
-            if part not in ABLATIONS:
-                raise UserError(f"got the ablation '{part}', expected some of {', '.join(ABLATIONS)}")
+        """Refuse what there is not, and what would be run twice."""
+        _check_known("model", self.models, [name for name in MODELS if name != "mico"])
+        _check_known("ablation", self.ablations, ABLATIONS)
+        for name, values in (("model", self.models), ("ablation", self.ablations), ("seed", self.seeds)):
+            twice = sorted({value for value in values if values.count(value) > 1}, key=str)
+            if twice:
+                raise UserError(f"got the {name} {twice[0]} twice, expected each once")
+        if min(self.numbers) < 1 or min(self.seeds) < 0:
+            raise UserError(f"got anchors {self.numbers} and seeds {list(self.seeds)}, expected 1 or more, 0 or more")
 
     @property
     def numbers(self) -> list[int]:
@@ -92,23 +102,43 @@ def read_cohorts(table: str) -> list[Cohort]:
     """The cohorts of a table: a line each, columns separated by blanks, `#` in front of remarks.
 
     Raises:
-        UserError: for a line with too few columns or an unknown task, the same cohort twice, or no cohort.
+        UserError: for a line with too few columns or an unknown word, the same cohort twice, or no cohort.
     """
     cohorts: list[Cohort] = []
-    for line in table.splitlines():
+    for number, line in enumerate(table.splitlines(), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if len(words) < 6 or words[1] not in TASKS:
-            raise UserError(f"found '{line.strip()}' in the table of cohorts, expected {EXPECTED}; task is cls or surv")
+        where = f"line {number} of the table of cohorts ('{line.strip()}')"
+        if len(words) < len(COLUMNS_OF_TABLE):
+            expected = f"{', '.join(COLUMNS_OF_TABLE)}, then options of main.py"
+            raise UserError(f"found {len(words)} columns in {where}, expected at least 6: {expected}")
+        for column, word in zip(COLUMNS_OF_TABLE, words, strict=False):
+            if word not in CHOICES.get(column, (word,)):
+                raise UserError(f"found {column} '{word}' in {where}, expected one of {', '.join(CHOICES[column])}")
         name, task, features, splits, feature_norm, graph, *options = words
+        check_options(options)
         cohort = Cohort(name, task, features, splits, feature_norm, graph, tuple(options))
         if any((other.name, other.task) == (cohort.name, cohort.task) for other in cohorts):
             raise UserError(f"found {cohort.name} twice with task {cohort.task} in the table of cohorts, expected once")
         cohorts.append(cohort)
     if not cohorts:
-        raise UserError(f"found no cohort in the table of cohorts, expected lines of {EXPECTED}")
+        raise UserError(f"found no cohort in the table of cohorts, expected lines of {', '.join(COLUMNS_OF_TABLE)}")
     return cohorts
+
+
+def check_options(options: Sequence[str]) -> None:
+    """Refuse options of `main.py` that the plan sets itself.
+
+    Raises:
+        UserError: with the option.
+    """
+    for option in options:
+        if option.split("=")[0] in RESERVED:
+            raise UserError(
+                f"got {option} among the options of main.py, which the script sets for each run: use the script's "
+                "variables and the table of cohorts"
+            )
 
 
 def plan_runs(cohorts: Sequence[Cohort], plan: Plan) -> list[PlannedRun]:
@@ -150,12 +180,12 @@ def anchor_jobs(cohort: Cohort, plan: Plan, anchors_dir: Path, logs: Path, more:
 
 
 def run_job_of(run: PlannedRun, anchors_dir: Path, results_dir: Path, logs: Path, more: Sequence[str]) -> Job:
-    """The call of `main.py` for a run; finished folds are kept, changed settings begin it again."""
+    """The call of `main.py` for a run, which keeps finished folds; `more` goes to all runs."""
     cohort = run.cohort
     anchors = anchors_dir / cohort.task / f"{cohort.name}_C_{run.n_clusters}_init_fold{{fold}}.pt"
     arguments = ["--task", cohort.task, "--dataset", cohort.name, "--features_dir", cohort.features]
     arguments += ["--splits_dir", cohort.splits, "--anchors", str(anchors), "--run_name", run.name]
-    arguments += ["--results_dir", str(results_dir), "--resume", "--on_change", "restart"]
+    arguments += ["--results_dir", str(results_dir), "--resume"]
     arguments += [*run.options, *cohort.options, *more]
     log = logs / f"{cohort.task}_{cohort.name}_{run.name}.log"
     label = f"{cohort.name} ({cohort.task}), {run.name}"
@@ -164,3 +194,9 @@ def run_job_of(run: PlannedRun, anchors_dir: Path, results_dir: Path, logs: Path
 
 def _anchors_label(cohort: Cohort, k: int) -> str:
     return f"{cohort.name} ({cohort.task}), {k} anchors"
+
+
+def _check_known(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    for item in given:
+        if item not in known:
+            raise UserError(f"got the {name} '{item}', expected some of {', '.join(known)}")

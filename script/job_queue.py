@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INTERRUPTED = 130
+PATIENCE = 15  # seconds that interrupted jobs have to end by themselves
 KILLED = "its process was killed; was there enough memory?"
 
 
@@ -68,7 +70,7 @@ def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], No
     count as failed.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C; the processes have ended then.
+        KeyboardInterrupt: after Ctrl-C, which the running jobs receive as well; the processes have ended then.
     """
     waiting, ended = list(jobs), dict[str, Ended]()
     running: dict[Future[Ended], Job] = {}
@@ -89,31 +91,48 @@ def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], No
                         finish(Ended(job.label, 1, f"not run, because of: {job.needs}"))
                     elif len(running) < n_processes:
                         waiting.remove(job)
-                        running[pool.submit(run_job, job)] = job
+                        with ignoring_interrupts():  # a new process inherits this until its job begins
+                            running[pool.submit(run_job, job)] = job
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     finish(_result(future, running.pop(future)))
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
+            wait(running, timeout=PATIENCE)
+            for process in multiprocessing.active_children():
+                process.terminate()
             raise
     return [ended[job.label] for job in jobs]
 
 
 def run_job(job: Job) -> Ended:
-    """Run one job in this process, with everything that it writes to the terminal in its log."""
+    """Run one job in this process, with everything that it writes to the terminal at the end of its log."""
     started = time.monotonic()
-    with redirected(job.log):
+    before = job.log.stat().st_size if job.log.exists() else 0
+    with ignoring_interrupts(), redirected(job.log):
         module = importlib.import_module(job.command)
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             status = module.main(module.get_args_parser().parse_args(job.arguments))
         except SystemExit as stopped:  # the parser's refusal of an option
             status = stopped.code if isinstance(stopped.code, int) else 1
         except Exception:  # noqa: BLE001 - a bug in one run must not lose the others; its log has the traceback
             traceback.print_exc()
             status = 1
-    lines = job.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    with job.log.open("rb") as file:
+        file.seek(before)
+        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
     warnings = tuple(line for line in lines if line.startswith("warning: "))
     return Ended(job.label, status, lines[-1] if lines else "", warnings, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Ctrl-C has no effect on this process; one that is begun meanwhile goes without it as well."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -123,7 +142,7 @@ def redirected(log: Path) -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     before = os.dup(1), os.dup(2)
-    with log.open("w", encoding="utf-8", buffering=1) as file:
+    with log.open("a", encoding="utf-8", buffering=1) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

@@ -29,6 +29,7 @@ JOBS="${JOBS:-1}"                            # runs at the same time
 GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: the first if any
 NUM_WORKERS="${NUM_WORKERS:-4}"              # processes that read features, for each run
 ON_MISSING="${ON_MISSING:-error}"            # slides without features: error, or drop and count
+ON_CHANGE="${ON_CHANGE:-restart}"            # results of other settings: restart makes them again, error keeps them
 RESULTS_DIR="${RESULTS_DIR:-results}"
 ANCHORS_DIR="${ANCHORS_DIR:-anchors}"
 NOTES="${NOTES:-}"                           # a text file whose lines are added to the notes of the tables
@@ -62,5 +63,5 @@ fi
 # The lists are split at their blanks.
 exec .venv/bin/python -m script.reproduction --cohorts "$COHORTS" --models $MODELS --ablations $ABLATIONS \
     --n_clusters "$N_CLUSTERS" --sweep $SWEEP --seeds $SEEDS --results_dir "$RESULTS_DIR" --anchors_dir "$ANCHORS_DIR" \
-    --jobs "$JOBS" --on_missing "$ON_MISSING" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
+    --jobs "$JOBS" --on_missing "$ON_MISSING" --on_change "$ON_CHANGE" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
     -- --device "$device" --num_workers "$NUM_WORKERS" ${more[@]+"${more[@]}"}

@@ -6,18 +6,37 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from script.cohort_plan import Plan, anchor_jobs, plan_runs, plan_text, read_cohorts, run_job_of
+import main as training
+import run_clustering as clustering
+from script.cohort_plan import (
+    Plan,
+    PlannedRun,
+    anchor_jobs,
+    check_options,
+    plan_runs,
+    plan_text,
+    read_cohorts,
+    run_job_of,
+)
 from script.job_queue import Ended, Job, run_jobs
-from utils.arguments import OneLineParser
+from utils.arguments import OneLineParser, resolve
 from utils.atomic import write_text
 from utils.errors import UserError
 from utils.paper_tables import read_notes, write_paper_tables
+from utils.settings import ClusteringSettings, RunSettings
+
+COMMANDS: dict[str, tuple[Any, type]] = {
+    "main": (training, RunSettings),
+    "run_clustering": (clustering, ClusteringSettings),
+}
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -34,6 +53,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--gpu", action="store_true", help="fit anchors on the GPU")
     parser.add_argument("--on_missing", default="error", help="slides without features: error or drop")
+    parser.add_argument("--on_change", default="restart", help="results of other settings: restart, or error")
     parser.add_argument("--notes", type=Path, help="file of lines to add to the notes of the tables")
     parser.add_argument("more", nargs="*", help="after --: options of main.py for all runs")
     return parser
@@ -41,33 +61,52 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> int:
     """Run everything that is not there yet; 0, 1 if something failed, 2 for a mistake in the arguments, 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: as by Ctrl-C
+    tables, logs = args.results_dir / "tables", args.results_dir / "logs"
     try:
-        cohorts = read_cohorts(args.cohorts)
-        numbers = {"n_clusters": args.n_clusters, "sweep": tuple(args.sweep), "seeds": tuple(args.seeds)}
-        plan = Plan(tuple(args.models), tuple(args.ablations), **numbers)
+        runs, jobs = planned(args, logs)
         notes = read_notes(args.notes)
-        runs = plan_runs(cohorts, plan)
-        tables, logs = args.results_dir / "tables", args.results_dir / "logs"
         write_text(tables / "plan.csv", plan_text(runs))
-        missing = ["--on_missing", args.on_missing]
-        fitting = [*missing, *(["--gpu"] if args.gpu else [])]
-        jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
-        jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, [*missing, *args.more]) for run in runs]
         sys.stdout.write(f"{len(jobs)} parts ({len(runs)} runs of main.py), {args.jobs} at a time; logs in {logs}\n")
         ended = run_with_progress(jobs, args.jobs)
-        for path in write_paper_tables(tables / "plan.csv", tables, notes=notes):
-            sys.stdout.write(f"{path}\n")
+        write_paper_tables(tables / "plan.csv", tables, notes=notes)
     except UserError as error:
         sys.stderr.write(f"reproduction: error: {error}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("reproduction: interrupted; the same command goes on with what is left\n")
         return 130
+    sys.stdout.write(f"the tables: {tables / 'README.md'}\n")
     failed = [job for job in ended if job.status]
     if failed:
         sys.stderr.write(f"reproduction: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")
         sys.stderr.write("".join(f"    {job.label}: {job.said}\n" for job in failed))
     return 1 if failed else 0
+
+
+def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], list[Job]]:
+    """The runs, and all calls in their order, checked as the commands themselves would check them.
+
+    Raises:
+        UserError: for arguments that cannot be meant, before any work.
+        SystemExit: for an option that a command does not know; it is said in the command's own words.
+    """
+    if args.jobs < 1:
+        raise UserError(f"got --jobs {args.jobs}, expected 1 or more")
+    check_options(args.more)
+    cohorts = read_cohorts(args.cohorts)
+    numbers = {"n_clusters": args.n_clusters, "sweep": tuple(args.sweep), "seeds": tuple(args.seeds)}
+    plan = Plan(tuple(args.models), tuple(args.ablations), **numbers)
+    runs = plan_runs(cohorts, plan)
+    missing = ["--on_missing", args.on_missing]
+    fitting = [*missing, *(["--gpu"] if args.gpu else [])]
+    options = [*missing, "--on_change", args.on_change, *args.more]
+    jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
+    jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]
+    for job in jobs:
+        command, settings = COMMANDS[job.command]
+        resolve(settings, command.get_args_parser().parse_args(job.arguments))
+    return runs, jobs
 
 
 def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
@@ -80,7 +119,8 @@ def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
             detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
             new = [warning for warning in job.warnings if warning not in warned]
             warned.update(new)
-            tqdm.write("\n".join([f"{state}: {job.label}: {detail}", *new]), file=sys.stdout)
+            count = f"{progress.n + 1} of {len(jobs)}"
+            tqdm.write("\n".join([f"{count}  {state}: {job.label}: {detail}", *new]), file=sys.stdout)
             sys.stdout.flush()
             progress.update()
 

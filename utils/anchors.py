@@ -92,12 +92,12 @@ def read_provenance(anchors: Path) -> Provenance:
         ) from error
 
 
-def read_anchors(path: Path, n_clusters: int, dim_in: int) -> Tensor:
+def read_anchors(path: Path, n_clusters: int | None, dim_in: int) -> Tensor:
     """Read anchors (K, D) as float32: a tensor, or a pickled numpy array of the released code.
 
     Args:
         path: data-set anchors, or those of one slide.
-        n_clusters: K that is expected.
+        n_clusters: K that is expected; None takes any.
         dim_in: D that is expected, the width of the features.
 
     Raises:
@@ -132,7 +132,7 @@ def read_anchors(path: Path, n_clusters: int, dim_in: int) -> Tensor:
             f"{path} holds anchors of width {anchors.size(1)} and the features have width {dim_in}: fit the anchors on "
             "these features"
         )
-    if anchors.size(0) != n_clusters:
+    if n_clusters is not None and anchors.size(0) != n_clusters:
         raise UserError(f"{path} holds {anchors.size(0)} anchors and --n_clusters is {n_clusters}: make them equal")
     if not bool(torch.isfinite(anchors).all()):
         raise UserError(f"{path} holds NaN or infinity: fit the anchors again")

@@ -41,7 +41,7 @@ def load_fold_anchors(
     slides: Mapping[str, Sequence[str]],
     fingerprints: Mapping[str, str],
     *,
-    n_clusters: int,
+    n_clusters: int | None,
     dim_in: int,
 ) -> FoldAnchors:
     """Read and check the anchors of a fold.
@@ -51,7 +51,7 @@ def load_fold_anchors(
         fold: that number.
         slides: slide ids of `train`, `val` and `test`.
         fingerprints: of the features of these slides; anchors that were fitted on others are warned of.
-        n_clusters: K.
+        n_clusters: K; None takes any.
         dim_in: D.
 
     Raises:

@@ -202,6 +202,8 @@ def _mean_entry(
     published = _published(line, variant) if show_published else None
     run_dirs = ";".join(run_dir for cell in cells.values() for run_dir in cell.run_dirs)
     shared = {**line, "published": _digits(published), "run_dirs": run_dirs}
+    if all(cell.n_seeds_planned == 0 for cell in cells.values()):
+        return Entry("not planned", None, shared | {"note": "not planned"})
     if mean is None:
         remark = f"{listed(lacking)} {'lacks' if len(lacking) == 1 else 'lack'} folds"
         anchors = f" with {line['n_clusters']} anchors" if line["n_clusters"] else ""
@@ -216,7 +218,7 @@ def _published_entry(line: Mapping[str, str], variant: Variant) -> Entry:
     figure = _published(line, variant)
     if figure is None:
         return Entry(NOT_KNOWN, None, {**line, "note": NOT_KNOWN})
-    return Entry(f"{figure:.3f}", figure, {**line, "published": _digits(figure), "note": SOURCE})
+    return Entry(f"{figure:.3f}", None, {**line, "published": _digits(figure), "note": SOURCE})
 
 
 def _published(line: Mapping[str, str], variant: Variant) -> float | None:

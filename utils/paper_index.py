@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
 
 from utils.planned_results import PlannedResult, PlannedResults, folds_in_words, listed
 from utils.published import SOURCE
 from utils.run_plan import MICO
+from utils.settings import RunSettings
 from utils.summary_text import TASK_WORDS
 from utils.text_table import markdown_table
 
@@ -17,6 +20,12 @@ FILES = (
     ("survival_metrics", "survival: IPCW C, time-dependent AUC, integrated Brier score"),
     ("anchor_sweep", "MiCo with different numbers of anchors (figure: `anchor_sweep.png`, `anchor_sweep.svg`)"),
     ("comparisons", "MiCo against each other model: paired differences, 95 % intervals, p values"),
+)
+# Settings that the tables name themselves, that say where things are, or that leave the numbers as they are.
+NAMED_BY_THE_TABLES = (
+    *("task", "dataset", "features_dir", "splits_dir", "anchors", "folds", "model", "formulation", "n_clusters"),
+    *("ablate", "seed", "stage", "results_dir", "run_name", "resume", "overwrite", "on_change", "no_figures"),
+    *("num_workers", "on_missing", "allow_patient_overlap"),  # the last two are among the warnings
 )
 FIXED_DEVIATIONS = (
     "Splits of the paper: three of the four folds were never published, so the folds were made again.",
@@ -31,6 +40,8 @@ def index_text(results: PlannedResults, notes: Sequence[str]) -> str:
     files = [f"- [{name}]({name}.md): {what}" for name, what in FILES]
     sections = {
         "Missing": list(_missing(results)) or ["Nothing: every planned run has all folds of its cohort."],
+        "Test cases": [_test_cases(results)],
+        "Settings that differ from the defaults of main.py, the released protocol": list(_settings(results)),
         "Folds and seeds that were run": [_coverage(results)],
         "Deviations and warnings": [f"- {line}" for line in _deviations(results, notes)],
         "Sources": list(_sources(results)),
@@ -53,6 +64,49 @@ def _missing(results: PlannedResults) -> Iterator[str]:
             yield f"- {_about(run)}: {state} (`{run.planned.run_dir}`)"
         elif absent:
             yield f"- {_about(run)}: {folds_in_words(absent)} missing (`{run.planned.run_dir}`)"
+
+
+def _test_cases(results: PlannedResults) -> str:
+    """A table: cases of each test fold, and deaths among them."""
+    rows = [["task", "data set", "folds", "test cases of each fold", "all", "deaths of each fold", "all"]]
+    for task, dataset in _cohorts(results):
+        folds: dict[int, dict[str, Any]] = {}
+        for run in results.runs:
+            if (run.planned.task, run.planned.dataset) == (task, dataset) and run.summary is not None:
+                folds |= {row["fold"]: row for row in run.summary["folds"]}
+        counts = [
+            [folds[k][name] for k in sorted(folds)]
+            for name in ("n_test", "n_events")
+            if folds and name in folds[min(folds)]
+        ]
+        shown = [text for each in counts for text in (", ".join(map(str, each)), str(sum(each)))]
+        rows.append([TASK_WORDS[task], dataset, str(len(folds)), *(shown + [""] * 4)[:4]])
+    return markdown_table(rows)
+
+
+def _settings(results: PlannedResults) -> Iterator[str]:
+    """A line per cohort and set of settings, from what the `run.json` of its runs record."""
+    for task, dataset in _cohorts(results):
+        said: dict[str, list[str]] = {}
+        for run in results.runs:
+            if (run.planned.task, run.planned.dataset) == (task, dataset) and run.record is not None:
+                said.setdefault(_differing_settings(run.record), []).append(_row_name(run))
+        largest = max(said, key=lambda settings: len(said[settings]), default="")
+        for settings, names in sorted(said.items(), key=lambda item: item[0] == largest):
+            rest = "all runs" if len(said) == 1 else "all other runs"
+            which = rest if settings == largest else listed(dict.fromkeys(names))
+            yield f"- {dataset} ({TASK_WORDS[task]}), {which}: {settings or 'none'}"
+
+
+def _differing_settings(record: Mapping[str, Any]) -> str:
+    """The options of a run that change its numbers and are not their defaults, those apart that the tables name."""
+    given = {**record["settings"], "feature_norm": record.get("feature_norm") or "none"}
+    defaults = {field.name: field.default for field in fields(RunSettings)} | {"feature_norm": "none"}
+    return ", ".join(
+        f"{name} {given[name]}"
+        for name, default in defaults.items()
+        if name in given and name not in NAMED_BY_THE_TABLES and given[name] != default
+    )
 
 
 def _coverage(results: PlannedResults) -> str:

@@ -22,9 +22,9 @@ CELL_RULES = (
     "A cell is the mean ± population standard deviation over the test folds, of the mean over the seeds of each fold; "
     "one fold has no ±.",
     "In brackets stands what part of the planned folds, seeds or trainings (one fold with one seed) a cell is made of; "
-    "missing: planned, no results yet.",
+    "missing: planned, no results yet; not planned: not among the runs of the plan.",
     "A mean over data sets is the plain mean, and incomplete where a data set lacks folds.",
-    "Bold: the best of the complete cells of a column.",
+    "Bold: the best of the complete cells of a column of ours.",
 )
 
 

@@ -19,7 +19,11 @@ INPUTS = ("dim_in", "n_outputs", "feature_norm")  # what the features, splits an
 
 
 class ChangedSettingsError(UserError):
-    """A run cannot go on, because it was begun with other settings; the message names them."""
+    """A run cannot go on, because it was begun with other settings; `changed` names them."""
+
+    def __init__(self, message: str, changed: str) -> None:
+        super().__init__(message)
+        self.changed = changed
 
 
 def fold_dir(run_dir: Path, fold: int) -> Path:
@@ -139,9 +143,11 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str,
         both = old[name].keys() & new[name].keys()
         changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
     if changed:
+        named = "; ".join(changed)
         raise ChangedSettingsError(
-            f"{run_dir} was begun with other settings ({'; '.join(changed)}): use the same ones, "
-            "--overwrite, --on_change restart, or another --run_name"
+            f"{run_dir} was begun with other settings ({named}): use the same ones, --overwrite, --on_change restart, "
+            "or another --run_name",
+            named,
         )
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
     return {

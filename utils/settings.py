@@ -100,7 +100,9 @@ class RunSettings:
     )
 
     epochs: int = option(200, "at most so many epochs")
-    patience: int = option(8, "stop after so many epochs without a better validation score")
+    patience: int = option(
+        8, "stop after so many epochs without a better score: macro F1 (cls), loss (surv) of validation"
+    )
     lr: float = option(2e-4, "learning rate")
     weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only")
     batch_size: int = option(1, "cases in a batch")

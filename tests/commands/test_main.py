@@ -299,10 +299,10 @@ def test_a_changed_run_begins_again_on_request_and_says_why(cls_cohort, run_main
     run_main(*arguments).check()
     before = predictions(tmp_path)
     kept = run_main(*arguments).check()
-    assert "beginning again" not in kept.out + kept.err
+    assert "begun again" not in kept.out + kept.err
     ended = run_main(*arguments, "--lr", "0.05", "--embed_dim", "24").check()
     said = ended.out + ended.err
-    assert "beginning again" in said
+    assert "begun again" in said
     assert "embed_dim was 16 and is 24; lr was 0.0002 and is 0.05" in said
     assert predictions(tmp_path) != before
     assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["settings"]["lr"] == 0.05

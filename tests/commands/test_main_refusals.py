@@ -264,3 +264,18 @@ def test_the_ablation_of_learned_anchors_with_slide_anchors(cls_cohort, run_main
 def test_an_embedding_that_the_model_cannot_split(cls_cohort, run_main, tmp_path):
     arguments = cls_arguments(cls_cohort, tmp_path / "r", "--model", "transmil", "--embed_dim", "20")
     refused(run_main(*arguments), tmp_path / "r", "embed_dim 20", "multiple of 8")
+
+
+def test_an_unknown_model_is_named_before_anything_is_read(tmp_path, cls_cohort, run_main):
+    arguments = cls_arguments(cls_cohort, tmp_path / "r", "--model", "mico_x", "--features_dir", tmp_path / "nowhere")
+    refused(run_main(*arguments), tmp_path / "r", "--model mico_x", "transmil")
+
+
+def test_a_baseline_takes_the_scale_of_anchors_of_any_number(cls_cohort, run_main, run_clustering, tmp_path):
+    fit = ["--dataset_name", "toy", "--n_clusters", "4", "--scope", "dataset", "--output_dir", tmp_path / "anchors"]
+    run_clustering(*fit, "--input_dir", cls_cohort.features_dir, "--feature_norm", "l2").check()
+    anchors = ["--anchors", tmp_path / "anchors" / "toy_C_4_init.pt", "--folds", "0", "--epochs", "1"]
+    run_main(*cls_arguments(cls_cohort, tmp_path / "r", *anchors, "--model", "meanpool")).check()
+    record = json.loads((tmp_path / "r/cls/toy/meanpool_released/run.json").read_text())
+    assert record["feature_norm"] == "l2"
+    refused(run_main(*cls_arguments(cls_cohort, tmp_path / "s", *anchors)), tmp_path / "s", "4 anchors")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from script import reproduction
+
 ROOT = Path(__file__).parents[2]
 QUICK = "--embed_dim 8 --epochs 1 --n_bins 2"
 
@@ -69,7 +71,7 @@ def test_all_at_once_then_again_after_a_change(surv_cohort, cls_cohort, tmp_path
     before = kept.stat().st_mtime_ns, changed.stat().st_mtime_ns
     again = reproduce(tmp_path, f"{surv} --lr 0.01\n{cls}", "--", "--no_figures")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("beginning again") == 2
+    assert again.stdout.count("begun again") == 2
     assert "lr was 0.0002 and is 0.01" in again.stdout
     assert kept.stat().st_mtime_ns == before[0]
     assert changed.stat().st_mtime_ns != before[1]
@@ -79,8 +81,35 @@ def test_all_at_once_then_again_after_a_change(surv_cohort, cls_cohort, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "word"), [(["--seeds"], "--seeds needs numbers"), (["--seed", "1"], "unknown option --seed")]
 )
-def test_what_it_does_not_know_is_named(tmp_path, arguments, word):
+def test_what_the_script_does_not_know_is_named(tmp_path, arguments, word):
     ended = reproduce(tmp_path, "", *arguments)
     assert ended.returncode == 2
     assert word in ended.stderr
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--jobs", "0"], "got --jobs 0, expected 1 or more"),
+        (["--sweep", "0"], "got anchors [0, 64]"),
+        (["--models", "resnet"], "got the model 'resnet'"),
+        (["--on_missing", "skip"], "argument --on_missing: invalid choice: 'skip'"),
+        (["--notes", "nowhere.txt"], "nowhere.txt"),
+        (["--", "--epoch", "3"], "unrecognized arguments: --epoch 3"),
+        (["--", "--lr", "-1"], "got --lr -1.0"),
+        (["--", "--folds", "0"], "got --folds among the options of main.py"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_work(tmp_path, capfd, arguments, word):
+    places = ["--results_dir", str(tmp_path / "results"), "--anchors_dir", str(tmp_path / "anchors")]
+    cohort = f"TOY surv {tmp_path} {tmp_path} none coords"
+    try:
+        status = reproduction.main(
+            reproduction.get_args_parser().parse_args(["--cohorts", cohort, *places, *arguments])
+        )
+    except SystemExit as stopped:
+        status = stopped.code
+    assert status == 2
+    assert word in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []

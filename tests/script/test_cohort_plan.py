@@ -33,8 +33,12 @@ def test_a_table_of_cohorts():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("BLCA surv /features", "found 'BLCA surv /features'"),
-        ("BLCA survival a b none coords", "task is cls or surv"),
+        ("\nBLCA surv /features", "found 3 columns in line 2 of the table of cohorts ('BLCA surv /features')"),
+        ("BLCA survival a b none coords", "found task 'survival' in line 1"),
+        ("BLCA surv a b none coord", "found graph 'coord' in line 1"),
+        ("BLCA surv a b log coords", "found scale of features 'log' in line 1"),
+        ("BLCA surv a b none coords --folds 0", "got --folds among the options of main.py"),
+        ("BLCA surv a b none coords --seed=3", "got --seed=3 among the options of main.py"),
         ("A surv a b none coords\nA surv c d none coords", "found A twice with task surv"),
         ("# nothing\n", "found no cohort"),
     ],
@@ -44,7 +48,18 @@ def test_a_table_that_cannot_be_meant(table, words):
         read_cohorts(table)
 
 
-@pytest.mark.parametrize(("change", "word"), [({"models": ("mil",)}, "'mil'"), ({"ablations": ("head",)}, "'head'")])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"models": ("mil",)}, "'mil'"),
+        ({"models": ("mico",)}, "'mico'"),
+        ({"ablations": ("head",)}, "'head'"),
+        ({"models": ("abmil", "abmil")}, "the model abmil twice"),
+        ({"seeds": (1, 2, 1)}, "the seed 1 twice"),
+        ({"sweep": (0, 8)}, r"anchors \[0, 8, 64\]"),
+        ({"seeds": (-1,)}, r"seeds \[-1\]"),
+    ],
+)
 def test_a_plan_of_what_there_is_not(change, word):
     with pytest.raises(UserError, match=word):
         Plan(**{"models": (), "ablations": (), "n_clusters": 64, "sweep": (), "seeds": (1,), **change})
@@ -99,7 +114,7 @@ def test_the_calls_are_ones_that_the_commands_take(tmp_path):
         assert settings.anchors.endswith(f"{run.cohort.task}/{run.cohort.name}_C_{run.n_clusters}_init_fold{{fold}}.pt")
         assert settings.lr == (1e-3 if run.cohort is nsclc else 2e-4)
         assert settings.graph == ("features" if (run.cohort, run.model) == (nsclc, "patchgcn") else "coords")
-        assert (settings.resume, settings.on_change, settings.seed) == (True, "restart", run.seed)
+        assert (settings.resume, settings.seed) == (True, run.seed)
         if run.cohort is nsclc:
             assert job.needs in [fit.label for fit in fits]
 

@@ -54,13 +54,13 @@ class Command:
 def test_all_output_is_in_the_log_and_warnings_are_handed_on(tmp_path, monkeypatch, capfd):
     def body(arguments):
         os.write(1, b"from C\n")
-        os.write(2, b"warning: beginning again\n")
+        os.write(2, b"warning: begun again\n")
         os.write(1, b"last\n")
         return 0
 
     monkeypatch.setattr(job_queue.importlib, "import_module", lambda name: Command(body))
     ended = run_job(job_of(tmp_path, "a"))
-    assert (ended.status, ended.said, ended.warnings) == (0, "last", ("warning: beginning again",))
+    assert (ended.status, ended.said, ended.warnings) == (0, "last", ("warning: begun again",))
     assert capfd.readouterr() == ("", "")
     os.write(1, b"afterwards\n")
     assert capfd.readouterr().out == "afterwards\n"

@@ -44,7 +44,7 @@ def test_the_entries_of_a_complete_row(results: PlannedResults):
         "0.708",
         "0.680",
     ]
-    assert [entry.score for entry in (first, second, mean, published)] == [0.75, 0.667, 0.708, 0.68]
+    assert [entry.score for entry in (first, second, mean, published)] == [0.75, 0.667, 0.708, None]
     assert notes.lines() == ()
     assert tuple(first.csv) == CSV_COLUMNS
     assert list(first.csv.values()) == [
@@ -98,7 +98,7 @@ def test_a_row_that_the_plan_does_not_have(results: PlannedResults):
     assert [entry.text for entry in (first, second, mean, published)] == [
         "not planned",
         "not planned",
-        "incomplete",
+        "not planned",
         "not known here",
     ]
     assert (first.csv["mean"], first.csv["n_seeds_planned"], first.csv["note"]) == ("", "0", "not planned")

@@ -99,3 +99,35 @@ def test_different_splits_of_one_cohort_are_a_deviation(tmp_path: Path):
     plan.add("surv", "A", survival_folds(C_1), model="abmil", splits={"fold0.csv": "two"})
     text = index_text(load_results(plan.path), [])
     assert "- A (survival): the runs used different files fold0.csv as splits, so they are not comparable." in text
+
+
+def test_how_many_cases_the_folds_have(tmp_path: Path):
+    plan = Plan(tmp_path)
+    plan.add("surv", "A", survival_folds(C_1, C_1))
+    plan.add("surv", "A", survival_folds(C_1), model="abmil")
+    plan.add("cls", "X", classification_folds(RIGHT))
+    plan.add("cls", "Y", None)
+    fold = survival_folds(C_1)[0]
+    n_cases, n_deaths = len(fold), int(fold["event"].sum())
+    rows = cells(_section(index_text(load_results(plan.path), []), "Test cases"))
+    assert rows[1:] == [
+        ["survival", "A", "2", f"{n_cases}, {n_cases}", f"{2 * n_cases}", f"{n_deaths}, {n_deaths}", f"{2 * n_deaths}"],
+        ["classification", "X", "1", f"{len(RIGHT)}", f"{len(RIGHT)}", "", ""],
+        ["classification", "Y", "0", "", "", "", ""],
+    ]
+
+
+def test_settings_that_differ_from_the_protocol_are_named(tmp_path: Path):
+    plan = Plan(tmp_path)
+    common = {"n_clusters": 64, "epochs": 5, "lr": 2e-4, "num_workers": 8, "device": "auto"}
+    plan.add("surv", "A", survival_folds(C_1), settings=common)
+    plan.add("surv", "A", survival_folds(C_1), model="abmil", settings=common)
+    graph = {**common, "graph": "features"}
+    plan.add("surv", "A", survival_folds(C_1), model="patchgcn", settings=graph, feature_norm="zscore")
+    plan.add("cls", "X", classification_folds(RIGHT))
+    title = "Settings that differ from the defaults of main.py, the released protocol"
+    assert _section(index_text(load_results(plan.path), []), title).splitlines() == [
+        "- A (survival), Patch-GCN: graph features, epochs 5, feature_norm zscore",
+        "- A (survival), all other runs: epochs 5",
+        "- X (classification), all runs: none",
+    ]
