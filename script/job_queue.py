@@ -97,9 +97,9 @@ def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], No
                 for future in done:
                     finish(_result(future, running.pop(future)))
         except KeyboardInterrupt:
-            wait(running, timeout=PATIENCE)
-            for process in multiprocessing.active_children():
-                process.terminate()
+            if wait(running, timeout=PATIENCE).not_done:
+                for process in multiprocessing.active_children():
+                    process.terminate()
             raise
     return [ended[job.label] for job in jobs]
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import signal
 import sys
 from collections.abc import Sequence
@@ -112,6 +113,7 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
 def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
     """Run the jobs with a progress bar, a line for each as it ends, and each warning once."""
     warned: set[str] = set()
+    number = itertools.count(1)
     with tqdm(total=len(jobs), disable=None, unit="part") as progress:
 
         def report(job: Ended) -> None:
@@ -119,7 +121,7 @@ def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
             detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
             new = [warning for warning in job.warnings if warning not in warned]
             warned.update(new)
-            count = f"{progress.n + 1} of {len(jobs)}"
+            count = f"{next(number)} of {len(jobs)}"
             tqdm.write("\n".join([f"{count}  {state}: {job.label}: {detail}", *new]), file=sys.stdout)
             sys.stdout.flush()
             progress.update()
