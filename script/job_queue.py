@@ -23,6 +23,7 @@ from pathlib import Path
 INTERRUPTED = 130
 PATIENCE = 15  # seconds that interrupted jobs have to end by themselves
 KILLED = "its process was killed; was there enough memory?"
+NOT_BEGUN = "not run, because the process of another part was killed; the same command goes on with it"
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,11 @@ def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], No
                         finish(Ended(job.label, 1, f"not run, because of: {job.needs}"))
                     elif len(running) < n_processes:
                         waiting.remove(job)
-                        with ignoring_interrupts():  # a new process inherits this until its job begins
-                            running[pool.submit(run_job, job)] = job
+                        try:
+                            with ignoring_interrupts():  # a new process inherits this until its job begins
+                                running[pool.submit(run_job, job)] = job
+                        except BrokenProcessPool:  # it takes no more jobs after one of its processes was killed
+                            finish(Ended(job.label, 1, NOT_BEGUN))
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     finish(_result(future, running.pop(future)))

@@ -110,6 +110,32 @@ def test_a_killed_process_is_a_failure(tmp_path):
     assert job_queue._result(future, job_of(tmp_path, "a")) == Ended("a", 1, job_queue.KILLED)
 
 
+def test_jobs_after_a_killed_process_are_reported_too(tmp_path, monkeypatch):
+    class Pool:
+        """Its only process is killed in the first job."""
+
+        def __init__(self, *arguments, **options) -> None:
+            self.is_broken = False
+
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *error) -> None:
+            pass
+
+        def submit(self, function, job: Job) -> Future:
+            if self.is_broken:
+                raise BrokenProcessPool
+            self.is_broken = True
+            future: Future = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    monkeypatch.setattr(job_queue, "ProcessPoolExecutor", Pool)
+    ended = run_jobs([job_of(tmp_path, label) for label in "ab"], 1, lambda job: None)
+    assert [(job.status, job.said) for job in ended] == [(1, job_queue.KILLED), (1, job_queue.NOT_BEGUN)]
+
+
 def test_redirection_ends_with_an_error_too(tmp_path, capfd):
     def fail() -> None:
         with redirected(tmp_path / "log"):
