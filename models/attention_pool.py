@@ -1,9 +1,28 @@
-"""Gated attention pooling over ragged cases (Ilse, Tomczak and Welling, ICML 2018, Eq. 9)."""
+"""Gated attention pooling over ragged cases (Ilse, Tomczak and Welling, ICML 2018, Eq. 9), whole or in blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
 from torch import Tensor, nn
-from torch_geometric.utils import scatter, softmax
+
+from models.fused_layers import gated_product_score
+
+
+class Pooled(NamedTuple):
+    """What softmax pooling needs of some rows of each of B cases, to be merged with that of other rows.
+
+    Attributes:
+        sums: (B, d), `sum_r exp(score_r - shift) z_r`.
+        totals: (B,), `sum_r exp(score_r - shift)`.
+        shift: (B,), the largest score, -inf for a case without rows; no gradient flows through it.
+    """
+
+    sums: Tensor
+    totals: Tensor
+    shift: Tensor
 
 
 class GatedAttentionPool(nn.Module):
@@ -15,9 +34,17 @@ class GatedAttentionPool(nn.Module):
     def __init__(self, embed_dim: int, dropout: float, attention_dim: int | None = None) -> None:
         super().__init__()
         width = attention_dim or embed_dim
-        self.feature_transform = nn.Sequential(nn.Linear(embed_dim, width), nn.Tanh(), nn.Dropout(dropout))
-        self.attention_gate = nn.Sequential(nn.Linear(embed_dim, width), nn.Sigmoid(), nn.Dropout(dropout))
+        self.feature_transform = nn.Sequential(nn.Linear(embed_dim, width))  # in a list: named as in the released code
+        self.attention_gate = nn.Sequential(nn.Linear(embed_dim, width))
         self.attention_scorer = nn.Linear(width, 1)
+        self.dropout = dropout
+
+    def score(self, z: Tensor) -> Tensor:
+        """The score of each row, (R, d) to (R,), in float32 or wider."""
+        rate = self.dropout if self.training else 0.0
+        tanh, sigmoid = cast(nn.Linear, self.feature_transform[0]), cast(nn.Linear, self.attention_gate[0])
+        score = gated_product_score(z, tanh, sigmoid, self.attention_scorer, rate)
+        return _at_least_float32(score)
 
     def forward(self, z: Tensor, case_of_row: Tensor, n_cases: int) -> tuple[Tensor, Tensor]:
         """Pool the rows of each case.
@@ -31,10 +58,36 @@ class GatedAttentionPool(nn.Module):
             The pooled rows (B, d) and the attention (R,), which sums to 1 over each case; float32 or wider, because
             a sum over 100,000 rows in half precision is no sum.
         """
-        score = self.attention_scorer(self.feature_transform(z) * self.attention_gate(z)).squeeze(1)  # (R,)
-        attention = softmax(_at_least_float32(score), case_of_row, num_nodes=n_cases)
-        weighted = attention.unsqueeze(1) * z  # (R, d)
-        return scatter(weighted, case_of_row, dim=0, dim_size=n_cases, reduce="sum"), attention
+        score = self.score(z)
+        pooled = merge_pooled([pool_rows(z, score, case_of_row, n_cases)])
+        return pooled.sums / pooled.totals.unsqueeze(1), attention_of(score, case_of_row, pooled)
+
+
+def pool_rows(z: Tensor, score: Tensor, case_of_row: Tensor, n_cases: int) -> Pooled:
+    """Pool rows (R, d) with scores (R,), float32 or wider, by case: one matrix product, no loop over cases."""
+    n_rows = len(score)
+    if n_rows == 0:
+        zeros = score.new_zeros(n_cases, z.size(1))
+        return Pooled(zeros, zeros[:, 0], score.new_full((n_cases,), -torch.inf))
+    scores = score.new_full((n_cases, n_rows), -torch.inf).scatter(0, case_of_row.unsqueeze(0), score.unsqueeze(0))
+    shift = scores.detach().amax(dim=1)  # (B,)
+    weights = torch.exp(scores - shift.clamp(min=torch.finfo(score.dtype).min).unsqueeze(1))  # (B, R)
+    with torch.autocast(z.device.type, enabled=False):
+        sums = weights @ _at_least_float32(z)
+    return Pooled(sums, weights.sum(dim=1), shift)
+
+
+def merge_pooled(parts: Sequence[Pooled]) -> Pooled:
+    """The pooled rows of all parts; every case has a row in one of them."""
+    sums, totals, shifts = (torch.stack(values) for values in zip(*parts, strict=True))  # (P, B, d), (P, B), (P, B)
+    shift = shifts.amax(dim=0)  # (B,)
+    factor = torch.exp(shifts - shift)  # (P, B)
+    return Pooled((factor.unsqueeze(2) * sums).sum(dim=0), (factor * totals).sum(dim=0), shift)
+
+
+def attention_of(score: Tensor, case_of_row: Tensor, pooled: Pooled) -> Tensor:
+    """The softmax (R,) over each case of scores (R,), from the sums of all rows of the cases."""
+    return torch.exp(score - pooled.shift[case_of_row]) / pooled.totals[case_of_row]
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.fused_layers import residual_mlp
+from models.hard_assignment import chosen_context
 from models.segment_ops import Segments
+from models.similarity import SIMILARITIES, cosine_similarity
+
+ASSIGNMENTS = ("soft", "hard")
 
 
 class ContextEnhancer(nn.Module):
@@ -19,88 +23,63 @@ class ContextEnhancer(nn.Module):
         super().__init__()
         self.fc1 = nn.Linear(embed_dim, embed_dim)
         self.fc2 = nn.Linear(embed_dim, embed_dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, d) to (N, d)."""
-        return self.dropout(self.fc2(self.dropout(F.relu(self.fc1(x)))))
+    def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """`base + MLP(x)`, (N, d) to (N, d); base is x where it is not given."""
+        return residual_mlp(x, self.fc1, self.fc2, self.dropout if self.training else 0.0, base)
 
 
 class Routed(NamedTuple):
-    """What a Cluster Route hands on.
+    """Patches on their way through the stages.
 
     Attributes:
-        patches: (N, d), enhanced by their context.
-        anchors: (K, d) or (n_slides, K, d), what the Cluster Reducer receives.
-        assignment: (N,) int64, the anchor that each patch chose; None where patches choose none.
+        patches: (N, d).
+        assignment: (N,) int64, the anchor that each patch chose in the first stage; None before it, and where patches
+            choose none.
     """
 
     patches: Tensor
-    anchors: Tensor
-    assignment: Tensor | None
+    assignment: Tensor | None = None
 
 
-def l2_similarity(patches: Tensor, anchors: Tensor) -> Tensor:
-    """`similarity(m, k) = -|| patch_m - anchor_k ||_2`; (M, d) and (K, d) to (M, K), in float32 or wider."""
-    # In half precision the distances of nearby points cancel to nothing.
-    dtype = torch.promote_types(patches.dtype, torch.float32)
-    return -torch.cdist(patches.to(dtype), anchors.to(dtype))
+class Choice(NamedTuple):
+    """The hard assignment of patches to anchors (Eq. 2).
 
-
-def dot_similarity(patches: Tensor, anchors: Tensor) -> Tensor:
-    """`similarity(m, k) = patch_m . anchor_k`; (M, d) and (K, d) to (M, K)."""
-    return patches @ anchors.transpose(0, 1)
-
-
-def cosine_similarity(patches: Tensor, anchors: Tensor) -> Tensor:
-    """`A(m, k) = cosine(patch_m, anchor_k)` (Eq. 1); (M, d) and (K, d) to (M, K)."""
-    return F.normalize(patches, dim=1) @ F.normalize(anchors, dim=1).transpose(0, 1)
-
-
-SIMILARITIES = {"l2": l2_similarity, "dot": dot_similarity}
-ASSIGNMENTS = ("soft", "hard")
-
-
-def straight_through(affinity: Tensor) -> tuple[Tensor, Tensor]:
-    """`Â = one-hot(argmax_k A) + A - stop_gradient(A)` (Eq. 2): one-hot forward, the gradient of A backward.
-
-    Args:
-        affinity: A, (N, K).
-
-    Returns:
-        Â (N, K), and the chosen anchors (N,) int64.
+    Attributes:
+        affinity: A, (N, K), for the gradient; None where none is asked for.
+        chosen: (N,) int64, `argmax_k A`.
     """
-    chosen = affinity.argmax(dim=1)  # (N,)
-    one_hot = F.one_hot(chosen, affinity.size(1)).to(affinity.dtype)  # (N, K)
-    # A - stop_gradient(A) is an exact zero only when subtracted first.
-    return one_hot + (affinity - affinity.detach()), chosen
+
+    affinity: Tensor | None
+    chosen: Tensor
 
 
-def update_anchors(patches: Tensor, anchors: Tensor, hard: Tensor, chosen: Tensor, slides: Segments) -> Tensor:
+def choose_anchors(patches: Tensor, anchors: Tensor, slides: Segments) -> Choice:
+    """The anchor of the highest cosine (Eqs. 1 and 2); (N, d) patches, (K, d) or (n_slides, K, d) anchors."""
+    affinity = cosine_similarity(patches, anchors, slides)  # (N, K)
+    return Choice(affinity if torch.is_grad_enabled() else None, affinity.argmax(dim=1))
+
+
+def move_anchors(sums: Tensor, counts: Tensor, anchors: Tensor) -> Tensor:
     """`s~_k = sum_m Â(m, k) patch_m / N_k` with `N_k = sum_m Â(m, k)` (Eq. 3), over the patches of one slide.
 
     N_k is a count, through which no gradient flows. An anchor that no patch of a slide chose keeps its value there.
 
     Args:
-        patches: (N, d).
+        sums: (n_slides, K, d), see `models.hard_assignment.chosen_sums`.
+        counts: (n_slides, K, 1), N_k.
         anchors: (K, d) or (n_slides, K, d).
-        hard: Â, (N, K).
-        chosen: (N,) int64, the argmax of each row of Â.
-        slides: where each slide's patches lie.
 
     Returns:
         (n_slides, K, d): from here on every slide has its own anchors.
     """
-    n_anchors = anchors.size(-2)
-    cells = slides.index * n_anchors + chosen  # (N,)
-    counts = torch.bincount(cells, minlength=slides.count * n_anchors).view(slides.count, n_anchors, 1)
-    means = slides.weighted_sums(hard, patches) / counts.clamp(min=1)  # (n_slides, K, d)
-    return torch.where(counts > 0, means, anchors)
+    return torch.where(counts > 0, sums / counts.clamp(min=1), anchors)
 
 
 @dataclass(frozen=True)
 class ClusterRoute:
-    """The Cluster Route of one stage, in both forms; the layers it uses are owned by the model.
+    """The way of context from anchors to patches in one stage, in both forms; the model owns the layers it uses.
 
     Attributes:
         formulation: `released` or `paper`.
@@ -120,45 +99,51 @@ class ClusterRoute:
     norm: nn.Module
     context: bool = True
 
-    def __call__(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
-        """Route (N, d) patches through (K, d) or (n_slides, K, d) anchors."""
-        if not self.context:
-            return self._without_context(patches, anchors)
-        if self.formulation == "paper":
-            return self._paper(patches, anchors, slides)
-        return self._released(patches, anchors, slides)
+    @property
+    def moves_anchors(self) -> bool:
+        """Whether the slide's patches move its anchors (Eq. 3) before the anchors give context."""
+        return self.formulation == "paper" and self.context
 
-    def _released(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
+    def __call__(self, routed: Routed, anchors: Tensor, slides: Segments, choice: Choice | None = None) -> Routed:
+        """Route patches (N, d) through anchors (K, d) or (n_slides, K, d).
+
+        With `moves_anchors`, the anchors are the moved ones, and `choice` the assignment that moved them.
+        """
+        if choice is not None:
+            patches, chosen = self._paper(routed.patches, anchors, slides, choice), choice.chosen
+        elif not self.context:
+            patches, chosen = self._without_context(routed.patches), None
+        else:
+            patches, chosen = self._released(routed.patches, anchors, slides)
+        return Routed(patches, chosen if routed.assignment is None else routed.assignment)
+
+    def _released(self, patches: Tensor, anchors: Tensor, slides: Segments) -> tuple[Tensor, Tensor]:
         """Context from the anchors as they are.
 
         `A = softmax_k(similarity / similarity_scale)`, `patches = LayerNorm_l(patches + A anchors)`,
         `patches = patches + MLP_l(patches)`; the anchors do not depend on the patches.
         """
-        similarity = slides.map_rows(SIMILARITIES[self.similarity], patches, anchors)  # (N, K)
+        similarity = SIMILARITIES[self.similarity](patches, anchors, slides)  # (N, K)
         affinity = torch.softmax(similarity / self.similarity_scale, dim=1)
+        chosen = affinity.argmax(dim=1)  # (N,)
         if self.assignment == "hard":
-            affinity, chosen = straight_through(affinity)
+            with_context = patches + chosen_context(affinity, chosen, anchors.to(patches.dtype), slides)  # (N, d)
+        elif anchors.dim() == 2:
+            with_context = torch.addmm(patches, affinity, anchors)  # (N, d)
         else:
-            chosen = affinity.argmax(dim=1)
-        context = slides.map_rows(torch.matmul, affinity, anchors)  # (N, d)
-        patches = self.norm(patches + context)
-        return Routed(patches + self.enhancer(patches), anchors, chosen)
+            with_context = patches + slides.products(affinity, anchors)  # (N, d)
+        return self.enhancer(self.norm(with_context)), chosen
 
-    def _paper(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Routed:
+    def _paper(self, patches: Tensor, anchors: Tensor, slides: Segments, choice: Choice) -> Tensor:
         """Context from anchors that the slide's own patches have moved.
 
         `patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, then Add & Norm of Fig. 1).
         """
-        affinity = slides.map_rows(cosine_similarity, patches, anchors)  # (N, K), Eq. 1
-        hard, chosen = straight_through(affinity)  # Eq. 2
-        anchors = update_anchors(patches, anchors, hard, chosen, slides)  # (n_slides, K, d), Eq. 3
-        context = slides.map_rows(torch.matmul, hard, anchors)  # (N, d)
-        patches = self.norm(patches + self.enhancer(patches + context))  # Eq. 4
-        return Routed(patches, anchors, chosen)
+        context = chosen_context(*choice, anchors.to(patches.dtype), slides)  # (N, d)
+        return self.norm(self.enhancer(patches + context, base=patches))
 
-    def _without_context(self, patches: Tensor, anchors: Tensor) -> Routed:
-        """The stage with a context of zero: its norm and MLP work on each patch alone, and the anchors stay."""
+    def _without_context(self, patches: Tensor) -> Tensor:
+        """The stage with a context of zero: its norm and MLP work on each patch alone."""
         if self.formulation == "paper":
-            return Routed(self.norm(patches + self.enhancer(patches)), anchors, None)
-        patches = self.norm(patches)
-        return Routed(patches + self.enhancer(patches), anchors, None)
+            return self.norm(self.enhancer(patches, base=patches))
+        return self.enhancer(self.norm(patches))

@@ -79,7 +79,7 @@ class DSMIL(nn.Module):
 
     def _attention(self, queries: Tensor, critical: Tensor, cases: Segments) -> Tensor:
         """`softmax_m(q_m . q_critical(c) / sqrt(128))` in float32 or wider; (N, 128) and (B, C) to (N, C)."""
-        similarity = cases.map_rows(_dot_products, queries, queries[critical])  # (N, C)
+        similarity = cases.products(queries, queries[critical].transpose(1, 2))  # (N, C)
         similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
         return softmax(similarity / math.sqrt(QUERY_DIM), cases.index, num_nodes=cases.count)
 
@@ -89,10 +89,6 @@ def critical_patches(scores: Tensor, cases: Segments) -> Tensor:
     within = torch.stack([rows.argmax(dim=0) for rows in scores.split(cases.sizes)])  # (B, C)
     sizes = torch.tensor(cases.sizes, device=scores.device)
     return within + (sizes.cumsum(dim=0) - sizes).unsqueeze(1)
-
-
-def _dot_products(queries: Tensor, critical: Tensor) -> Tensor:
-    return queries @ critical.transpose(0, 1)  # (M, 128), (C, 128) to (M, C)
 
 
 def _sums(weights: Tensor, rows: Tensor, cases: Segments) -> Tensor:

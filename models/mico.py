@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from models.attention_pool import GatedAttentionPool
+from models.attention_pool import GatedAttentionPool, Pooled, attention_of, merge_pooled, pool_rows
 from models.cluster_reducer import ClusterReducer
-from models.cluster_route import ASSIGNMENTS, SIMILARITIES, ClusterRoute, ContextEnhancer
-from models.context_aware_clustering import ContextAwareClustering
+from models.cluster_route import ASSIGNMENTS, ClusterRoute, ContextEnhancer, Routed
+from models.context_aware_clustering import BlockRows, ContextAwareClustering
+from models.fused_layers import LinearReLUDropout
 from models.output import BagOutput, check_inputs, check_slide_anchors
+from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, blocks_of
 from models.segment_ops import Segments
+from models.similarity import SIMILARITIES
 
 FORMULATIONS = ("released", "paper")
 ABLATIONS = ("anchors", "route", "reducer")
 LEAKY_SLOPE = 0.01
+
+
+class PooledBlock(NamedTuple):
+    """A block of n rows after gated attention: pooled by case, scores (n,), and the assignment (n,) of its patches."""
+
+    pooled: Pooled
+    score: Tensor
+    assignment: Tensor | None
 
 
 class MiCo(nn.Module):
@@ -77,19 +90,20 @@ class MiCo(nn.Module):
         self.dim_in, self.n_anchors, self.n_stages = dim_in, n_anchors, n_stages
         self.formulation, self.similarity, self.assignment = formulation, similarity, assignment
         self.ablate = tuple(ablate)
+        self.block_rows, self.recompute_above = BLOCK_ROWS, RECOMPUTE_ABOVE
 
         self.cluster_centers = nn.Parameter(torch.randn(n_anchors, dim_in))
-        self.patch_feature_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE))
-        self.cluster_center_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE))
+        self.patch_feature_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE, True))
+        self.cluster_center_projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.LeakyReLU(LEAKY_SLOPE, True))
         self.context_enhancers = nn.ModuleList(ContextEnhancer(embed_dim, dropout) for _ in range(n_stages))
         self.enhancer_norm_layers = nn.ModuleList(nn.LayerNorm(embed_dim) for _ in range(n_stages))
         self.cluster_reducers = nn.ModuleList(
             nn.Identity() if "reducer" in ablate else ClusterReducer(n_anchors // 2**stage) for stage in range(n_stages)
         )
-        self.feature_processor = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.ReLU(), nn.Dropout(dropout))
+        self.feature_processor = LinearReLUDropout(embed_dim, embed_dim, dropout)
         self.aggregation_norm_layer = nn.LayerNorm(embed_dim)
         self.attention_network = GatedAttentionPool(embed_dim, dropout)
-        self.final_projector = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.ReLU(), nn.Dropout(dropout))
+        self.final_projector = LinearReLUDropout(embed_dim, embed_dim, dropout)
         self.classifier = nn.Linear(embed_dim, n_outputs)
         self.similarity_scale = nn.Parameter(torch.ones(1))
         self.similarity_bias = nn.Parameter(torch.zeros(1))  # in every released state dict, never used there either
@@ -114,8 +128,14 @@ class MiCo(nn.Module):
         case_index: Tensor,
         anchors: Tensor | None = None,
         coords: Tensor | None = None,
+        *,
+        scale: Callable[[Tensor], Tensor] | None = None,
     ) -> BagOutput:
         """Map a ragged batch of B cases to logits; `models.output` describes the arguments. Positions are not used.
+
+        Features may be of any floating-point type: they are scaled and widened block by block (`models.row_blocks`).
+
+        `scale` maps rows of the features to what the anchors were fitted on; None leaves them as they are.
 
         Raises:
             ValueError: for shapes that do not belong together.
@@ -124,33 +144,61 @@ class MiCo(nn.Module):
         check_slide_anchors(anchors, case_index.numel(), self.n_anchors, self.dim_in)
         if anchors is not None and "anchors" in self.ablate:
             raise ValueError("got slide anchors for a model without anchor initialisation")
-        slides = Segments.from_index(slide_index, case_index.numel())
+        n_slides = case_index.numel()
+        blocks = blocks_of(Segments.from_index(slide_index, n_slides), self._rows_of_a_block(len(features)))
+        in_blocks, gradients = len(blocks) > 1, torch.is_grad_enabled()
+        # With dropout, embeddings that are used twice must be drawn once: those that move the paper form's anchors.
+        evaluation = Evaluation(
+            recompute=in_blocks and gradients,
+            replay=in_blocks and not (self.training and self.formulation == "paper"),
+        )
 
-        patches = self.patch_feature_projector(features)  # (N, d)
+        patches = [evaluation.hold(partial(self._project, features[block.rows], scale)) for block in blocks]  # (n, d)
         anchors = self.cluster_center_projector(self.cluster_centers if anchors is None else anchors)  # (..., K, d)
-
-        assignments = []
         for index in range(self.n_stages):
-            patches, anchors, assignment = self.stage(index)(patches, anchors, slides)  # (N, d), (..., K / 2^l, d)
-            assignments.append(assignment)
+            patches, anchors = self.stage(index)(patches, anchors, blocks, n_slides, evaluation)  # (..., K / 2^l, d)
 
-        logits, attention = self._pool(patches, anchors, slide_index, case_index)
-        return BagOutput(logits, attention[: len(features)], assignments[0])
+        case_of_row = case_index[slide_index]  # (N,)
+        parts = [
+            evaluation.run(partial(self._pool, rows, case_of_row[block.rows], case_index))
+            for rows, block in zip(patches, blocks, strict=True)
+        ]
+        logits, attention = self._merge(parts, anchors, case_of_row, case_index)
+        assignments = [part.assignment for part in parts if part.assignment is not None]
+        return BagOutput(logits, attention, torch.cat(assignments) if assignments else None)
 
-    def _pool(self, patches: Tensor, anchors: Tensor, slide_index: Tensor, case_index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gated attention over a case's patches and its slides' remaining anchors, then the head.
+    def _rows_of_a_block(self, n_rows: int) -> int:
+        """All rows in one block while training on bags of usual size, otherwise a bounded number."""
+        if torch.is_grad_enabled() and n_rows <= self.recompute_above:
+            return n_rows
+        return self.block_rows
+
+    def _project(self, features: Tensor, scale: Callable[[Tensor], Tensor] | None) -> Routed:
+        """`LeakyReLU(Linear_p(H))` of a block of features, (n, D) to (n, d)."""
+        rows = features if scale is None else scale(features)
+        return Routed(self.patch_feature_projector(rows.to(self.classifier.weight.dtype)))
+
+    def _pool(self, patches: BlockRows, case_of_row: Tensor, case_index: Tensor) -> PooledBlock:
+        """Gated attention over a block's rows, as far as it goes without the other rows of their cases."""
+        routed = patches()
+        z = self.aggregation_norm_layer(self.feature_processor(routed.patches))  # (n, d)
+        score = self.attention_network.score(z)  # (n,)
+        return PooledBlock(pool_rows(z, score, case_of_row, int(case_index[-1]) + 1), score, routed.assignment)
+
+    def _merge(
+        self, parts: Sequence[PooledBlock], anchors: Tensor, case_of_row: Tensor, case_index: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Pool all patches of a case with its slides' remaining anchors, then the head: logits (B, C), attention (N,).
 
         Each slide brings its own copy of the remaining anchors. Every step before the softmax works row by row, so the
-        order of the rows within a case is free: all patches first, then all anchors.
+        order of the rows within a case is free.
         """
-        n_slides, embed_dim = case_index.numel(), patches.size(1)
-        anchors = anchors.expand(n_slides, -1, -1)  # (n_slides, K / 2^L, d)
-        rows = torch.cat([patches, anchors.reshape(-1, embed_dim).to(patches.dtype)])  # (R, d)
-        case_of_row = torch.cat([case_index[slide_index], case_index.repeat_interleave(anchors.size(1))])  # (R,)
-        z = self.aggregation_norm_layer(self.feature_processor(rows))
-        n_cases = int(case_index[-1]) + 1
-        pooled, attention = self.attention_network(z, case_of_row, n_cases)  # (B, d), (R,)
-        return self.classifier(self.final_projector(pooled)), attention
+        own = anchors.expand(case_index.numel(), -1, -1)  # (n_slides, K / 2^L, d)
+        case_of_anchor = case_index.repeat_interleave(own.size(1))
+        of_anchors = self._pool(lambda: Routed(own.flatten(0, 1)), case_of_anchor, case_index)
+        pooled = merge_pooled([part.pooled for part in (*parts, of_anchors)])
+        attention = attention_of(torch.cat([part.score for part in parts]), case_of_row, pooled)
+        return self.classifier(self.final_projector(pooled.sums / pooled.totals.unsqueeze(1))), attention
 
     @torch.no_grad()
     def initialise_anchors(self, anchors: Tensor) -> None:

@@ -1,16 +1,19 @@
 """Operations on ragged bags: rows of several slides one after the other, without padding.
 
-Sums and softmax over cases are torch-geometric's `scatter` and `softmax`; what it has no operator for is a matrix
+Sums over rows are torch's `index_add`; what neither torch nor torch-geometric has for every precision is a matrix
 product of each slide's rows with that slide's own matrix, which is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+# Slides of at most so many rows are padded to one batched product.
+PADDED_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,21 @@ class Segments:
         """The number of slides."""
         return len(self.sizes)
 
-    def map_rows(self, function: Callable[[Tensor, Tensor], Tensor], rows: Tensor, anchors: Tensor) -> Tensor:
-        """Apply `function(rows of a slide, anchors of that slide)` to each slide; the results' rows are concatenated.
-
-        Anchors of two dimensions are the same for every slide: then one call serves all rows.
+    def products(self, rows: Tensor, matrices: Tensor) -> Tensor:
+        """`out_m = row_m B_i` for the rows m of each slide i.
 
         Args:
-            function: maps (M, a) and (K, b) to (M, c).
             rows: (N, a).
-            anchors: (K, b), or (n_slides, K, b).
+            matrices: (a, b), the same for every slide, or (n_slides, a, b).
+
+        Returns:
+            (N, b).
         """
-        if anchors.dim() == 2:
-            return function(rows, anchors)  # (N, c)
-        return torch.cat([function(r, a) for r, a in zip(rows.split(self.sizes), anchors, strict=True)])  # (N, c)
+        if matrices.dim() == 2:
+            return rows @ matrices
+        if self._pads:
+            return torch.bmm(self._padded(rows), matrices).flatten(0, 1).index_select(0, self._slots)
+        return torch.cat([r @ m for r, m in zip(rows.split(self.sizes), matrices, strict=True)])
 
     def weighted_sums(self, weights: Tensor, rows: Tensor) -> Tensor:
         """`out[i] = weights_i^T rows_i` for the rows of each slide i.
@@ -80,5 +85,26 @@ class Segments:
         Returns:
             (n_slides, K, d); zeros for a slide without rows.
         """
+        if self._pads:
+            return torch.bmm(self._padded(weights).transpose(1, 2), self._padded(rows))
         pairs = zip(weights.split(self.sizes), rows.split(self.sizes), strict=True)
         return torch.stack([w.transpose(0, 1) @ r for w, r in pairs])  # (n_slides, K, d)
+
+    @cached_property
+    def _pads(self) -> bool:
+        """Whether one padded product is faster than one for each slide."""
+        longest = max(self.sizes)
+        return self.count > 1 and 0 < longest <= PADDED_ROWS and longest * self.count <= 4 * sum(self.sizes)
+
+    @cached_property
+    def _slots(self) -> Tensor:
+        """(N,) int64: where each row lies when every slide is padded to the longest."""
+        sizes = torch.tensor(self.sizes)
+        offsets = torch.arange(self.count) * max(self.sizes) - (sizes.cumsum(0) - sizes)  # (n_slides,)
+        return torch.arange(len(self.index), device=self.index.device) + offsets.to(self.index.device)[self.index]
+
+    def _padded(self, rows: Tensor) -> Tensor:
+        """(N, a) to (n_slides, longest, a) with zeros behind."""
+        longest = max(self.sizes)
+        padded = rows.new_zeros(self.count * longest, rows.size(1)).index_copy(0, self._slots, rows)
+        return padded.view(self.count, longest, rows.size(1))

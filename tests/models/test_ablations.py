@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from models import build_model
+from models.cluster_route import Routed
+from models.context_aware_clustering import ContextAwareClustering
+from models.row_blocks import Evaluation, blocks_of
 from models.segment_ops import Segments
 from tests.models.bags import DIM_IN, EMBED_DIM, N_ANCHORS, batch_of, draw_slides, small_model
 
@@ -22,6 +27,12 @@ def with_weights_of(model: torch.nn.Module, formulation: str, *ablate: str) -> t
     return ablated
 
 
+def pooled_by(model: torch.nn.Module, patches: torch.Tensor, anchors: torch.Tensor, batch: tuple) -> tuple:
+    """Logits and attention of these patches and remaining anchors."""
+    case_of_row = batch[2][batch[1]]
+    return model._merge([model._pool(partial(Routed, patches), case_of_row, batch[2])], anchors, case_of_row, batch[2])
+
+
 @both_forms
 def test_without_route_patches_neither_see_anchors_nor_one_another(formulation: str):
     full = small_model(formulation)
@@ -36,12 +47,12 @@ def test_without_route_patches_neither_see_anchors_nor_one_another(formulation: 
     for index in range(full.n_stages):
         norm, mlp = full.enhancer_norm_layers[index], full.context_enhancers[index]
         if formulation == "paper":
-            expected = norm(expected + mlp(expected + 0))
+            expected = norm(expected + mlp.fc2(torch.relu(mlp.fc1(expected + 0))))
         else:
             expected = norm(expected + 0)
-            expected = expected + mlp(expected)
+            expected = expected + mlp.fc2(torch.relu(mlp.fc1(expected)))
         anchors = full.cluster_reducers[index](anchors)
-    logits, _ = full._pool(expected, anchors, batch[1], batch[2])
+    logits, _ = pooled_by(full, expected, anchors, batch)
 
     out = ablated(*batch)
     torch.testing.assert_close(out.logits, logits, rtol=1e-12, atol=1e-12)
@@ -56,18 +67,23 @@ def test_without_reducer_all_anchors_pass_and_are_pooled(formulation: str):
     gone = full.state_dict().keys() - ablated.state_dict().keys()
     assert gone == {name for name in full.state_dict() if name.startswith("cluster_reducers.")}
     batch = batch_of([draw_slides([5, 6])])
-    slides = Segments.from_index(batch[1], 2)
-    patches = ablated.patch_feature_projector(batch[0])
-    anchors = ablated.cluster_center_projector(ablated.cluster_centers)
+    blocks = blocks_of(Segments.from_index(batch[1], 2), 11)
+    patches, anchors = (
+        ablated.patch_feature_projector(batch[0]),
+        ablated.cluster_center_projector(ablated.cluster_centers),
+    )
     for index in range(full.n_stages):
-        routed = full.stage(index).route(patches, anchors, slides)
-        patches, anchors = routed.patches, routed.anchors
+        stage = ContextAwareClustering(full.stage(index).route, torch.nn.Identity())
+        rows = partial(Routed, patches)
+        (routed,), anchors = stage([rows], anchors, blocks, 2, Evaluation(recompute=False, replay=False))
+        patches = routed().patches
         assert anchors.shape[-2:] == (N_ANCHORS, EMBED_DIM)  # not halved
-    logits, attention = full._pool(patches, anchors, batch[1], batch[2])
-    assert len(attention) == 11 + 2 * N_ANCHORS  # the full model pools one anchor of eight per slide
+    logits, attention = pooled_by(full, patches, anchors, batch)
     out = ablated(*batch)
     torch.testing.assert_close(out.logits, logits, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(out.attention, attention[:11], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(out.attention, attention, rtol=1e-12, atol=1e-12)
+    # The 8 anchors of each slide have the rest of the attention, where the full model has one per slide.
+    assert attention.sum() < full(*batch).attention.sum()
 
 
 @both_forms

@@ -131,7 +131,8 @@ def test_dropout_is_used_in_training_only():
     rates = {name: module.p for name, module in model.named_modules() if isinstance(module, nn.Dropout)}
     # The MLP within a convolution has a rate of 0, as published.
     assert all(rate == (0.0 if ".mlp." in name else 0.5) for name, rate in rates.items())
-    assert len(rates) == 3 + 5
+    assert len(rates) == 1 + 5
+    assert model.attention_pool.dropout == 0.5
     assert [layer.dropout for layer in model.layers[1:]] == [0.5, 0.5]
 
 

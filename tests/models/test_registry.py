@@ -47,8 +47,9 @@ def test_the_registry_is_complete():
 @every_model
 def test_one_call_signature(name: str):
     parameters = list(inspect.signature(MODELS[name].forward).parameters.values())[1:]
-    assert [p.name for p in parameters] == ["features", "slide_index", "case_index", "anchors", "coords"]
-    assert [p.default for p in parameters[3:]] == [None, None]
+    assert [p.name for p in parameters[:5]] == ["features", "slide_index", "case_index", "anchors", "coords"]
+    assert [p.default for p in parameters[3:]] == [None] * len(parameters[3:])
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters[5:])
 
 
 @every_model
