@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from datasets.bags import BagDataset, TrainingBatches, evaluation_batches, loader_arguments, outcomes_of
+from datasets.bags import BagDataset, outcomes_of
+from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
 from datasets.cases import PARTS, Case
 from datasets.errors import DataError
 from datasets.features import check_widths, find_slides, read_slide
@@ -271,15 +273,15 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
     """Train to the best checkpoint."""
     fold = inputs.fold
     loss = loss_of(settings)
-    loader = loader_arguments(num_workers=settings.num_workers, pin_memory=runner.device.type == "cuda")
+    reader = batch_reader(settings, runner.device)
     training = TrainingBatches(
         bags(inputs, "train", max_patches=settings.max_patches),
         batch_size=settings.batch_size,
         weighted=settings.weighted_sampling,
         seed_of_epoch=lambda epoch: derive_seed(settings.seed, "order", fold.index, epoch),
-        loader=loader,
+        reader=reader,
     )
-    validation = evaluation_batches(bags(inputs, "val"), batch_size=settings.batch_size, loader=loader)
+    validation = EvaluationBatches(bags(inputs, "val"), batch_size=settings.batch_size, reader=reader)
     targets, logged = outcomes_of(fold.val), LOGGED[settings.task]
 
     def evaluate(logits: Tensor) -> dict[str, float | None]:
@@ -308,6 +310,12 @@ def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> Ba
     """The cases of one part as bags."""
     cases = inputs.fold.part(part)
     return BagDataset(cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches)
+
+
+def batch_reader(settings: RunSettings, device: torch.device) -> BatchReader:
+    """Reads in threads beside the computation: reading lets go of Python's lock, so no processes are needed."""
+    threads = partial(map_in_threads, workers=settings.num_workers) if settings.num_workers else map
+    return BatchReader(threads, pin_memory=device.type == "cuda")
 
 
 def architecture(settings: RunSettings, inputs: FoldInputs) -> dict[str, Any]:
@@ -366,8 +374,8 @@ def loss_of(settings: RunSettings) -> Callable[[Tensor, Mapping[str, Tensor]], T
 
 def predict_part(settings: RunSettings, inputs: FoldInputs, runner: Runner, part: str) -> pd.DataFrame:
     """Predictions of one part, a row per case."""
-    loader = loader_arguments(num_workers=settings.num_workers, pin_memory=runner.device.type == "cuda")
-    batches = evaluation_batches(bags(inputs, part), batch_size=settings.batch_size, loader=loader)
+    reader = batch_reader(settings, runner.device)
+    batches = EvaluationBatches(bags(inputs, part), batch_size=settings.batch_size, reader=reader)
     label = f"fold {inputs.fold.index} {part}"
     logits = predict(runner, batches, n_batches=len(batches), label=label)
     return prediction_table(settings.task, inputs.fold.part(part), logits)

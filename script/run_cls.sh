@@ -24,7 +24,7 @@ BATCH_SIZE="${BATCH_SIZE:-1}"
 GRAD_ACCUM="${GRAD_ACCUM:-2}"
 SEED="${SEED:-2024}"
 GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
-NUM_WORKERS="${NUM_WORKERS:-4}"                                 # processes that read features
+NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features
 RESULTS_DIR="${RESULTS_DIR:-results}"
 
 . script/run_folds.sh

@@ -131,7 +131,7 @@ class RunSettings:
         choices=("error", "restart"),
     )
     no_figures: bool = option(False, "leave out the figures; python -m utils.figures draws them at any time")
-    num_workers: int = option(0, "processes that read features beside the training; 0 reads in the main process")
+    num_workers: int = option(2, "threads that read features ahead of the training; 0 reads in the main thread")
     on_missing: str = option(
         "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from datasets.bags import BagDataset, TrainingBatches, collate, evaluation_batches, loader_arguments, outcomes_of
+from datasets.bags import BagDataset, collate, outcomes_of
 from datasets.cases import Case
-from datasets.features import write_slide
+from datasets.features import read_slide, write_slide
 
 SIZES = {"a1": 3, "a2": 1, "b1": 5, "c1": 2}
 CASES = (
@@ -18,7 +17,6 @@ CASES = (
     Case("b", ("b1",), time=7.0, censored=0, bin=1),
     Case("c", ("c1",), time=9.0, censored=0, bin=1),
 )
-LOADER = loader_arguments(num_workers=0, pin_memory=False)
 
 
 @pytest.fixture
@@ -35,7 +33,8 @@ def paths(features, tmp_path) -> dict[str, Path]:
 
 
 def test_a_batch_holds_all_patches_of_all_slides_in_order(features, paths):
-    batch = next(iter(evaluation_batches(BagDataset(CASES, paths), batch_size=2, loader=LOADER)))
+    dataset = BagDataset(CASES, paths)
+    batch = collate([dataset[0], dataset[1]])
     assert torch.equal(batch.features, torch.cat([features["a1"], features["a2"], features["b1"]]))
     assert batch.slide_index.tolist() == [0, 0, 0, 1, 2, 2, 2, 2, 2]
     assert batch.case_index.tolist() == [0, 0, 1]
@@ -47,11 +46,6 @@ def test_a_batch_holds_all_patches_of_all_slides_in_order(features, paths):
         "censored": [1, 0],
         "time": [3.5, 7.0],
     }
-
-
-def test_the_last_evaluation_batch_has_what_is_left(paths):
-    batches = list(evaluation_batches(BagDataset(CASES, paths), batch_size=2, loader=LOADER))
-    assert [batch.slide_ids for batch in batches] == [("a1", "a2", "b1"), ("c1",)]
 
 
 def test_slide_anchors_come_slide_by_slide(paths):
@@ -92,62 +86,19 @@ def many_cases(labels: list[int]) -> list[Case]:
     return [Case(str(i), (f"s{i}",), label=label) for i, label in enumerate(labels)]
 
 
-def training(cases: list[Case], *, batch_size: int = 4, weighted: bool = False) -> TrainingBatches:
-    return TrainingBatches(
-        BagDataset(cases, {}), batch_size=batch_size, weighted=weighted, seed_of_epoch=lambda e: 100 + e, loader=LOADER
-    )
+def test_the_features_of_one_slide_are_not_copied(paths):
+    bag = BagDataset(CASES, paths)[1]
+    batch = collate([bag])
+    assert batch.features.data_ptr() == bag.slides[0].features.data_ptr()
+    assert batch.coords.data_ptr() == bag.slides[0].coords.data_ptr()
+    assert batch.slide_index.tolist() == [0] * 5
 
 
-def test_an_epoch_visits_every_case_once_in_an_order_of_its_own():
-    batches = training(many_cases([0, 1] * 5))
-    assert batches.batch_sizes == [4, 4, 2]
-    orders = [[number for batch in batches.order(epoch) for number, _ in batch] for epoch in (1, 2)]
-    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
-    assert orders[0] != orders[1]
-    assert [len(batch) for batch in batches.order(1)] == batches.batch_sizes
-    assert batches.order(1) == training(many_cases([0, 1] * 5)).order(1)  # a function of the epoch alone
-
-
-def test_weighted_sampling_draws_classes_evenly():
-    """9 of 10 cases are of class 0; over 200 epochs half of the draws are of class 1 (standard error 0.011)."""
-    cases = many_cases([0] * 9 + [1])
-    batches = training(cases, weighted=True)
-    drawn = [cases[number].label for epoch in range(200) for batch in batches.order(epoch) for number, _ in batch]
-    assert len(drawn) == 2000
-    assert abs(np.mean(drawn) - 0.5) < 0.05
-
-
-def test_weighted_sampling_of_survival_goes_by_time_bin():
-    batches = TrainingBatches(
-        BagDataset(CASES, {}), batch_size=1, weighted=True, seed_of_epoch=lambda e: e, loader=LOADER
-    )
-    np.testing.assert_allclose(batches.weights, [0.5, 0.25, 0.25])
-
-
-def test_the_loader_follows_the_epoch(paths):
-    def epoch_slides(num_workers: int, epoch: int) -> list[tuple[str, ...]]:
-        batches = TrainingBatches(
-            BagDataset(CASES, paths, max_patches=2),
-            batch_size=1,
-            weighted=False,
-            seed_of_epoch=lambda e: e,
-            loader=loader_arguments(num_workers=num_workers, pin_memory=False),
-        )
-        return [(batch.slide_ids, batch.features.sum().item()) for batch in batches.epoch(epoch)]
-
-    assert [epoch_slides(0, e) for e in (1, 2, 3)] == [epoch_slides(2, e) for e in (1, 2, 3)]
-    assert len({str(epoch_slides(0, e)) for e in range(6)}) > 1
-
-
-def test_reading_does_not_move_the_global_generator(paths):
-    """Dropout is drawn from it: a run with worker processes must repeat a run without them."""
-    batches = TrainingBatches(
-        BagDataset(CASES, paths), batch_size=1, weighted=False, seed_of_epoch=lambda e: e, loader=LOADER
-    )
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    list(batches.epoch(1))
-    assert torch.equal(torch.get_rng_state(), before)
+def test_slides_are_read_by_the_reader_that_is_given(features, paths):
+    read = []
+    dataset = BagDataset(CASES, paths, read=lambda path: read.append(path) or read_slide(path))
+    assert torch.equal(dataset[2].slides[0].features, features["c1"])
+    assert read == [paths["c1"]]
 
 
 def test_outcomes_by_task():

@@ -74,7 +74,7 @@ RUN_DEFAULTS = {
     "overwrite": False,
     "on_change": "error",
     "no_figures": False,
-    "num_workers": 0,
+    "num_workers": 2,
     "on_missing": "error",
     "allow_patient_overlap": False,
     "feature_norm": None,
