@@ -28,8 +28,9 @@ from datasets.bags import BagDataset, outcomes_of
 from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
 from datasets.cases import PARTS, Case
 from datasets.errors import DataError
-from datasets.features import check_widths, find_slides, read_slide
+from datasets.features import SlideFeatures, check_widths, find_slides, read_slide
 from datasets.fingerprint import fingerprint
+from datasets.slide_cache import SlideCache
 from datasets.splits import Fold, find_folds, keep_available, read_fold
 from models import GRAPH_MODELS, MODELS, MiCo, build_model
 from models.losses import hazards, nll_survival, risk
@@ -45,6 +46,7 @@ from utils.errors import UserError
 from utils.feature_norm import FeatureNorm, fit_zscore
 from utils.figures import write_figures
 from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
+from utils.free_memory import free_memory
 from utils.optim import build_optimizer
 from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.provenance import digest, digest_of, git_commit, package_versions
@@ -62,8 +64,12 @@ logger = logging.getLogger("main")
 PREDICTED = ("metrics.json", "predictions_val.csv", "predictions_test.csv")
 FINISHED = {"cls": PREDICTED, "surv": (*PREDICTED, "outcomes_train.csv")}
 READING_THREADS = 4
+CACHE_SHARE = 0.5  # of the free memory: the rest is for the model, batches under way and the files of the page cache
 SELECTION = {"cls": "val_f1", "surv": "val_loss"}
 LOGGED = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
+
+
+SlideReader = Callable[[Path], SlideFeatures]
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class FoldInputs:
         fingerprints: of the features of each slide.
         dim_in: D, the width of the features.
         anchors: its anchors, and the scale of the features that goes with them.
+        read: reads a feature file, or takes it from memory.
     """
 
     fold: Fold
@@ -83,6 +90,7 @@ class FoldInputs:
     fingerprints: Mapping[str, str]
     dim_in: int
     anchors: FoldAnchors
+    read: SlideReader
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -117,11 +125,14 @@ def run(settings: RunSettings) -> None:
         raise UserError(f"got --model {settings.model}, expected one of {', '.join(MODELS)}")
     device = resolve_device(settings.device)
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
-    folds = load_inputs(settings)
+    cache = slide_cache(settings)
+    folds = load_inputs(settings, read_slide if cache is None else cache.read)
     new_model(settings, folds[0])  # an impossible combination of options stops here
     record = run_record(settings, folds)
     settings = permitted(settings, record)
     check_values(settings, folds)
+    if cache is not None:
+        logger.info(cache.describe())
     claim(settings.run_dir, record, **how_to_claim(settings))
     for warning in dict.fromkeys(w for inputs in folds for w in inputs.warnings):
         logger.warning("warning: %s", warning)
@@ -134,7 +145,14 @@ def run(settings: RunSettings) -> None:
         logger.info("wrote %s", path)
 
 
-def load_inputs(settings: RunSettings) -> list[FoldInputs]:
+def slide_cache(settings: RunSettings) -> SlideCache | None:
+    """The memory that all folds share, where it is asked for."""
+    if settings.cache == "none":
+        return None
+    return SlideCache(int(CACHE_SHARE * free_memory() if settings.cache_gb is None else settings.cache_gb * 1e9))
+
+
+def load_inputs(settings: RunSettings, read: SlideReader) -> list[FoldInputs]:
     """Read and check the folds, the headers of the feature files, and the anchors."""
     found = find_slides(settings.features_dir)
     folds = []
@@ -152,8 +170,8 @@ def load_inputs(settings: RunSettings) -> list[FoldInputs]:
     paths = {slide_id: found[slide_id] for slide_id in sorted({s for fold in folds for s in fold.slides()})}
     dim_in = check_widths(paths)
     prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
-    anchors = [anchors_of(settings, fold, paths, prints, dim_in) for fold in folds]
-    return [FoldInputs(fold, paths, prints, dim_in, own) for fold, own in zip(folds, anchors, strict=True)]
+    anchors = [anchors_of(settings, fold, paths, prints, dim_in, read) for fold in folds]
+    return [FoldInputs(fold, paths, prints, dim_in, own, read) for fold, own in zip(folds, anchors, strict=True)]
 
 
 def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
@@ -184,7 +202,7 @@ def check_values(settings: RunSettings, folds: Sequence[FoldInputs]) -> None:
     """Read every slide of the folds to do once: NaN in a test slide should not come to light after the training."""
     to_do = [inputs.fold for inputs in folds if not is_finished(settings, inputs.fold.index)]
     paths = {slide_id: folds[0].paths[slide_id] for fold in to_do for slide_id in fold.slides()}
-    slides = map_in_threads(read_slide, paths.values(), workers=READING_THREADS)
+    slides = map_in_threads(folds[0].read, paths.values(), workers=READING_THREADS)
     needs_coords = settings.model in GRAPH_MODELS and settings.graph == "coords"
     without: list[str] = []
     for slide in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
@@ -198,7 +216,12 @@ def check_values(settings: RunSettings, folds: Sequence[FoldInputs]) -> None:
 
 
 def anchors_of(
-    settings: RunSettings, fold: Fold, paths: Mapping[str, Path], fingerprints: Mapping[str, str], dim_in: int
+    settings: RunSettings,
+    fold: Fold,
+    paths: Mapping[str, Path],
+    fingerprints: Mapping[str, str],
+    dim_in: int,
+    read: SlideReader,
 ) -> FoldAnchors:
     """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides."""
     if settings.anchors != RANDOM:
@@ -211,7 +234,7 @@ def anchors_of(
         return loaded if settings.model == "mico" else replace(loaded, dataset=None, read_slide=None)
     if settings.feature_norm != "zscore":
         return FoldAnchors(FeatureNorm(settings.feature_norm or "none"))
-    return FoldAnchors(fit_zscore(read_slide(paths[slide_id]).features for slide_id in fold.slides("train")))
+    return FoldAnchors(fit_zscore(read(paths[slide_id]).features for slide_id in fold.slides("train")))
 
 
 def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, Any]:
@@ -309,7 +332,9 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
 def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:
     """The cases of one part as bags."""
     cases = inputs.fold.part(part)
-    return BagDataset(cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches)
+    return BagDataset(
+        cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches, read=inputs.read
+    )
 
 
 def batch_reader(settings: RunSettings, device: torch.device) -> BatchReader:

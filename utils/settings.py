@@ -132,6 +132,12 @@ class RunSettings:
     )
     no_figures: bool = option(False, "leave out the figures; python -m utils.figures draws them at any time")
     num_workers: int = option(2, "threads that read features ahead of the training; 0 reads in the main thread")
+    cache: str = option(
+        "none", "ram: keep slides in memory, in the precision of their files, for all epochs", choices=("none", "ram")
+    )
+    cache_gb: float | None = option(
+        None, "GB (1e9 bytes) that kept slides may take; half of the memory that is free at the start by default"
+    )
     on_missing: str = option(
         "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")
     )
@@ -168,6 +174,8 @@ class RunSettings:
                 "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
             )
         self._check_model_options()
+        if self.cache_gb is not None and not (self.cache == "ram" and 0 < self.cache_gb < math.inf):
+            raise UserError(f"got --cache_gb {self.cache_gb}, expected a positive number, and --cache ram with it")
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
 

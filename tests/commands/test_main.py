@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import main as main_command
-from datasets.features import write_slide
+from datasets import slide_cache
+from datasets.features import read_slide, write_slide
 from datasets.splits import read_fold
 from models import MODELS, build_model
 from models.losses import hazards, risk
@@ -163,11 +164,26 @@ def test_resume_skips_finished_folds(cls_cohort, run_main, tmp_path):
     assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["folds"] == [0, 1]
 
 
-def test_worker_processes_change_nothing(cls_cohort, run_main, tmp_path):
+def test_reading_ahead_changes_nothing(cls_cohort, run_main, tmp_path):
     for name, workers in (("a", "0"), ("b", "2")):
         arguments = cls_arguments(cls_cohort, tmp_path / name, "--folds", "0", "--max_patches", "9")
         run_main(*arguments, "--num_workers", workers).check()
     assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+
+
+@pytest.mark.parametrize("size", [[], ["--cache_gb", "0.00001"]], ids=["all slides", "a part of them"])
+def test_slides_kept_in_memory_change_nothing(cls_cohort, run_main, tmp_path, monkeypatch, size):
+    """Each slide that fits is read once for both folds; --resume accepts another choice."""
+    more = ["--feature_norm", "zscore", "--max_patches", "9"]
+    run_main(*cls_arguments(cls_cohort, tmp_path / "a", *more)).check()
+    read = []
+    monkeypatch.setattr(slide_cache, "read_slide", lambda path: read.append(path) or read_slide(path))
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path / "b", *more, "--cache", "ram", *size)).check()
+    assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+    once = [path for path in read if read.count(path) == 1]
+    assert 0 < len(once) < 16 if size else len(once) == 16
+    assert ended.out.count(f"{len(once)} of 16 slides are kept in memory") == 1
+    assert "fold 0 is finished" in run_main(*cls_arguments(cls_cohort, tmp_path / "b", *more, "--resume")).check().out
 
 
 def test_training_and_testing_apart_equal_both_at_once(cls_cohort, run_main, tmp_path):

@@ -75,6 +75,8 @@ RUN_DEFAULTS = {
     "on_change": "error",
     "no_figures": False,
     "num_workers": 2,
+    "cache": "none",
+    "cache_gb": None,
     "on_missing": "error",
     "allow_patient_overlap": False,
     "feature_norm": None,
@@ -161,6 +163,8 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("precision", "fp8"),
         ("stage", "val"),
         ("on_missing", "ignore"),
+        ("cache", "disk"),
+        ("cache_gb", 8.0),  # without --cache ram
         ("feature_norm", "minmax"),
     ],
 )
@@ -191,6 +195,13 @@ def test_the_instance_weight_needs_class_labels():
     assert run(task="cls", model="clam_sb", instance_weight=0.5).instance_weight == 0.5
     with pytest.raises(UserError, match="needs class labels"):
         run(task="surv", model="clam_sb", instance_weight=0.5)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_size_of_the_cache_is_named(size: float):
+    with pytest.raises(UserError, match=f"got --cache_gb {size}, expected a positive number"):
+        run(cache="ram", cache_gb=size)
+    assert run(cache="ram", cache_gb=0.5).cache_gb == 0.5
 
 
 @pytest.mark.parametrize("folds", [(0, 0), (-1,), (1, -2), ()])
