@@ -1,7 +1,7 @@
 """Rates at which a slide is read and checked, against plain reads of as many bytes; files in the page cache.
 
 `python -m benchmarks.reading --patches 20000 --dim 768` prints a Markdown table. A row is a format: of a whole slide as
-`read_slide` gives it, of the rows that clustering samples, or of a slide that is kept in memory. Two readings of a plain
+`read_slide` gives it, of the rows that clustering samples, or of a slide that is kept in memory. Two reads of a plain
 file of as many bytes are timed beside it, turn by turn: `read()`, which returns new memory (from 32 MB on, to get that
 from the system takes most of the time), and `readinto()` memory that is in use already.
 """
