@@ -12,7 +12,7 @@ _INFINITY: dict[torch.dtype, tuple[torch.dtype, type, int]] = {
     torch.float32: (torch.int32, np.uint32, 0x7F800000),
     torch.float64: (torch.int64, np.uint64, 0x7FF0000000000000),
 }
-_BLOCK_BYTES = 2**18  # both passes over a block find it in the processor's cache
+_BLOCK_BYTES = 2**19  # both passes over a block find it in the processor's cache
 
 
 def count_bad_rows(features: torch.Tensor) -> int:
