@@ -24,7 +24,7 @@ def test_every_format_is_timed(capsys, tmp_path, monkeypatch):
     assert reading.main(reading.get_args_parser().parse_args(small)) == 0
     header, _, *rows = capsys.readouterr().out.split("\n\n")[1].splitlines()
     assert "| of read() | of readinto() |" in header
-    assert len(rows) == 2 * 8
+    assert len(rows) == 2 * 9
     for name in (".pt", ".h5, contiguous", ".h5, chunks of one row", "kept in memory", "5 rows of .pt"):
         assert sum(f"| {name} " in row for row in rows) == 2
     assert list(tmp_path.iterdir()) == []
