@@ -7,7 +7,8 @@ import torch
 from sklearn.cluster import KMeans as SklearnKMeans
 
 from utils.errors import UserError
-from utils.kmeans import ASSIGN_ROWS, check_gpu, count_degenerate, kmeans
+from utils.kmeans import check_gpu, count_degenerate, kmeans
+from utils.lloyd import BLOCK_ROWS, lloyd
 
 
 def gaussians(n: int, dim: int, k: int, seed: int, spread: float = 3.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -36,7 +37,7 @@ def test_inertia_and_sizes_are_those_of_the_returned_centroids(init: str, offset
 
 
 def test_points_beyond_one_block_of_the_assignment_are_all_counted():
-    points, origin, _ = gaussians(ASSIGN_ROWS + 1001, 2, 2, seed=1, spread=40)
+    points, origin, _ = gaussians(BLOCK_ROWS + 1001, 2, 2, seed=1, spread=40)
     result = kmeans(points, 2)
     assert sorted(result.sizes) == sorted(np.bincount(origin))
     assert result.inertia == pytest.approx(squared_distances(points, result.centroids).min(axis=1).sum(), rel=1e-6)
@@ -60,15 +61,6 @@ def test_inertia_is_at_most_one_percent_above_scikit_learn(n: int, dim: int, k: 
     assert kmeans(points, k, n_init=3, seed=seed).inertia <= 1.01 * reference.inertia_
 
 
-def test_more_starts_keep_the_lowest_inertia():
-    points = gaussians(400, 4, 20, seed=3, spread=1.0)[0]
-    one, two, four = (kmeans(points, 20, n_iter=5, n_init=n, seed=5).inertia for n in (1, 2, 4))
-    assert one > two > four  # the starts of n are among those of n + 1
-    for seed in (0, 3, 4, 7):
-        one, two, four = (kmeans(points, 20, n_iter=5, n_init=n, seed=seed).inertia for n in (1, 2, 4))
-        assert one >= two >= four
-
-
 def test_a_seed_decides_the_result():
     points = gaussians(400, 4, 20, seed=3, spread=1.0)[0]
     first, again, other = (kmeans(points, 20, n_init=1, seed=seed) for seed in (5, 5, 6))
@@ -82,6 +74,37 @@ def test_the_points_are_not_changed():
     kept = points.copy()
     kmeans(points, 3)
     np.testing.assert_array_equal(points, kept)
+
+
+def test_points_that_may_be_changed_are_not_copied():
+    points = gaussians(300, 4, 3, seed=3)[0] + np.float32(7)
+    expected = kmeans(points, 3)
+    result = kmeans(points, 3, overwrite_x=True)
+    np.testing.assert_array_equal(result.centroids, expected.centroids)
+    np.testing.assert_allclose(points.mean(axis=0), 0, atol=1e-5)
+
+
+def test_points_that_cannot_be_changed_in_place_are_copied():
+    points = gaussians(300, 4, 3, seed=3)[0]
+    expected = kmeans(points, 3).centroids
+    for other in (points.astype(np.float64), np.asfortranarray(points), torch.from_numpy(points.copy())):
+        np.testing.assert_array_equal(kmeans(other, 3, overwrite_x=True).centroids, expected)
+    points.flags.writeable = False
+    np.testing.assert_array_equal(kmeans(points, 3, overwrite_x=True).centroids, expected)
+
+
+@pytest.mark.parametrize("n", [1024 * 3 - 1, 1024 * 3])
+def test_with_many_points_iterations_begin_on_a_sample(n: int, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+
+    def recorded(points: torch.Tensor, centroids: torch.Tensor, n_iter: int) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(len(points))
+        return lloyd(points, centroids, n_iter)
+
+    monkeypatch.setattr("utils.kmeans.lloyd", recorded)
+    points, origin, _ = gaussians(n, 4, 3, seed=3, spread=20)
+    assert sorted(kmeans(points, 3).sizes) == sorted(np.bincount(origin))
+    assert seen == ([n] if n < 3072 else [768, n])
 
 
 def test_the_released_options_are_those_of_a_plain_faiss_call():

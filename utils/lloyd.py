@@ -1,0 +1,84 @@
+"""Lloyd's iterations of k-means, and the nearest centroid of each point."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+
+TOLERANCE = 2e-4
+BLOCK_ROWS = 4096  # of 512 to 8,192 the fastest or within 5 % of it, on 10,000 and on 262,144 points of width 768
+CHECK_ROWS = 512  # differences of more rows leave the cache
+
+
+class Assignment(NamedTuple):
+    """Points and their nearest centroids.
+
+    Attributes:
+        nearest: (n,) int64, the nearest centroid of each point.
+        squared: (n,) float32, its squared distance.
+        sums: (k, d) float64, of the points of each centroid.
+        sizes: (k,) int64, how many these are.
+    """
+
+    nearest: torch.Tensor
+    squared: torch.Tensor
+    sums: torch.Tensor
+    sizes: torch.Tensor
+
+
+def lloyd(points: torch.Tensor, centroids: torch.Tensor, n_iter: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Centroids (k, d) after at most `n_iter` updates, and the nearest of them (n,) for each point.
+
+    An update takes the means of the points that each centroid is the nearest to. A centroid without points moves to one
+    of the points farthest from their centroids. There is none after one that lowered the inertia by less than
+    `TOLERANCE` of it.
+
+    Args:
+        points: (n, d) float32, near mean 0.
+        centroids: (k, d) float32, to start from.
+        n_iter: updates at most.
+    """
+    squares = _squared_norms(points)
+    found, before = assign(points, centroids, squares), math.inf
+    for _ in range(n_iter):
+        inertia = float(found.squared.sum(dtype=torch.float64))
+        if before - inertia <= TOLERANCE * inertia:
+            break
+        before = inertia
+        centroids = (found.sums / found.sizes.clamp(min=1)[:, None]).float()
+        empty = found.sizes == 0
+        centroids[empty] = points[found.squared.topk(int(empty.sum())).indices]
+        found = assign(points, centroids, squares)
+    return centroids, found.nearest
+
+
+def assign(points: torch.Tensor, centroids: torch.Tensor, squares: torch.Tensor | None = None) -> Assignment:
+    """Assign each point (n, d) to the nearest centroid (k, d).
+
+    Squared distances are |x|^2 - 2 x.c + |c|^2, which cancels in float32 for points far from the origin. `squares` (n,)
+    are the |x|^2 where these are known.
+    """
+    squares = _squared_norms(points) if squares is None else squares
+    sums, sizes = torch.zeros(centroids.shape, dtype=torch.float64), torch.zeros(len(centroids), dtype=torch.int64)
+    centroid_squares, nearest, squared = centroids.square().sum(dim=1), [], []
+    for block, block_squares in zip(points.split(BLOCK_ROWS), squares.split(BLOCK_ROWS), strict=True):
+        relative, chosen = torch.addmm(centroid_squares, block, centroids.T, alpha=-2).min(dim=1)  # (b, k) -> (b,)
+        sums += torch.zeros_like(centroids).index_add_(0, chosen, block)
+        sizes += torch.bincount(chosen, minlength=len(centroids))
+        nearest.append(chosen)
+        squared.append((relative + block_squares).clamp_(min=0))
+    return Assignment(torch.cat(nearest), torch.cat(squared), sums, sizes)
+
+
+def inertia_of(points: torch.Tensor, centroids: torch.Tensor, nearest: torch.Tensor) -> float:
+    """Sum of squared distances of points (n, d) to their centroids, from the differences: 0 where they coincide."""
+    inertia = 0.0
+    for block, chosen in zip(points.split(CHECK_ROWS), nearest.split(CHECK_ROWS), strict=True):
+        inertia += float(torch.linalg.vector_norm(block - centroids[chosen], dim=1).double().square().sum())
+    return inertia
+
+
+def _squared_norms(points: torch.Tensor) -> torch.Tensor:
+    return torch.cat([block.square().sum(dim=1) for block in points.split(BLOCK_ROWS)])
