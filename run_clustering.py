@@ -35,7 +35,7 @@ from utils.errors import UserError
 from utils.feature_norm import FeatureNorm, fit_zscore
 from utils.kmeans import KMeans, check_gpu, count_degenerate, kmeans
 from utils.provenance import changed_values, digest, package_versions
-from utils.sampling import even_quota, sample_rows
+from utils.sampling import even_quota, points_in_memory, sample_rows
 from utils.settings import CENTROID_OPTIONS, ClusteringSettings
 from utils.threads import map_in_threads
 
@@ -67,20 +67,38 @@ def main(args: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True)
+class Slide:
+    """What is known of a slide before its features are used.
+
+    Attributes:
+        path: its feature file.
+        n_patches: M, how many patches it has.
+        fingerprint: of its features.
+    """
+
+    path: Path
+    n_patches: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Fitting:
     """What anchors are fitted on.
 
     Attributes:
         fold_csv: the fold whose training slides these are, or None for all slides.
-        paths: the feature files of these slides.
+        slides: these slides.
     """
 
     fold_csv: Path | None
-    paths: dict[str, Path]
+    slides: dict[str, Slide]
 
-    def source(self, fingerprints: dict[str, str]) -> dict[str, Any]:
+    def source(self) -> dict[str, Any]:
         """These slides and the fingerprints of their features, for the record of the anchors."""
-        return {"slides": list(self.paths), "features": {slide_id: fingerprints[slide_id] for slide_id in self.paths}}
+        return {
+            "slides": list(self.slides),
+            "features": {slide_id: slide.fingerprint for slide_id, slide in self.slides.items()},
+        }
 
     @property
     def fold(self) -> str | None:
@@ -92,19 +110,29 @@ def run(settings: ClusteringSettings) -> None:
     """Fit and write what the settings ask for."""
     if settings.gpu:
         check_gpu()
-    paths = find_slides(settings.input_dir)
-    check_widths(paths)
-    fittings = [slides_to_fit(settings, fold_csv, paths) for fold_csv in settings.fold_csv or (None,)]
-    fingerprints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), settings.workers), strict=True))
+    slides, width = find_features(settings)
+    fittings = [slides_to_fit(settings, fold_csv, slides) for fold_csv in settings.fold_csv or (None,)]
     check_place(settings.output_dir)
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"
     for number, fitting in enumerate(fittings):
-        norm = fit_norm(settings, fitting)
+        quota = sampling_plan(settings, fitting, width)
+        norm = fit_norm(settings, fitting, quota)
         if settings.scope in ("both", "dataset"):
-            fit_dataset_anchors(settings, fitting, fingerprints, norm)
+            fit_dataset_anchors(settings, fitting, quota, width, norm)
         if settings.scope in ("both", "slide") and (by_fold or number == 0):
-            fit_slide_anchors(settings, fitting if by_fold else Fitting(None, {}), paths, fingerprints, norm)
+            fit_slide_anchors(settings, fitting if by_fold else Fitting(None, {}), slides, norm)
+
+
+def find_features(settings: ClusteringSettings) -> tuple[dict[str, Slide], int]:
+    """All slides of the input directories, and the width D of their features."""
+    paths = find_slides(settings.input_dir)
+    width = check_widths(paths)
+
+    def look_at(path: Path) -> Slide:
+        return Slide(path, read_shape(path)[0], fingerprint(path))
+
+    return dict(zip(paths, map_in_threads(look_at, paths.values(), settings.workers), strict=True)), width
 
 
 def check_place(directory: Path) -> None:
@@ -118,37 +146,37 @@ def check_place(directory: Path) -> None:
 
 
 def fit_dataset_anchors(
-    settings: ClusteringSettings, fitting: Fitting, fingerprints: dict[str, str], norm: FeatureNorm
+    settings: ClusteringSettings, fitting: Fitting, quota: dict[str, int], width: int, norm: FeatureNorm
 ) -> None:
     """Fit the anchors of the data set on a sample of these slides, and write them with their record."""
     path = dataset_anchors_path(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
-    options = {**_options(settings, fitting), **fitting.source(fingerprints)}
+    options = {**_options(settings, fitting), **fitting.source()}
     if _is_done(path, options, settings):
         logger.info("kept %s, made with the same options", path)
         return
-    points, n_read = _sample(settings, fitting.paths, norm)
-    if len(points) < settings.n_clusters:
+    n_points = sum(quota.values())
+    if n_points < settings.n_clusters:
         raise UserError(
-            f"the {len(fitting.paths)} slides give {len(points)} patches for {settings.n_clusters} anchors: "
+            f"the {len(fitting.slides)} slides give {n_points} patches for {settings.n_clusters} anchors: "
             "lower --n_clusters, or give more slides"
         )
-    result = _cluster(settings, points)
+    result = _cluster(settings, _sample(settings, fitting, quota, width, norm), overwrite_x=True)
     record = {
         **options,
         **_measures(result),
         "K": settings.n_clusters,
-        "D": points.shape[1],
+        "D": width,
         "seed": settings.seed,
-        "n_slides": len(fitting.paths),
-        "points_used": len(points),
-        "points_in_slides": n_read,
+        "n_slides": len(fitting.slides),
+        "points_used": n_points,
+        "points_in_slides": sum(slide.n_patches for slide in fitting.slides.values()),
         "versions": package_versions(),
     }
     # In this order an interruption leaves a record without anchors, which are fitted again, never the reverse.
     path.unlink(missing_ok=True)
     write_provenance(path, record, norm)
     write_anchors(path, result.centroids)
-    source = f"{len(points)} patches of {len(fitting.paths)} slides"
+    source = f"{n_points} patches of {len(fitting.slides)} slides"
     smallest, largest = result.sizes.min(), result.sizes.max()
     logger.info("wrote %s: %d anchors of %s", path, settings.n_clusters, source)
     logger.info("inertia %.6g, clusters of %d to %d patches", result.inertia, smallest, largest)
@@ -156,15 +184,15 @@ def fit_dataset_anchors(
 
 
 def fit_slide_anchors(
-    settings: ClusteringSettings,
-    fitting: Fitting,
-    paths: dict[str, Path],
-    fingerprints: dict[str, str],
-    norm: FeatureNorm,
+    settings: ClusteringSettings, fitting: Fitting, slides: dict[str, Slide], norm: FeatureNorm
 ) -> None:
-    """Fit the own anchors of each slide of `paths` and write them slide by slide; slides that are done are kept."""
+    """Fit the own anchors of each slide of `slides` and write them slide by slide; slides that are done are kept.
+
+    Threads read ahead, and one slide is fitted after the other: k-means uses all cores for one.
+    """
     directory = slide_anchors_dir(settings.output_dir, settings.dataset_name, settings.n_clusters, fitting.fold)
-    options = {**_options(settings, fitting), "slides": list(fitting.paths)}
+    options = {**_options(settings, fitting), "slides": list(fitting.slides)}
+    fingerprints = {slide_id: slide.fingerprint for slide_id, slide in slides.items()}
     done = {}
     if _is_done(directory, options, settings):
         done = read_provenance(directory).record.get("features", {})
@@ -181,35 +209,33 @@ def fit_slide_anchors(
     if features != done:
         record = {**options, "K": settings.n_clusters, "seed": settings.seed, "versions": package_versions()}
         write_provenance(directory, {**record, "features": features}, norm)
-    todo = [slide_id for slide_id in paths if not (directory / f"{slide_id}.pt").exists()]
-    if len(todo) < len(paths):
-        logger.info("%d of %d slides are done", len(paths) - len(todo), len(paths))
-
-    def fit_slide(slide_id: str) -> None:
-        features = norm(read_slide(paths[slide_id]).features).float().numpy()
-        n_patches = len(features)
-        if n_patches < settings.n_clusters:
-            repeats = np.arange(settings.n_clusters) % n_patches
-            write_anchors(directory / f"{slide_id}.pt", features[repeats])
-            logger.info("%s has fewer patches (%d) than anchors: they are repeated", slide_id, n_patches)
-            return
-        result = _cluster(settings, features)
-        write_anchors(directory / f"{slide_id}.pt", result.centroids)
-        _report_degenerate(slide_id, result)
-
-    for _ in tqdm(
-        map_in_threads(fit_slide, todo, settings.workers), "slide anchors", len(todo), disable=None, unit="slide"
-    ):
-        pass
+    todo = [slide_id for slide_id in slides if not (directory / f"{slide_id}.pt").exists()]
+    if len(todo) < len(slides):
+        logger.info("%d of %d slides are done", len(slides) - len(todo), len(slides))
+    read = map_in_threads(lambda slide_id: read_slide(slides[slide_id].path), todo, settings.workers)
+    for slide in tqdm(read, "slide anchors", len(todo), disable=None, unit="slide"):
+        path = directory / f"{slide.slide_id}.pt"
+        write_anchors(path, slide_anchors(settings, slide.slide_id, norm(slide.features)))
     logger.info("wrote the anchors of %d slides to %s", len(todo), directory)
 
 
-def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: dict[str, Path]) -> Fitting:
+def slide_anchors(settings: ClusteringSettings, slide_id: str, features: torch.Tensor) -> np.ndarray:
+    """The anchors (K, D) of a slide with these features (M, D); its patches, repeated in order, where M < K."""
+    n_patches = len(features)
+    if n_patches < settings.n_clusters:
+        logger.info("%s has fewer patches (%d) than anchors: they are repeated", slide_id, n_patches)
+        return features[torch.arange(settings.n_clusters) % n_patches].float().numpy()
+    result = _cluster(settings, features)
+    _report_degenerate(slide_id, result)
+    return result.centroids
+
+
+def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, slides: dict[str, Slide]) -> Fitting:
     """The slides that data-set anchors, and the scale of the features, may see."""
-    slide_ids = list(paths)
+    slide_ids = list(slides)
     if fold_csv is not None:
         slide_ids = read_training_slides(fold_csv)
-        missing = [slide_id for slide_id in slide_ids if slide_id not in paths]
+        missing = [slide_id for slide_id in slide_ids if slide_id not in slides]
         found = (
             f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file "
             f"({', '.join(missing[:3])})"
@@ -219,46 +245,79 @@ def slides_to_fit(settings: ClusteringSettings, fold_csv: Path | None, paths: di
             raise UserError(f"{found}: extract them, {advice}")
         if missing:
             logger.warning("warning: %s and were left out", found)
-        slide_ids = [slide_id for slide_id in slide_ids if slide_id in paths]
+        slide_ids = [slide_id for slide_id in slide_ids if slide_id in slides]
     n_files = RELEASED_FILES if settings.preset == "released" else settings.n_files
     chosen = sorted(slide_ids)[:n_files]
-    if fold_csv is None and (settings.scope != "slide" or settings.feature_norm == "zscore"):
-        how_many = f"{len(chosen)} of {len(paths)}"
+    if fold_csv is None and _samples(settings):
+        how_many = f"{len(chosen)} of {len(slides)}"
         logger.warning("no --fold_csv: fitting on %s slides of --input_dir, test slides included", how_many)
-    return Fitting(fold_csv, {slide_id: paths[slide_id] for slide_id in chosen})
+    return Fitting(fold_csv, {slide_id: slides[slide_id] for slide_id in chosen})
 
 
-def fit_norm(settings: ClusteringSettings, fitting: Fitting) -> FeatureNorm:
+def sampling_plan(settings: ClusteringSettings, fitting: Fitting, width: int) -> dict[str, int]:
+    """How many patches each slide gives to the data-set anchors; the released procedure takes all of its slides."""
+    sizes = {slide_id: slide.n_patches for slide_id, slide in fitting.slides.items()}
+    if settings.preset == "released":
+        return sizes
+    limit = points_in_memory(settings.max_points, width)
+    if _samples(settings) and limit < min(settings.max_points, sum(sizes.values())):
+        logger.warning(
+            "--max_points %d lowered to %d: more patches of width %d would not fit into 1 GiB",
+            settings.max_points,
+            limit,
+            width,
+        )
+    return even_quota(sizes, limit)
+
+
+def _samples(settings: ClusteringSettings) -> bool:
+    """Whether a sample of all slides decides on what is written."""
+    return settings.scope != "slide" or settings.feature_norm == "zscore"
+
+
+def fit_norm(settings: ClusteringSettings, fitting: Fitting, quota: dict[str, int]) -> FeatureNorm:
     """The scale of the features; `zscore` is that of a sample of the slides."""
     if settings.feature_norm != "zscore":
         return FeatureNorm(settings.feature_norm)
-    blocks = map_in_threads(_sampler(settings, fitting.paths), list(fitting.paths), settings.workers)
-    return fit_zscore(tqdm(blocks, "feature scale", len(fitting.paths), disable=None, leave=False, unit="slide"))
+    blocks = map_in_threads(_sampler(settings, fitting, quota), list(fitting.slides), settings.workers)
+    return fit_zscore(tqdm(blocks, "feature scale", len(fitting.slides), disable=None, leave=False, unit="slide"))
 
 
-def _sampler(settings: ClusteringSettings, paths: dict[str, Path]) -> Callable[[str], torch.Tensor]:
+def _sampler(settings: ClusteringSettings, fitting: Fitting, quota: dict[str, int]) -> Callable[[str], torch.Tensor]:
     """A function that reads the sampled rows of a slide."""
-    sizes = {slide_id: read_shape(path)[0] for slide_id, path in paths.items()}
-    max_points = sum(sizes.values()) if settings.preset == "released" else settings.max_points
-    quota = even_quota(sizes, max_points)
 
     def read(slide_id: str) -> torch.Tensor:
-        return read_rows(paths[slide_id], sample_rows(slide_id, sizes[slide_id], quota[slide_id], settings.seed))
+        slide = fitting.slides[slide_id]
+        return read_rows(slide.path, sample_rows(slide_id, slide.n_patches, quota[slide_id], settings.seed))
 
     return read
 
 
-def _sample(settings: ClusteringSettings, paths: dict[str, Path], norm: FeatureNorm) -> tuple[np.ndarray, int]:
-    """Sampled points (n, D) float32, and the number of patches that they are sampled from."""
-    read = _sampler(settings, paths)
-    blocks = map_in_threads(lambda slide_id: norm(read(slide_id)).float().numpy(), list(paths), settings.workers)
-    progress = tqdm(blocks, "patches for the anchors", len(paths), disable=None, leave=False, unit="slide")
-    return np.concatenate(list(progress)), sum(read_shape(path)[0] for path in paths.values())
+def _sample(
+    settings: ClusteringSettings, fitting: Fitting, quota: dict[str, int], width: int, norm: FeatureNorm
+) -> np.ndarray:
+    """The sampled points (n, D) float32, slide after slide; they are in memory once."""
+    points = np.empty((sum(quota.values()), width), dtype=np.float32)
+    read = _sampler(settings, fitting, quota)
+    blocks = map_in_threads(lambda slide_id: norm(read(slide_id)), list(quota), settings.workers)
+    filled = 0
+    for block in tqdm(blocks, "patches for the anchors", len(quota), disable=None, leave=False, unit="slide"):
+        torch.from_numpy(points[filled : filled + len(block)]).copy_(block)
+        filled += len(block)
+    return points
 
 
-def _cluster(settings: ClusteringSettings, points: np.ndarray) -> KMeans:
+def _cluster(settings: ClusteringSettings, points: np.ndarray | torch.Tensor, *, overwrite_x: bool = False) -> KMeans:
     chosen: dict[str, Any] = RELEASED if settings.preset == "released" else {"n_init": settings.n_init}
-    return kmeans(points, settings.n_clusters, n_iter=settings.n_iter, seed=settings.seed, gpu=settings.gpu, **chosen)
+    return kmeans(
+        points,
+        settings.n_clusters,
+        n_iter=settings.n_iter,
+        seed=settings.seed,
+        gpu=settings.gpu,
+        overwrite_x=overwrite_x,
+        **chosen,
+    )
 
 
 def _measures(result: KMeans) -> dict[str, Any]:

@@ -8,6 +8,19 @@ import numpy as np
 
 from utils.seed import derive_seed
 
+# Sampled points are held once, as float32, and k-means adds 0.2 GB to them; with the 0.5 GB of the libraries the
+# command stays below 2 GB.
+POINT_BYTES = 2**30
+
+
+def points_in_memory(max_points: int, width: int) -> int:
+    """`max_points`, or as many points of this width as fit into `POINT_BYTES` where these are fewer.
+
+    >>> points_in_memory(262144, 768), points_in_memory(262144, 1536)
+    (262144, 174762)
+    """
+    return min(max_points, POINT_BYTES // (4 * width))
+
 
 def even_quota(sizes: Mapping[str, int], max_points: int) -> dict[str, int]:
     """How many patches each slide gives so that the total is at most `max_points`, as evenly as the slides allow.

@@ -42,10 +42,12 @@ class ClusteringSettings:
     on_missing: str = option(
         "error", "training slides without a feature file: stop, or leave them out", choices=("error", "drop")
     )
-    n_iter: int = option(20, "iterations of k-means")
+    n_iter: int = option(20, "iterations of k-means at most")
     n_init: int = option(3, "initialisations of k-means, of which the lowest inertia is kept")
     seed: int = option(1234, "seed of sampling and of k-means")
-    max_points: int = option(262144, "patches for the data-set anchors, sampled evenly per slide")
+    max_points: int = option(
+        262144, "patches for the data-set anchors, sampled evenly per slide; at most 1 GiB, for 2 GB of memory in all"
+    )
     n_files: int | None = option(None, "use the first so many slides by name for the data-set anchors")
     workers: int = option(4, "threads that read files")
     gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)")

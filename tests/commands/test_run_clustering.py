@@ -100,6 +100,28 @@ def test_points_are_sampled_evenly(run_clustering, tmp_path):
     assert (record["points_used"], record["points_in_slides"]) == (64, 554)
 
 
+def test_more_points_than_memory_allows_are_not_sampled(run_clustering, tmp_path, monkeypatch):
+    """Room for 40 points of width 6."""
+    write_features(tmp_path / "features", {"s1": 50, "s2": 50})
+    monkeypatch.setattr("utils.sampling.POINT_BYTES", 40 * 6 * 4 + 5)
+    ended = run_clustering(*arguments(tmp_path, "--max_points", 64)).check()
+    assert "--max_points 64 lowered to 40: more patches of width 6" in ended.out
+    assert json.loads((tmp_path / "out" / "toy_C_4_init.json").read_text())["points_used"] == 40
+    quiet = [("--scope", "slide"), ("--max_points", 40), ("--n_files", 1, "--max_points", 40)]
+    for number, options in enumerate(quiet):
+        places = ["--output_dir", tmp_path / str(number)]
+        assert "lowered" not in run_clustering(*arguments(tmp_path, *options), *places).check().out
+
+
+def test_anchors_do_not_depend_on_the_number_of_workers(run_clustering, tmp_path):
+    write_features(tmp_path / "features", {f"s{i}": 30 + i for i in range(9)})
+    for workers in (1, 3):
+        places = ["--output_dir", tmp_path / str(workers)]
+        run_clustering(*arguments(tmp_path, "--max_points", 50, "--workers", workers), *places).check()
+    for name in files_in(tmp_path / "1"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes(), name
+
+
 def test_zscore_is_recorded_and_applied_by_main(cls_cohort, run_clustering, run_main, tmp_path):
     """Z-scored anchors on z-scored features, and the same on files that were scaled by hand: equal runs."""
     names, norm = ["--dataset_name", "toy", "--n_clusters", 8], ["--feature_norm", "zscore"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.sampling import even_quota, sample_rows
+from utils.sampling import POINT_BYTES, even_quota, points_in_memory, sample_rows
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,11 @@ def test_every_row_is_drawn_equally_often():
 def test_more_rows_than_patches_are_refused():
     with pytest.raises(ValueError):
         sample_rows("slide", 3, 4, seed=1)
+
+
+@pytest.mark.parametrize("width", [1, 768, 1536, 4096])
+def test_points_fit_into_memory(width: int):
+    limit = points_in_memory(2**40, width)
+    assert limit * width * 4 <= POINT_BYTES < (limit + 1) * width * 4
+    assert points_in_memory(limit, width) == limit
+    assert points_in_memory(10, width) == 10
