@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import torch
 
-from benchmarks import reading, training_step
+from benchmarks import clustering, reading, training_step
 from datasets.features import read_slide
 from models import MODELS
 
@@ -51,3 +53,15 @@ def test_a_file_is_written_as_clam_does(tmp_path):
     slide = read_slide(tmp_path / "s.h5")
     assert torch.equal(slide.features, torch.from_numpy(features))
     assert torch.equal(slide.coords, torch.from_numpy(coords))
+
+
+def test_clustering_is_compared_and_the_command_measured(capsys):
+    small = ["--points", "160", "--slide", "90", "--dim", "8", "--clusters", "4", "--seeds", "1"]
+    cohorts = ["--slides", "2", "--exponents", "--slide_counts", "1", "2"]
+    assert clustering.main(clustering.get_args_parser().parse_args([*small, *cohorts])) == 0
+    out = capsys.readouterr().out
+    for points in ("90, a slide", "160, a data set"):
+        for name in ("utils.kmeans", "faiss.Kmeans, all points", "MiniBatchKMeans", "KMeans"):
+            assert re.search(rf"\| {points} +\| {name} ", out), out
+    assert re.search(r"data-set anchors: [\d.]+ s to read the samples, [\d.]+ s of k-means, 0\.\d+ GB at the peak", out)
+    assert out.count("exponent") == 3
