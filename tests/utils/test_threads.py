@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from utils.threads import map_in_threads
 
@@ -64,3 +65,18 @@ def test_the_first_error_stops_what_has_not_begun():
 
 def test_no_items_give_no_results():
     assert list(map_in_threads(str, [], workers=2)) == []
+
+
+def test_torch_uses_one_core_in_each_thread_and_as_many_as_before_elsewhere():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for within in map_in_threads(lambda _: torch.get_num_threads(), range(3), workers=2):
+            assert (within, torch.get_num_threads()) == (1, 3)
+        other: list[int] = []
+        thread = threading.Thread(target=lambda: other.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert other == [3]
+    finally:
+        torch.set_num_threads(before)
