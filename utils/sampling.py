@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.seed import derive_seed
 
-# Sampled points are held once, as float32, and k-means adds 0.2 GB to them; with the 0.5 GB of the libraries the
+# Sampled points are held once, as float32. With what k-means adds for up to 512 centroids, and the libraries, the
 # command stays below 2 GB.
 POINT_BYTES = 2**30
 
