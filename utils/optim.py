@@ -6,6 +6,8 @@ import torch
 from pytorch_optimizer import Lookahead
 from torch import nn
 
+from utils.radam import RAdam
+
 LOOKAHEAD_STEPS = 6
 LOOKAHEAD_ALPHA = 0.5
 
@@ -25,8 +27,8 @@ def build_optimizer(name: str, model: nn.Module, *, lr: float, weight_decay: flo
         {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
     ]
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr=lr)
+        return torch.optim.AdamW(groups, lr=lr, fused=True)
     if name in ("radam", "ranger"):
-        radam = torch.optim.RAdam(groups, lr=lr, decoupled_weight_decay=True)
+        radam = RAdam(groups, lr=lr)
         return Lookahead(radam, k=LOOKAHEAD_STEPS, alpha=LOOKAHEAD_ALPHA) if name == "ranger" else radam
     raise ValueError(f"got optimizer '{name}', expected one of: ranger, radam, adamw")
