@@ -36,6 +36,7 @@ from models import GRAPH_MODELS, MODELS, MiCo, build_model
 from models.losses import hazards, nll_survival, risk
 from models.objective import training_objective
 from models.output import BagOutput
+from utils.allocator import keep_freed_memory
 from utils.arguments import build_parser, resolve
 from utils.atomic import write_json
 from utils.checkpoint import load_checkpoint
@@ -53,6 +54,7 @@ from utils.provenance import digest, digest_of, git_commit, package_versions
 from utils.run_dir import ChangedSettingsError, claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
+from utils.stopwatch import Stopwatch
 from utils.summary_text import format_summary
 from utils.tables import fold_metrics, write_summary
 from utils.threads import map_in_threads
@@ -108,6 +110,7 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> int:
     """Run the command and return its exit status: 0, 2 for a mistake that the user can mend, 130 for Ctrl-C."""
     log_to_terminal()
+    keep_freed_memory()
     try:
         run(resolve(RunSettings, args))
     except (UserError, DataError) as error:
@@ -269,11 +272,12 @@ def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) ->
     if is_finished(settings, inputs.fold.index):
         logger.info("fold %d is finished", inputs.fold.index)
         return
+    stopwatch = Stopwatch(device if settings.profile else None)
     if settings.stage != "test":
         model = new_model(settings, inputs).to(device)
-        train_fold(settings, inputs, Runner(model, device, settings.precision, inputs.anchors.feature_norm), place)
+        train_fold(settings, inputs, new_runner(settings, model, inputs.anchors.feature_norm, stopwatch), place)
     model, norm, epoch = load_model(place / "checkpoint.pt")
-    runner = Runner(model.to(device), device, settings.precision, norm)
+    runner = new_runner(settings, model.to(device), norm, stopwatch)
     metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": epoch}
     outcomes = training_outcomes(inputs, place / "outcomes_train.csv") if settings.task == "surv" else None
     for part in ("val",) if settings.stage == "train" else ("val", "test"):
@@ -282,6 +286,16 @@ def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) ->
         metrics[part] = fold_metrics(read_predictions(path), seed=settings.seed, outcomes=outcomes)
     if "test" in metrics:
         write_json(place / "metrics.json", metrics)
+    if settings.profile:
+        logger.info("profile of fold %d: %s", inputs.fold.index, stopwatch.shares())
+
+
+def new_runner(settings: RunSettings, model: nn.Module, norm: FeatureNorm, stopwatch: Stopwatch) -> Runner:
+    """A model with the way that batches take to it."""
+    if isinstance(model, MiCo):
+        model.recompute_above = settings.recompute_above
+    device = torch.device(settings.device)
+    return Runner(model, device, settings.precision, norm, in_blocks=isinstance(model, MiCo), stopwatch=stopwatch)
 
 
 def training_outcomes(inputs: FoldInputs, path: Path) -> pd.DataFrame:

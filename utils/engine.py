@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from utils.device import AUTOCAST_DTYPES
 from utils.errors import UserError
 from utils.feature_norm import FeatureNorm
+from utils.stopwatch import Stopwatch
 
 
 class Batch(Protocol):
@@ -53,18 +54,28 @@ class Runner:
         device: where it computes.
         precision: `fp32`, `bf16` or `fp16`.
         feature_norm: the scale of the features that the anchors were fitted on.
+        in_blocks: the model scales and widens the features itself, block by block, by its argument `scale`.
+        stopwatch: adds up the seconds of reading, forward and backward passes and optimizer steps.
     """
 
     model: nn.Module
     device: torch.device
     precision: str
     feature_norm: FeatureNorm
+    in_blocks: bool = False
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def __call__(self, batch: Batch) -> Any:
         """The model's output for a batch that is on the device."""
-        features = self.feature_norm(batch.features).float()
+        index = batch.slide_index, batch.case_index, batch.anchors, batch.coords
         with torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision], enabled=self.precision != "fp32"):
-            return self.model(features, batch.slide_index, batch.case_index, batch.anchors, batch.coords)
+            if self.in_blocks:
+                return self.model(batch.features, *index, scale=self.feature_norm)
+            return self.model(self.feature_norm(batch.features).float(), *index)
+
+    def read(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, on the device."""
+        return self.stopwatch.waiting((batch.to(self.device) for batch in batches), "reading")
 
 
 def train_epoch(
@@ -105,23 +116,25 @@ def train_epoch(
     optimizer.zero_grad()
     total, n_batches = 0.0, len(batch_sizes)
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
-    for number, batch in enumerate(progress):
+    for number, batch in enumerate(runner.read(progress)):
         start = number - number % grad_accum
         window_cases = sum(batch_sizes[start : start + grad_accum])
-        batch = batch.to(runner.device)
-        batch_loss = objective(runner(batch), batch.target)
-        value = batch_loss.item()
+        with runner.stopwatch.time("forward"):
+            batch_loss = objective(runner(batch), batch.target)
+            value = batch_loss.item()
         if not math.isfinite(value):
             raise UserError(
                 f"the loss is {value} in epoch {epoch}, batch {number + 1} of {n_batches}, on slides "
                 f"{', '.join(batch.slide_ids)}: look at their features, or lower --lr"
             )
-        scaler.scale(batch_loss * (batch_sizes[number] / window_cases)).backward()
+        with runner.stopwatch.time("backward"):
+            scaler.scale(batch_loss * (batch_sizes[number] / window_cases)).backward()
         total += value * batch_sizes[number]
         if (number + 1) % grad_accum == 0 or number + 1 == n_batches:
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
+            with runner.stopwatch.time("optimizer"):
+                scaler.step(optimizer)
+                scaler.update()
+                optimizer.zero_grad()
     return total / sum(batch_sizes)
 
 
@@ -130,4 +143,8 @@ def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: 
     """Logits (n_cases, C) of all batches in order, float32, on the CPU; the one place that evaluates a model."""
     runner.model.eval()
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
-    return torch.cat([runner(batch.to(runner.device)).logits.float().cpu() for batch in progress])
+    logits = []
+    for batch in runner.read(progress):
+        with runner.stopwatch.time("forward"):
+            logits.append(runner(batch).logits.float().cpu())
+    return torch.cat(logits)

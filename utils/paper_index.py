@@ -25,7 +25,8 @@ FILES = (
 NAMED_BY_THE_TABLES = (
     *("task", "dataset", "features_dir", "splits_dir", "anchors", "folds", "model", "formulation", "n_clusters"),
     *("ablate", "seed", "stage", "results_dir", "run_name", "resume", "overwrite", "on_change", "no_figures"),
-    *("num_workers", "cache", "cache_gb", "on_missing", "allow_patient_overlap"),  # the last two are among the warnings
+    *("profile", "num_workers", "cache", "cache_gb"),
+    *("on_missing", "allow_patient_overlap"),  # among the warnings
 )
 FIXED_DEVIATIONS = (
     "Splits of the paper: three of the four folds were never published, so the folds were made again.",

@@ -14,7 +14,7 @@ from utils.run_record import read_run
 # Settings that may differ between the parts of one run: they do not change its numbers.
 FREE = (
     *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
-    *("num_workers", "cache", "cache_gb", "results_dir", "device"),
+    *("profile", "num_workers", "cache", "cache_gb", "results_dir", "device"),
 )
 FREE_PATHS = ("features_dir", "splits_dir", "anchors")  # the same data elsewhere: digests are compared instead
 COMPARED = ("splits", "anchors", "features")

@@ -122,6 +122,11 @@ class RunSettings:
     n_bins: int = option(4, "time bins of discrete survival")
     instance_weight: float = option(0.3, "weight of the instance loss (clam_sb, cls); the bag loss has the rest")
 
+    recompute_above: int = option(
+        50_000, "train bags of more patches in blocks that are computed again in the backward pass (mico)"
+    )
+    profile: bool = option(False, "print where the seconds of each fold went")
+
     stage: str = option("all", "train and test, or one of them", choices=("all", "train", "test"))
     results_dir: Path = option(Path("results"), "where results go")
     run_name: str | None = option(None, "folder of this run; model and formulation by default")
@@ -156,7 +161,7 @@ class RunSettings:
         _at_least(self, 1, "n_clusters", "n_stages", "embed_dim", "epochs", "patience", "batch_size", "grad_accum")
         _at_least(self, 1, "max_patches")
         _at_least(self, 2, "n_bins")
-        _at_least(self, 0, "seed", "num_workers", "weight_decay")
+        _at_least(self, 0, "seed", "num_workers", "weight_decay", "recompute_above")
         _check_name("dataset", self.dataset)
         if self.run_name is not None:
             _check_name("run_name", self.run_name)

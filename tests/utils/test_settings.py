@@ -58,6 +58,8 @@ RUN_DEFAULTS = {
     "weight_decay": 1e-5,
     "batch_size": 1,
     "grad_accum": 2,
+    "recompute_above": 50_000,
+    "profile": False,
     "optimizer": "ranger",
     "seed": 2024,
     "max_patches": None,
