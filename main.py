@@ -54,7 +54,7 @@ from utils.provenance import digest, digest_of, git_commit, package_versions
 from utils.run_dir import ChangedSettingsError, claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
-from utils.stopwatch import Stopwatch
+from utils.stopwatch import Stopwatch, in_words
 from utils.summary_text import format_summary
 from utils.tables import fold_metrics, write_summary
 from utils.threads import map_in_threads
@@ -287,7 +287,9 @@ def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) ->
     if "test" in metrics:
         write_json(place / "metrics.json", metrics)
     if settings.profile:
-        logger.info("profile of fold %d: %s", inputs.fold.index, stopwatch.shares())
+        split = stopwatch.split()
+        write_json(place / "profile.json", split)
+        logger.info("profile of fold %d: %s", inputs.fold.index, in_words(split))
 
 
 def new_runner(settings: RunSettings, model: nn.Module, norm: FeatureNorm, stopwatch: Stopwatch) -> Runner:

@@ -125,7 +125,7 @@ class RunSettings:
     recompute_above: int = option(
         50_000, "train bags of more patches in blocks that are computed again in the backward pass (mico)"
     )
-    profile: bool = option(False, "print where the seconds of each fold went")
+    profile: bool = option(False, "print where the seconds of each fold went, and write them to fold{k}/profile.json")
 
     stage: str = option("all", "train and test, or one of them", choices=("all", "train", "test"))
     results_dir: Path = option(Path("results"), "where results go")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -54,19 +54,24 @@ class Stopwatch:
                     return
             yield item
 
-    def shares(self) -> str:
-        """The seconds since the start, and how they divide into parts and the rest, in a line.
-
-        >>> watch = Stopwatch()
-        >>> watch.shares().split(":")[1]
-        ' reading 0.0 %, forward 0.0 %, backward 0.0 %, optimizer 0.0 %, the rest 100.0 %'
-        """
+    def split(self) -> dict[str, float]:
+        """The seconds since the start: of each part, of `the rest`, and the `total`."""
         total = self._now() - self._started
         parts = {part: self.seconds[part] for part in PARTS}
-        parts["the rest"] = total - sum(parts.values())
-        return f"{total:.1f} s: " + ", ".join(f"{part} {100 * value / total:.1f} %" for part, value in parts.items())
+        return {**parts, "the rest": total - sum(parts.values()), "total": total}
 
     def _now(self) -> float:
         if self._gpu is not None:
             torch.cuda.synchronize(self._gpu)
         return time.perf_counter()
+
+
+def in_words(split: Mapping[str, float]) -> str:
+    """A split in a line.
+
+    >>> in_words({"reading": 1.0, "forward": 2.0, "the rest": 1.0, "total": 4.0})
+    '4.0 s: reading 25.0 %, forward 50.0 %, the rest 25.0 %'
+    """
+    total = split["total"]
+    shares = (f"{part} {100 * value / total:.1f} %" for part, value in split.items() if part != "total")
+    return f"{total:.1f} s: {', '.join(shares)}"
