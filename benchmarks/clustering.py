@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ import torch
 from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from benchmarks.clustering_data import Mixture, write_cohort
-from benchmarks.timing import hardware
+from benchmarks.timing import growth, hardware
 from datasets.features import find_slides, read_slide
 from utils.kmeans import kmeans
 from utils.lloyd import assign, inertia_of
@@ -161,13 +160,6 @@ def seconds_of(x: np.ndarray, k: int) -> float:
         kmeans(x, k, seed=seed)
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
-
-
-def growth(what: str, seconds: dict[int, float]) -> str:
-    """A line of seconds by size, with the exponent of the power of the size that they follow from end to end."""
-    (small, first), *_, (large, last) = seconds.items()
-    listed = ", ".join(f"{size}: {value:.2f} s" for size, value in seconds.items())
-    return f"- {what}: {listed}; exponent {math.log(last / first) / math.log(large / small):.2f}"
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
-"""What the benchmarks share: the line about the machine, seconds of calls, and peak memory of a call."""
+"""What the benchmarks share: the line about the machine, seconds of calls and their growth, and peak memory."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
@@ -44,6 +45,13 @@ def alternate(
 def ratio_of(slower: list[float], faster: list[float]) -> float:
     """How many times longer the first took: the median of the ratios turn by turn."""
     return statistics.median(a / b for a, b in zip(slower, faster, strict=True))
+
+
+def growth(what: str, values: Mapping[int, float], *, unit: str = "s", digits: int = 2) -> str:
+    """A line of values by size, with the exponent of the power of the size that they follow from end to end."""
+    (small, first), *_, (large, last) = values.items()
+    listed = ", ".join(f"{size}: {value:.{digits}f} {unit}" for size, value in values.items())
+    return f"- {what}: {listed}; exponent {math.log(last / first) / math.log(large / small):.2f}"
 
 
 class PeakMemory:
