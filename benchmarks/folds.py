@@ -1,8 +1,8 @@
 """Where the seconds of a whole fold go: a synthetic cohort through main.py, against a loop with the plain path.
 
 `python -m benchmarks.folds` makes a cohort of 300 slides of 5,000 patches (2.3 GB) in a temporary directory, trains and
-tests one fold of it with `--profile`, and prints a Markdown table. `--growth 10 100 1000` adds how the seconds grow with
-the number of slides.
+tests one fold of it with `--profile`, and prints a Markdown table. `--growth 10 100 1000` adds how the seconds grow
+with the number of slides.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ def write_cohort(directory: Path, n_slides: int, n_patches: int, dim: int) -> No
 
 
 def run_fold(cohort: Path, options: Sequence[str]) -> dict[str, float]:
-    """Train and test fold 0 through main.py and return where its seconds went, with `command`, those of the whole call."""
+    """Train and test fold 0 through main.py: where its seconds went, and as `command` those of the whole call."""
     results = cohort / "results"
     places = ["--features_dir", str(cohort / "features"), "--splits_dir", str(cohort / "splits")]
     asked = ["--task", "cls", "--dataset", "cohort", *places, "--anchors", "random", "--results_dir", str(results)]
-    called = [*asked, "--folds", "0", "--overwrite", "--no_figures", "--profile", *options]
+    called = [*asked, "--run_name", "run", "--folds", "0", "--overwrite", "--no_figures", "--profile", *options]
     started = time.perf_counter()
     status = command.main(command.get_args_parser().parse_args(called))
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit(status)
-    (path,) = results.glob("cls/cohort/*/fold0/profile.json")
-    split: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    profile = results / "cls" / "cohort" / "run" / "fold0" / "profile.json"
+    split: dict[str, float] = json.loads(profile.read_text(encoding="utf-8"))
     return {**split, "command": seconds}
 
 
