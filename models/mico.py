@@ -13,7 +13,7 @@ from models.attention_pool import GatedAttentionPool, Pooled, attention_of, merg
 from models.cluster_reducer import ClusterReducer
 from models.cluster_route import ASSIGNMENTS, ClusterRoute, ContextEnhancer, Routed
 from models.context_aware_clustering import BlockRows, ContextAwareClustering
-from models.fused_layers import LinearReLUDropout
+from models.fused_layers import LinearReLUDropout, in_compute_type
 from models.output import BagOutput, check_inputs, check_slide_anchors
 from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, blocks_of
 from models.segment_ops import Segments
@@ -108,6 +108,11 @@ class MiCo(nn.Module):
         self.similarity_scale = nn.Parameter(torch.ones(1))
         self.similarity_bias = nn.Parameter(torch.zeros(1))  # in every released state dict, never used there either
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters."""
+        return self.classifier.weight.dtype
+
     def stage(self, index: int) -> ContextAwareClustering:
         """The context-aware clustering stage `index`, a view of the layers that belong to it."""
         route = ClusterRoute(
@@ -176,7 +181,9 @@ class MiCo(nn.Module):
     def _project(self, features: Tensor, scale: Callable[[Tensor], Tensor] | None) -> Routed:
         """`LeakyReLU(Linear_p(H))` of a block of features, (n, D) to (n, d)."""
         rows = features if scale is None else scale(features)
-        return Routed(self.patch_feature_projector(rows.to(self.classifier.weight.dtype)))
+        # Autocast takes 16 bits to 16 bits by itself.
+        typed = in_compute_type(rows)[0] if torch.is_autocast_enabled(rows.device.type) else rows.to(self.dtype)
+        return Routed(self.patch_feature_projector(typed))
 
     def _pool(self, patches: BlockRows, case_of_row: Tensor, case_index: Tensor) -> PooledBlock:
         """Gated attention over a block's rows, as far as it goes without the other rows of their cases."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,30 @@ def test_reading_ahead_changes_nothing(cls_cohort, run_main, tmp_path):
         arguments = cls_arguments(cls_cohort, tmp_path / name, "--folds", "0", "--max_patches", "9")
         run_main(*arguments, "--num_workers", workers).check()
     assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
+
+
+def test_the_profile_of_a_fold_is_printed_and_written(cls_cohort, run_main, tmp_path):
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--profile")).check()
+    assert re.search(r"profile of fold 0: \d+\.\d s: reading [\d.]+ %, forward .* the rest [\d.]+ %", ended.out)
+    split = json.loads((tmp_path / "cls" / RUN / "fold0" / "profile.json").read_text())
+    assert sum(split.values()) == pytest.approx(2 * split["total"])
+    assert min(split.values()) > 0
+
+
+@pytest.mark.parametrize("formulation", ["released", "paper"])
+def test_training_in_recomputed_blocks_gives_the_same_model(cls_cohort, run_main, tmp_path, formulation, monkeypatch):
+    """Without dropout, whose draws come in another order; 12 to 30 patches a slide in blocks of 7."""
+    form = ("--folds", "0", "--dropout", "0", "--formulation", formulation)
+    run_main(*cls_arguments(cls_cohort, tmp_path / "whole", *form)).check()
+    monkeypatch.setattr("models.mico.BLOCK_ROWS", 7)
+    run_main(*cls_arguments(cls_cohort, tmp_path / "blocks", *form, "--recompute_above", "10")).check()
+    states = [
+        torch.load(tmp_path / name / f"cls/toy/mico_{formulation}/fold0/last.pt", weights_only=True)["model"]
+        for name in ("whole", "blocks")
+    ]
+    for name, value in states[0].items():
+        if name != "attention_network.attention_scorer.bias":  # a softmax ignores it: Adam makes steps of its rounding
+            torch.testing.assert_close(states[1][name], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [[], ["--cache_gb", "0.00001"]], ids=["all slides", "a part of them"])

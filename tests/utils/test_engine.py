@@ -149,6 +149,30 @@ def test_features_are_scaled_like_the_anchors_and_widened_to_float32():
     assert runner(batch).logits.item() == pytest.approx(0.5 * 1 - 1.0 * 1)
 
 
+def test_a_model_that_works_in_blocks_gets_features_as_they_are_and_their_scale():
+    norm, seen = FeatureNorm("l2"), []
+    runner = Runner(nn.Module(), torch.device("cpu"), "fp32", norm, in_blocks=True)
+    runner.model.forward = lambda features, *_, scale: seen.append((features, scale))
+    batch = OneSlideCases(torch.tensor([[3.0, 4.0]], dtype=torch.float16), {})
+    runner(batch)
+    assert seen[0][0] is batch.features
+    assert seen[0][1] is norm
+
+
+def test_the_parts_of_training_and_prediction_are_timed():
+    runner, batches = Runner(Linear(), torch.device("cpu"), "fp32", FeatureNorm()), batches_of([1, 1, 1])
+    optimizer = torch.optim.SGD(runner.model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    train_epoch(runner, batches, [1] * 3, squared_error, optimizer, scaler, grad_accum=2, epoch=1, label="")
+    trained = runner.stopwatch.split()
+    assert all(trained[part] > 0 for part in ("reading", "forward", "backward", "optimizer", "the rest"))
+    predict(runner, batches, n_batches=3, label="")
+    predicted = runner.stopwatch.split()
+    grown = {part for part in trained if predicted[part] > trained[part]}
+    assert grown >= {"reading", "forward", "total"}
+    assert not grown & {"backward", "optimizer"}
+
+
 def test_half_precision_computes_in_half_precision():
     runner = Runner(nn.Module(), torch.device("cpu"), "bf16", FeatureNorm())
     seen = []
