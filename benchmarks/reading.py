@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.timing import alternate, hardware, ratio_of
-from datasets.features import load_rows, read_slide, write_slide
+from datasets.features import read_rows, read_slide, write_slide
 from datasets.slide_cache import SlideCache
 from utils.text_table import markdown_table
 
@@ -87,8 +87,8 @@ def readings(folder: Path, features: torch.Tensor, sampled: np.ndarray) -> list[
         Reading(".h5, chunks of one row, by h5py", whole, lambda: read_by_h5py(appended)),
         Reading(".h5, chunks of one row, gzip", whole, lambda: read_slide(packed)),
         Reading("kept in memory", whole, lambda: cache.read(pt)),
-        Reading(f"{len(sampled)} rows of .pt", part, lambda: load_rows(pt, sampled)),
-        Reading(f"{len(sampled)} rows of .h5, chunks of one row", part, lambda: load_rows(appended, sampled)),
+        Reading(f"{len(sampled)} rows of .pt", part, lambda: read_rows(pt, sampled)),
+        Reading(f"{len(sampled)} rows of .h5, chunks of one row", part, lambda: read_rows(appended, sampled)),
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,18 @@ import torch
 
 from datasets.errors import DataError
 from datasets.finite import count_bad_rows
-from datasets.h5_file import h5_layout, load_h5, load_h5_rows, save_h5
+from datasets.h5_file import load_h5, open_h5, save_h5
 from datasets.pt_file import load_pt, save_pt
+from datasets.pt_rows import read_pt_rows
 from datasets.slide_files import FEATURE_ENDINGS, find_slides, slide_id_of
 
 __all__ = [
+    "OpenSlide",
     "SlideFeatures",
+    "check_width_of",
     "check_widths",
     "find_slides",
-    "load_rows",
+    "open_slide",
     "read_rows",
     "read_shape",
     "read_slide",
@@ -48,14 +52,51 @@ class SlideFeatures:
     attributes: dict[str, float]
 
 
-def read_shape(path: Path) -> tuple[int, int]:
-    """Return (M, D), checked as in `read_slide` but for the values, which are not read."""
+@dataclass(frozen=True)
+class OpenSlide:
+    """An open feature file: M patches with D features each, none of which was read.
+
+    Attributes:
+        path: the file.
+        n_patches: M.
+        width: D.
+        read: reads rows as `load_rows` does, which checks them first.
+    """
+
+    path: Path
+    n_patches: int
+    width: int
+    read: Callable[[np.ndarray], torch.Tensor]
+
+    def load_rows(self, rows: np.ndarray) -> torch.Tensor:
+        """Return the features (len(rows), D) of these patches, with values of any kind; see `read_rows`."""
+        rows = np.asarray(rows, dtype=np.int64)
+        last = self.n_patches - 1
+        if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] > last or np.any(np.diff(rows) <= 0))):
+            raise ValueError(f"rows must be sorted, unique and within 0..{last} for {self.path}")
+        return self.read(rows)
+
+
+@contextmanager
+def open_slide(path: Path) -> Iterator[OpenSlide]:
+    """Open a slide, whose header is checked as in `read_slide`, to read some of its rows.
+
+    Raises DataError as `read_slide` does but for the values, also in the block.
+    """
     path = _existing(path)
     if path.suffix == ".h5":
-        shape, dtype = h5_layout(path)
-        return _check_layout(shape, dtype, path)
+        with open_h5(path) as (shape, dtype, read):
+            yield OpenSlide(path, *_check_layout(shape, dtype, path), read)
+        return
     features = load_pt(path)[0]
-    return _check_layout(tuple(features.shape), features.dtype, path)
+    layout = _check_layout(tuple(features.shape), features.dtype, path)
+    yield OpenSlide(path, *layout, lambda rows: read_pt_rows(path, features, rows))
+
+
+def read_shape(path: Path) -> tuple[int, int]:
+    """Return (M, D), checked as in `read_slide` but for the values, which are not read."""
+    with open_slide(path) as slide:
+        return slide.n_patches, slide.width
 
 
 def read_slide(path: Path) -> SlideFeatures:
@@ -76,22 +117,10 @@ def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
     `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises DataError as `read_slide` does; NaN
     and infinity are looked for in these rows only.
     """
-    features = load_rows(path, rows)
+    with open_slide(path) as slide:
+        features = slide.load_rows(rows)
     _check_finite(features, Path(path))
     return features
-
-
-def load_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
-    """Return what `read_rows` does, with values of any kind."""
-    path = _existing(path)
-    rows = np.asarray(rows, dtype=np.int64)
-    n_patches, _ = read_shape(path)
-    if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] >= n_patches or np.any(np.diff(rows) <= 0))):
-        raise ValueError(f"rows must be sorted, unique and within 0..{n_patches - 1} for {path}")
-    if path.suffix == ".h5":
-        return load_h5_rows(path, rows)
-    whole = load_pt(path)[0]
-    return whole.reshape(whole.shape[-2:])[torch.from_numpy(rows)]
 
 
 def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
@@ -100,19 +129,23 @@ def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
     Raises DataError when a file is of another width than `expected` (or, without it, than most files), cannot be read,
     or is empty; the file is named.
     """
-    if not paths:
+    return check_width_of({path: read_shape(path)[1] for path in paths.values()}, expected)
+
+
+def check_width_of(widths: Mapping[Path, int], expected: int | None = None) -> int:
+    """Return what `check_widths` does, for files (file -> width) whose widths are known."""
+    if not widths:
         raise DataError("no slide given, so there is no feature width: give at least one feature file")
-    widths = {slide_id: read_shape(path)[1] for slide_id, path in paths.items()}
     width, n_agreeing = Counter(widths.values()).most_common(1)[0]
     if expected is not None:
         width, n_agreeing = expected, sum(found == expected for found in widths.values())
-    odd = [slide_id for slide_id, found in widths.items() if found != width]
+    odd = [path for path, found in widths.items() if found != width]
     if odd:
         reference = (
             f"{width} was expected" if expected is not None else f"{n_agreeing} of {len(widths)} files have {width}"
         )
         raise DataError(
-            f"{paths[odd[0]]} has features of width {widths[odd[0]]} where {reference} ({len(odd)} such files in all): "
+            f"{odd[0]} has features of width {widths[odd[0]]} where {reference} ({len(odd)} such files in all): "
             "extract all slides with one encoder"
         )
     return width

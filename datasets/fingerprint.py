@@ -7,17 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.features import load_rows, read_shape
+from datasets.features import OpenSlide, open_slide
 
 
 def fingerprint(path: Path) -> str:
+    """Return the fingerprint of a slide, as `fingerprint_of` does; raises DataError as `open_slide` does."""
+    with open_slide(path) as slide:
+        return fingerprint_of(slide)
+
+
+def fingerprint_of(slide: OpenSlide) -> str:
     """Return 16 hexadecimal digits for a slide: of its shape, and of its first, middle and last row in float64.
 
     Three rows are read, whatever the size of the slide. The same numbers in another file format have the same
-    fingerprint; the same slide in another precision has another. Values are not checked; raises DataError as
-    `read_shape` does.
+    fingerprint; the same slide in another precision has another. Values are not checked.
     """
-    n_patches, width = read_shape(path)
-    rows = load_rows(path, np.unique([0, n_patches // 2, n_patches - 1]))
-    content = f"{n_patches} x {width}".encode() + rows.double().numpy().tobytes()
+    rows = slide.load_rows(np.unique([0, slide.n_patches // 2, slide.n_patches - 1]))
+    content = f"{slide.n_patches} x {slide.width}".encode() + rows.double().numpy().tobytes()
     return hashlib.sha256(content).hexdigest()[:16]

@@ -11,12 +11,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from datasets.file_rows import begins_of, read_file_rows
 
 # A slide of 20,000 rows has about 400 stretches, 7 kB.
 _REMEMBERED = 8192
@@ -60,10 +61,7 @@ def read_stretches(dataset: Any, stretches: Stretches, rows: np.ndarray | None =
     row_bytes = width * dataset.dtype.itemsize
     taken = np.empty(dataset.shape if rows is None else (len(rows), width), dtype=dataset.dtype)
     offsets = stretches.offsets(row_bytes)[slice(None) if rows is None else rows]
-    target = taken.reshape(-1).view(np.uint8).data
-    with Path(dataset.file.filename).open("rb", buffering=0) as file:
-        for begin, end in pairwise([*_begins(offsets, row_bytes).tolist(), len(offsets)]):
-            _read_into(file.fileno(), target[begin * row_bytes : end * row_bytes], int(offsets[begin]))
+    read_file_rows(Path(dataset.file.filename), offsets, taken.reshape(-1, width).view(np.uint8))
     return taken
 
 
@@ -103,20 +101,5 @@ def _find(dataset: Any) -> Stretches | None:
     dataset.id.chunk_iter(note)
     if (offsets < 0).any():
         return None
-    begins = _begins(offsets, size * row_bytes)
+    begins = begins_of(offsets, size * row_bytes)
     return Stretches(begins * size, offsets[begins], n_rows)
-
-
-def _begins(offsets: np.ndarray, step: int) -> np.ndarray:
-    """The positions that do not lie `step` bytes behind the one before."""
-    is_begin = np.ones(len(offsets), dtype=bool)
-    is_begin[1:] = np.diff(offsets) != step
-    return np.flatnonzero(is_begin)
-
-
-def _read_into(descriptor: int, target: memoryview, offset: int) -> None:
-    while target:
-        count = os.preadv(descriptor, [target], offset)  # at most 2 GiB at once
-        if count == 0:
-            raise OSError(f"the file ends before the chunk at byte {offset}")
-        target, offset = target[count:], offset + count

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.errors import DataError
-from datasets.features import load_rows, read_rows, read_shape, read_slide
+from datasets.features import read_rows, read_shape, read_slide
 from datasets.h5_chunks import find_stretches, read_stretches
-from datasets.h5_file import load_h5, load_h5_rows
+from datasets.h5_file import load_h5
 
 
 def numbers(n_patches: int, width: int, dtype: str = "f4") -> np.ndarray:
@@ -96,7 +96,7 @@ def test_a_leading_one_keeps_its_shape(tmp_path):
     assert load_h5(tmp_path / "s.h5")[0].shape == (1, 40, 4)
     assert torch.equal(read_slide(tmp_path / "s.h5").features, torch.from_numpy(features))
     rows = np.arange(0, 40, 3)
-    assert torch.equal(load_rows(tmp_path / "s.h5", rows), torch.from_numpy(features[rows]))
+    assert torch.equal(read_rows(tmp_path / "s.h5", rows), torch.from_numpy(features[rows]))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_chunk_past_the_end_of_the_file_is_a_data_error(tmp_path):
     content = path.read_bytes()
     assert content.count(struct.pack("<Q", offset)) == 1
     path.write_bytes(content.replace(struct.pack("<Q", offset), struct.pack("<Q", 1 << 40)))
-    for read in (read_slide, load_h5, lambda p: load_h5_rows(p, np.arange(40))):
+    for read in (read_slide, load_h5, lambda p: read_rows(p, np.arange(40))):
         with pytest.raises(DataError, match=r"s\.h5 cannot be read as HDF5 \(empty, truncated"):
             read(path)
 
