@@ -18,8 +18,8 @@ import torch
 from tqdm import tqdm
 
 from datasets.errors import DataError
-from datasets.features import check_widths, find_slides, read_rows, read_shape, read_slide
-from datasets.fingerprint import fingerprint
+from datasets.features import check_width_of, find_slides, open_slide, read_rows, read_slide
+from datasets.fingerprint import fingerprint_of
 from datasets.splits import read_training_slides
 from utils.anchors import (
     dataset_anchors_path,
@@ -73,11 +73,13 @@ class Slide:
     Attributes:
         path: its feature file.
         n_patches: M, how many patches it has.
+        width: D, of its features.
         fingerprint: of its features.
     """
 
     path: Path
     n_patches: int
+    width: int
     fingerprint: str
 
 
@@ -127,12 +129,13 @@ def run(settings: ClusteringSettings) -> None:
 def find_features(settings: ClusteringSettings) -> tuple[dict[str, Slide], int]:
     """All slides of the input directories, and the width D of their features."""
     paths = find_slides(settings.input_dir)
-    width = check_widths(paths)
 
     def look_at(path: Path) -> Slide:
-        return Slide(path, read_shape(path)[0], fingerprint(path))
+        with open_slide(path) as slide:
+            return Slide(path, slide.n_patches, slide.width, fingerprint_of(slide))
 
-    return dict(zip(paths, map_in_threads(look_at, paths.values(), settings.workers), strict=True)), width
+    slides = dict(zip(paths, map_in_threads(look_at, paths.values(), settings.workers), strict=True))
+    return slides, check_width_of({slide.path: slide.width for slide in slides.values()})
 
 
 def check_place(directory: Path) -> None:
