@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import torch
 
 SAMPLING_SECONDS = 0.005
+
+Name = TypeVar("Name")
 
 
 def hardware(device: torch.device | None = None) -> str:
@@ -27,10 +30,10 @@ def hardware(device: torch.device | None = None) -> str:
 
 
 def alternate(
-    calls: Mapping[str, Callable[[], object]], *, repeats: int, device: torch.device | None = None
-) -> dict[str, list[float]]:
+    calls: Mapping[Name, Callable[[], object]], *, repeats: int, device: torch.device | None = None
+) -> dict[Name, list[float]]:
     """Seconds of each call, `repeats` times in turn after one untimed turn: a machine that drifts slows all alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    seconds: dict[Name, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
         for name, call in calls.items():
             _synchronize(device)

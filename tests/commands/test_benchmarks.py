@@ -1,23 +1,94 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 
 import h5py
 import numpy as np
+import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import clustering, reading, training_step
+from benchmarks import clustering, reading, timing, training_step
+from benchmarks.products import n_operations, products_alone, released_products
 from datasets.features import read_slide
 from models import MODELS
+from tests.reference.mico_plain import PlainMiCo
+
+SMALL_STEP = ["--patches", "20", "--dim", "8", "--repeats", "1", "--device", "cpu"]
+
+
+def cells(table: str) -> list[list[str]]:
+    """The rows of a Markdown table below its header."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
 def test_every_model_is_timed(capsys):
-    small = ["--patches", "20", "--dim", "8", "--repeats", "1", "--device", "cpu"]
-    assert training_step.main(training_step.get_args_parser().parse_args(small)) == 0
+    assert training_step.main(training_step.get_args_parser().parse_args(SMALL_STEP)) == 0
     out = capsys.readouterr().out
     assert "M = 20, D = 8" in out
-    for name in MODELS:
-        assert f"| {name} " in out
+    rows = cells(out.split("\n\n")[1])
+    assert {row[0] for row in rows} >= {*MODELS, "mico, plain path", "matrix products alone"}
+    forms = {(form, precision) for name, form, precision, *_ in rows if name == "mico"}
+    assert forms == {
+        *(("released", "fp32"), ("released", "bf16"), ("released, hard", "fp32")),
+        *(("paper", "fp32"), ("paper", "bf16")),
+    }
+    for _name, form, _, median, fastest, slowest, speed_up, share in rows:
+        assert 0 <= float(fastest) <= float(median) <= float(slowest)
+        assert bool(speed_up) == bool(form)
+        assert not share or form == "released"
+    assert [row[6] for row in rows if row[0] == "mico, plain path" and row[2] == "fp32"] == ["1.00"] * 3
+    assert [row[0] for row in cells(out.split("fp32\n\n")[-1])] == ["plain path, batch 1", "mico, batch 8"] * 2
+
+
+def test_torchmil_is_compared_where_it_is_installed(capsys):
+    arguments = [*SMALL_STEP, "--models", "abmil"]
+    assert training_step.main(training_step.get_args_parser().parse_args(arguments)) == 0
+    out = capsys.readouterr().out
+    assert ("| abmil of torchmil " in out) == bool(find_spec("torchmil"))
+    assert ("pip install torchmil==1.0.2" in out) != bool(find_spec("torchmil"))
+
+
+def test_growth_of_a_step_and_of_a_prediction_is_printed(capsys):
+    arguments = [
+        *SMALL_STEP,
+        "--models",
+        "mico",
+        "--growth",
+        "--patch_counts",
+        "10",
+        "30",
+        "--anchor_counts",
+        "8",
+        "16",
+    ]
+    assert training_step.main(training_step.get_args_parser().parse_args(arguments)) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "exponent" in line]
+    assert [line.split(":")[0] for line in lines] == [
+        f"- {what}, {form}, {by}"
+        for form in ("released", "paper")
+        for what in ("training step", "prediction")
+        for by in ("patches", "anchors")
+    ]
+
+
+def test_an_exponent_is_that_of_a_power():
+    assert timing.growth("seconds", {10: 0.5, 20: 9.0, 1000: 5000.0}).endswith("1000: 5000.00 s; exponent 2.00")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_products_alone_are_those_of_the_released_form(precision):
+    """As many operations as torch counts in a step of the plain path; by dot products, as it counts no distances."""
+    products = released_products(300, 24, n_anchors=16, embed_dim=32)
+    gradients = products_alone(products, getattr(torch, precision))()
+    assert [tuple(gradient.shape) for gradient in reversed(gradients)] == [(p.columns, p.inner) for p in products]
+    torch.manual_seed(0)
+    model = PlainMiCo(dim_in=24, n_outputs=4, n_anchors=16, embed_dim=32, similarity="dot")
+    with FlopCounterMode(display=False) as counter:
+        model([[torch.randn(300, 24)]]).sum().backward()
+    weighted_sums = 2 * (300 + 2) * 32 * 3  # element by element in the plain path
+    assert n_operations(products) - weighted_sums == counter.get_total_flops()
 
 
 def test_every_format_is_timed(capsys, tmp_path, monkeypatch):
