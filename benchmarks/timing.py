@@ -86,6 +86,31 @@ class PeakMemory:
             self._stop.wait(SAMPLING_SECONDS)
 
 
+class PeakDeviceMemory:
+    """Peak of a GPU's memory that tensors have in a `with` block, beyond what they had at its beginning.
+
+    Attributes:
+        bytes: the peak, once the block has ended.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.bytes = 0
+        self._device = device
+
+    def __enter__(self) -> PeakDeviceMemory:
+        torch.cuda.reset_peak_memory_stats(self._device)
+        self._before = torch.cuda.memory_allocated(self._device)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bytes = torch.cuda.max_memory_allocated(self._device) - self._before
+
+
+def peak_memory(device: torch.device) -> PeakMemory | PeakDeviceMemory:
+    """The peak of what is scarce on this device."""
+    return PeakDeviceMemory(device) if device.type == "cuda" else PeakMemory()
+
+
 def anonymous_bytes() -> int:
     """Anonymous memory of this process in RAM."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():

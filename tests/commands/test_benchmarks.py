@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from importlib.util import find_spec
 
 import h5py
@@ -9,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import clustering, reading, timing, training_step
+from benchmarks import clustering, large_slides, large_slides_process, reading, timing, training_step
 from benchmarks.products import n_operations, products_alone, released_products
 from datasets.features import read_slide
 from models import MODELS
@@ -89,6 +91,67 @@ def test_the_products_alone_are_those_of_the_released_form(precision):
         model([[torch.randn(300, 24)]]).sum().backward()
     weighted_sums = 2 * (300 + 2) * 32 * 3  # element by element in the plain path
     assert n_operations(products) - weighted_sums == counter.get_total_flops()
+
+
+SMALL_SLIDES = ["--patches", "50", "400", "--train_patches", "100", "--gradient_patches", "50", "--dim", "8"]
+SMALL_SLIDES += ["--plain_patches", "40", "--plain_train_patches", "30", "--device", "cpu"]
+SMALL_SLIDES += ["--block_rows", "48", "--recompute_above", "60"]
+
+
+def test_large_slides_are_measured(capsys, tmp_path, monkeypatch):
+    def run_here(measurement):
+        large_slides_process.main([json.dumps(asdict(measurement))])
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(large_slides, "run", run_here)
+    monkeypatch.setattr(large_slides, "ONE_PIECE", 100)
+    assert large_slides.main(large_slides.get_args_parser().parse_args(SMALL_SLIDES)) == 0
+    table, growth = capsys.readouterr().out.rstrip().split("\n\n")[-2:]
+    rows = cells(table)
+    assert [tuple(row[:5]) for row in rows if row[2] == "paper"] == [
+        ("prediction", "mico", "paper", "fp32", "50"),
+        ("prediction", "mico", "paper", "fp32", "400"),
+        ("training", "mico", "paper", "fp32", "100"),
+        ("training", "mico", "paper", "bf16", "100"),
+        ("prediction", "plain path", "paper", "fp32", "40"),
+        ("training", "plain path", "paper", "fp32", "30"),
+    ]
+    assert [row[:2] + row[3:5] for row in rows[:6]] == [row[:2] + row[3:5] for row in rows[6:]]
+    passes = {(row[0], row[2]): row[9] for row in rows if row[1] == "mico"}
+    assert (passes["prediction", "released"], passes["prediction", "paper"]) == ("1", "4")
+    for row in rows:
+        assert 0 < float(row[6]) <= float(row[5])
+        assert float(row[10]) < (0.1 if row[3] == "bf16" else 1e-5)
+    assert [row[11] for row in rows[:2]] == ["logits, to one block", "logits, to blocks of 16"]
+    assert growth.count("exponent") == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_measurement_has_a_process_of_its_own(tmp_path):
+    path = large_slides.Slides(tmp_path, dim=8).path(30)
+    measurement = large_slides_process.Measurement("predict", path, "released", "fp32", False, 16, 10, 30, "cpu")
+    found = large_slides.run(measurement)
+    assert found.keys() == {"seconds", "reading", "bytes", "passes", "difference"}
+    assert found["passes"] == 1
+    assert found["difference"] < 1e-5
+
+
+def test_a_slide_written_in_blocks_is_a_feature_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(large_slides, "WRITE_ROWS", 7)
+    large_slides.write_random(tmp_path / "s.pt", 500, 8)
+    features = read_slide(tmp_path / "s.pt").features
+    assert (features.shape, features.dtype) == ((500, 8), torch.float16)
+    assert features.float().std(dim=0).sub(1).abs().max() < 0.2
+    assert len(features.unique(dim=0)) == 500
+
+
+def test_gradients_of_other_sizes_count_alike():
+    expected = {"a": torch.tensor([1.0, -100.0]), "b": torch.tensor([0.01])}
+    found = {"a": torch.tensor([2.0, -100.0]), "b": torch.tensor([0.012])}
+    assert large_slides_process.largest_difference(found, expected) == pytest.approx(0.2)
+    with pytest.raises(ValueError, match="'b'"):
+        large_slides_process.largest_difference({"a": expected["a"]}, expected)
 
 
 def test_every_format_is_timed(capsys, tmp_path, monkeypatch):
