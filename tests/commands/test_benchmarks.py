@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import clustering, large_slides, large_slides_process, reading, timing, training_step
+from benchmarks import clustering, folds, large_slides, large_slides_process, reading, timing, training_step
 from benchmarks.products import n_operations, products_alone, released_products
 from datasets.features import read_slide
 from models import MODELS
@@ -199,3 +199,18 @@ def test_clustering_is_compared_and_the_command_measured(capsys):
             assert re.search(rf"\| {points} +\| {name} ", out), out
     assert re.search(r"data-set anchors: [\d.]+ s to read the samples, [\d.]+ s of k-means, 0\.\d+ GB at the peak", out)
     assert out.count("exponent") == 3
+
+
+def test_whole_folds_are_split_into_parts(capsys):
+    small = ["--slides", "16", "--patches", "20", "--dim", "8", "--epochs", "1", "--plain_slides", "2"]
+    assert folds.main(folds.get_args_parser().parse_args([*small, "--growth", "12", "24", "--device", "cpu"])) == 0
+    out = capsys.readouterr().out
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in out.splitlines() if re.match(r"\| \w+, ", line)
+    ]
+    forms = ["released, fp32", "released, fp32, --cache ram", "released, bf16", "paper, fp32"]
+    assert [row[0] for row in rows] == forms
+    for row in rows:
+        parts, total = [float(value) for value in row[1:6]], float(row[6])
+        assert sum(parts) == pytest.approx(total, abs=0.3)  # rounded to tenths of a second
+    assert "exponent" in out
