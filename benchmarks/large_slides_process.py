@@ -37,7 +37,7 @@ class Measurement:
         task: `predict`; `train`, forward and backward; or `gradients`, only how far they are from those in one piece.
         path: the feature file.
         formulation: `released` or `paper`.
-        precision: `fp32` or `bf16`.
+        precision: `fp32`, `bf16`, or `fp64`.
         plain: measure the plain path; with `gradients`, compare with it instead of with one block.
         block_rows: patches of a block.
         recompute_above: patches above which training recomputes blocks.
@@ -86,17 +86,18 @@ def build(measurement: Measurement, dim: int, *, plain: bool, dropout: float = D
     model: Any = PlainMiCo(**options) if plain else build_model("mico", **options)
     if not plain:
         model.block_rows, model.recompute_above = measurement.block_rows, measurement.recompute_above
-    return model.to(torch.device(measurement.device))
+    dtype = torch.float64 if measurement.precision == "fp64" else torch.float32
+    return model.to(torch.device(measurement.device), dtype)
 
 
 def logits_of(model: nn.Module, batch: Batch, precision: str, passes: Passes | None = None) -> Tensor:
-    """Logits (1, C), float32; the plain path gets all features at once, in its own precision."""
+    """Logits (1, C), float32 or wider; the plain path gets all features at once, in its own precision."""
     with autocast(batch.features.device, precision):
         if isinstance(model, PlainMiCo):
-            out = model([[batch.features.float()]])
+            out = model([[batch.features.to(model.classifier.weight.dtype)]])
         else:
             out = model(batch.features, batch.slide_index, batch.case_index, scale=passes).logits
-    return out.float()
+    return out.to(torch.promote_types(out.dtype, torch.float32))
 
 
 def loss_of(model: nn.Module, batch: Batch, precision: str, passes: Passes | None = None) -> Tensor:
@@ -105,9 +106,9 @@ def loss_of(model: nn.Module, batch: Batch, precision: str, passes: Passes | Non
 
 
 def gradients_of(model: nn.Module, batch: Batch, precision: str) -> dict[str, Tensor]:
-    """The gradients of a step in float32; not that of the scorer's bias, which a softmax makes zero up to rounding."""
+    """The gradients of a step; not that of the scorer's bias, which a softmax makes zero up to rounding."""
     loss_of(model.train(), batch, precision).backward()
-    found = {name: p.grad.float() for name, p in model.named_parameters() if p.grad is not None}
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return {name: grad for name, grad in found.items() if not name.endswith("attention_scorer.bias")}
 
 
