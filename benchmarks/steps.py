@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 import torch
 import torch.nn.functional as F
+from pytorch_optimizer import Lookahead
 from torch import Tensor, nn
 
 from models import build_model
@@ -58,9 +59,18 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def optimised(model: nn.Module, loss: Callable[Inputs, Tensor]) -> Callable[Inputs, None]:
-    """A step: the loss of what the step is given, backward, and Ranger as in the training protocol."""
-    optimizer = build_optimizer("ranger", model.train(), lr=2e-4, weight_decay=1e-5)
+def plain_ranger(model: nn.Module) -> torch.optim.Optimizer:
+    """Ranger as a straightforward author would put it together: Lookahead over torch's own RAdam."""
+    radam = torch.optim.RAdam(model.parameters(), lr=2e-4, weight_decay=1e-5, decoupled_weight_decay=True)
+    return Lookahead(radam, k=6, alpha=0.5)
+
+
+def optimised(
+    model: nn.Module, loss: Callable[Inputs, Tensor], optimizer: torch.optim.Optimizer | None = None
+) -> Callable[Inputs, None]:
+    """A step: the loss of what the step is given, backward, and Ranger, by default that of the training protocol."""
+    optimizer = optimizer or build_optimizer("ranger", model, lr=2e-4, weight_decay=1e-5)
+    model.train()
 
     def step(*args: Inputs.args, **kwargs: Inputs.kwargs) -> None:
         loss(*args, **kwargs).backward()
@@ -133,7 +143,7 @@ def plain_step(form: Form, slide: Slide) -> Callable[[], None]:
             logits = model([[slide.features]])
         return F.cross_entropy(logits.float(), label)
 
-    return optimised(model, loss)
+    return optimised(model, loss, plain_ranger(model))
 
 
 def torchmil_step(name: str, slide: Slide) -> Callable[[], None]:

@@ -32,6 +32,7 @@ from benchmarks.steps import (
 )
 from benchmarks.timing import alternate, growth, hardware, ratio_of
 from models import MODELS
+from utils.allocator import keep_freed_memory
 from utils.text_table import markdown_table
 
 RELEASED, HARD, PAPER = Form(), Form(assignment="hard"), Form("paper")
@@ -141,6 +142,7 @@ def seconds_of(call: Callable[[], object], device: torch.device) -> float:
 
 def main(args: argparse.Namespace) -> int:
     """Measure and write the tables and the lines."""
+    keep_freed_memory()  # as main.py does
     device = torch.device(args.device)
     sys.stdout.write(f"{hardware(device)}; M = {args.patches}, D = {args.dim}, d = 512, K = 64, C = 4, batch 1\n\n")
     slide = Slide.of_size(args.patches, args.dim, device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.fused_layers import residual_mlp
 from models.hard_assignment import chosen_context
 from models.segment_ops import Segments
-from models.similarity import SIMILARITIES, cosine_similarity
+from models.similarity import SIMILARITIES, cosine_similarity, wide
 
 ASSIGNMENTS = ("soft", "hard")
 
@@ -87,7 +87,8 @@ class ClusterRoute:
         assignment: `soft` or `hard` (released).
         similarity_scale: (1,), one learnable scalar shared by all stages (released).
         enhancer: MLP_l.
-        norm: LayerNorm_l.
+        norm: LayerNorm_l, in float32 or wider: from 16 bits, torch 2.13 sums the gradients of its parameters in 16 bits
+            on the CPU, and loses half of them over 4,000 rows.
         context: False is the ablation without Cluster Route: no context reaches the patches, nor patches the anchors.
     """
 
@@ -128,11 +129,9 @@ class ClusterRoute:
         chosen = affinity.argmax(dim=1)  # (N,)
         if self.assignment == "hard":
             with_context = patches + chosen_context(affinity, chosen, anchors.to(patches.dtype), slides)  # (N, d)
-        elif anchors.dim() == 2:
-            with_context = torch.addmm(patches, affinity, anchors)  # (N, d)
         else:
             with_context = patches + slides.products(affinity, anchors)  # (N, d)
-        return self.enhancer(self.norm(with_context)), chosen
+        return self.enhancer(self.norm(wide(with_context))), chosen
 
     def _paper(self, patches: Tensor, anchors: Tensor, slides: Segments, choice: Choice) -> Tensor:
         """Context from anchors that the slide's own patches have moved.
@@ -140,10 +139,10 @@ class ClusterRoute:
         `patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, then Add & Norm of Fig. 1).
         """
         context = chosen_context(*choice, anchors.to(patches.dtype), slides)  # (N, d)
-        return self.norm(self.enhancer(patches + context, base=patches))
+        return self.norm(wide(self.enhancer(patches + context, base=patches)))
 
     def _without_context(self, patches: Tensor) -> Tensor:
         """The stage with a context of zero: its norm and MLP work on each patch alone."""
         if self.formulation == "paper":
-            return self.norm(self.enhancer(patches, base=patches))
-        return self.enhancer(self.norm(patches))
+            return self.norm(wide(self.enhancer(patches, base=patches)))
+        return self.enhancer(self.norm(wide(patches)))

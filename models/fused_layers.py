@@ -1,7 +1,7 @@
 """Layers of MiCo with their activation, dropout and residual in one step each, so that memory is touched seldom.
 
 Each equals its plain formula in values and gradients (`tests/models/test_fused_layers.py`). What is saved: the mask of
-ReLU and dropout is not kept, since the zeros of the output tell both; `1 / (1 - rate)` goes into the weights;
+ReLU and dropout is not kept, since the zeros of the output tell both; matrix products take on the `1 / (1 - rate)`;
 activations work in place. `docs/performance.md` has what it brings.
 """
 
@@ -33,14 +33,12 @@ class LinearReLUDropout(nn.Sequential):
 
 def linear_relu_dropout(x: Tensor, linear: nn.Linear, rate: float) -> Tensor:
     """`dropout(relu(x W^T + b))`, (N, a) to (N, b)."""
-    weight, bias = linear.weight / (1 - rate), linear.bias / (1 - rate)
-    return _LinearReLUDropout.apply(*in_compute_type(x, weight, bias), rate)
+    return _LinearReLUDropout.apply(*in_compute_type(x, linear.weight, linear.bias), rate)
 
 
 def residual_mlp(x: Tensor, first: nn.Linear, second: nn.Linear, rate: float, base: Tensor | None = None) -> Tensor:
     """`base + dropout(dropout(relu(x W_1^T + b_1)) W_2^T + b_2)`, (N, d) to (N, d); base is x where it is not given."""
-    weights = [w / (1 - rate) for w in (first.weight, first.bias, second.weight, second.bias)]
-    typed, *weights = in_compute_type(x, *weights)
+    typed, *weights = in_compute_type(x, first.weight, first.bias, second.weight, second.bias)
     return _ResidualMLP.apply(typed, x if base is None else base, base is None, *weights, rate)
 
 
@@ -68,10 +66,11 @@ def in_compute_type(*tensors: Tensor) -> tuple[Tensor, ...]:
 class _LinearReLUDropout(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, rate: float) -> Tensor:
-        out = torch.addmm(bias, x, weight.t()).relu_()
+        out = _scaled_linear(x, weight, bias, rate).relu_()
         if rate:
             set_zeros(out, draw_zeros(out, rate))
         ctx.save_for_backward(x, weight, out)
+        ctx.rate = rate
         return out
 
     @staticmethod
@@ -79,7 +78,8 @@ class _LinearReLUDropout(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, out = ctx.saved_tensors
         grad = aten.threshold_backward(grad, out, 0)  # zeros of ReLU and of dropout alike
-        return (*_linear_gradients(ctx, grad, x, weight), None)
+        of_x = _scaled_product(grad, weight, ctx.rate) if ctx.needs_input_grad[0] else None
+        return (of_x, *_weight_gradients(grad, x, ctx.rate), None)
 
 
 class _ResidualMLP(Function):
@@ -87,15 +87,15 @@ class _ResidualMLP(Function):
     def forward(
         ctx: Any, x: Tensor, base: Tensor, same: bool, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, rate: float
     ) -> Tensor:
-        hidden = torch.addmm(b1, x, w1.t()).relu_()  # (N, d)
+        hidden = _scaled_linear(x, w1, b1, rate).relu_()  # (N, d)
         if rate:
             set_zeros(hidden, draw_zeros(hidden, rate))
-        out = torch.addmm(b2, hidden, w2.t())  # (N, d)
+        out = _scaled_linear(hidden, w2, b2, rate)  # (N, d)
         zeros = draw_zeros(out, rate) if rate else None
         if zeros is not None:
             set_zeros(out, zeros)
         ctx.save_for_backward(x, hidden, w1, w2, zeros)
-        ctx.same, ctx.type = same and x.dtype == base.dtype, out.dtype
+        ctx.same, ctx.type, ctx.rate = same and x.dtype == base.dtype, out.dtype, rate
         return out.add_(base) if out.dtype == base.dtype else base + out
 
     @staticmethod
@@ -105,12 +105,13 @@ class _ResidualMLP(Function):
         grad = of_base.to(ctx.type)
         if zeros is not None:
             grad = set_zeros(grad.clone() if grad is of_base else grad, zeros)
-        of_hidden, of_w2, of_b2 = grad @ w2, grad.t() @ hidden, grad.sum(dim=0)
+        of_hidden = _scaled_product(grad, w2, ctx.rate)
         aten.threshold_backward(of_hidden, hidden, 0, grad_input=of_hidden)  # zeros of ReLU and of dropout alike
-        of_w1, of_b1 = of_hidden.t() @ x, of_hidden.sum(dim=0)
+        of_second, of_first = _weight_gradients(grad, hidden, ctx.rate), _weight_gradients(of_hidden, x, ctx.rate)
         if ctx.same:  # the residual's gradient joins in the matrix product
-            return torch.addmm(of_base, of_hidden, w1), None, None, of_w1, of_b1, of_w2, of_b2, None
-        return of_hidden @ w1, of_base, None, of_w1, of_b1, of_w2, of_b2, None
+            of_x = torch.addmm(of_base, of_hidden, w1, alpha=1 / (1 - ctx.rate))
+            return (of_x, None, None, *of_first, *of_second, None)
+        return (_scaled_product(of_hidden, w1, ctx.rate), of_base, None, *of_first, *of_second, None)
 
 
 class _GatedProductScore(Function):
@@ -137,10 +138,21 @@ class _GatedProductScore(Function):
         of_tanh, of_sigmoid = of_branches.chunk(2, dim=1)
         aten.tanh_backward(of_product * sigmoid, tanh, grad_input=of_tanh)
         aten.sigmoid_backward(of_product.mul_(tanh), sigmoid, grad_input=of_sigmoid)
-        return (*_linear_gradients(ctx, of_branches, z, weight), grad @ product, None)
+        of_z = of_branches @ weight if ctx.needs_input_grad[0] else None
+        return (of_z, *_weight_gradients(of_branches, z, 0.0), grad @ product, None)
 
 
-def _linear_gradients(ctx: Any, grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-    """Gradients of the inputs, weights and bias of `x W^T + b`."""
-    of_x = grad @ weight if ctx.needs_input_grad[0] else None
-    return of_x, grad.t() @ x, grad.sum(dim=0)
+def _scaled_linear(x: Tensor, weight: Tensor, bias: Tensor, rate: float) -> Tensor:
+    """`(x W^T + b) / (1 - rate)`, what dropout makes of the values that it keeps; the product scales as it goes."""
+    scale = 1 / (1 - rate)
+    return torch.addmm(bias, x, weight.t(), beta=scale, alpha=scale)
+
+
+def _scaled_product(grad: Tensor, weight: Tensor, rate: float) -> Tensor:
+    """`grad W / (1 - rate)`."""
+    return torch.addmm(grad.new_zeros(()), grad, weight, beta=0, alpha=1 / (1 - rate))
+
+
+def _weight_gradients(grad: Tensor, x: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """Gradients of the weights and the bias of `(x W^T + b) / (1 - rate)`."""
+    return (grad.t() @ x).div_(1 - rate), grad.sum(dim=0).div_(1 - rate)

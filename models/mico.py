@@ -17,15 +17,22 @@ from models.fused_layers import LinearReLUDropout, in_compute_type
 from models.output import BagOutput, check_inputs, check_slide_anchors
 from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, blocks_of
 from models.segment_ops import Segments
-from models.similarity import SIMILARITIES
+from models.similarity import SIMILARITIES, wide
 
 FORMULATIONS = ("released", "paper")
 ABLATIONS = ("anchors", "route", "reducer")
 LEAKY_SLOPE = 0.01
 
 
+class Remaining(NamedTuple):
+    """The anchors that the last stage leaves: of all slides (n_slides K / 2^L, d), and the case of each."""
+
+    anchors: Tensor
+    case: Tensor
+
+
 class PooledBlock(NamedTuple):
-    """A block of n rows after gated attention: pooled by case, scores (n,), and the assignment (n,) of its patches."""
+    """A block of n patches after gated attention: pooled by case, its scores (n,) and assignment (n,)."""
 
     pooled: Pooled
     score: Tensor
@@ -163,12 +170,20 @@ class MiCo(nn.Module):
         for index in range(self.n_stages):
             patches, anchors = self.stage(index)(patches, anchors, blocks, n_slides, evaluation)  # (..., K / 2^l, d)
 
-        case_of_row = case_index[slide_index]  # (N,)
+        # Each slide brings its own copy of the remaining anchors; they are pooled with the last block.
+        remaining = Remaining(
+            anchors.expand(n_slides, -1, -1).flatten(0, 1), case_index.repeat_interleave(anchors.size(-2))
+        )
+        case_of_row, n_cases = case_index[slide_index], int(case_index[-1]) + 1  # (N,)
         parts = [
-            evaluation.run(partial(self._pool, rows, case_of_row[block.rows], case_index))
+            evaluation.run(
+                partial(self._pool, rows, case_of_row[block.rows], n_cases, remaining if block is blocks[-1] else None)
+            )
             for rows, block in zip(patches, blocks, strict=True)
         ]
-        logits, attention = self._merge(parts, anchors, case_of_row, case_index)
+        pooled = merge_pooled([part.pooled for part in parts])
+        logits = self.classifier(self.final_projector(pooled.sums / pooled.totals.unsqueeze(1)))  # (B, C)
+        attention = attention_of(torch.cat([part.score for part in parts]), case_of_row, pooled)  # (N,)
         assignments = [part.assignment for part in parts if part.assignment is not None]
         return BagOutput(logits, attention, torch.cat(assignments) if assignments else None)
 
@@ -185,27 +200,19 @@ class MiCo(nn.Module):
         typed = in_compute_type(rows)[0] if torch.is_autocast_enabled(rows.device.type) else rows.to(self.dtype)
         return Routed(self.patch_feature_projector(typed))
 
-    def _pool(self, patches: BlockRows, case_of_row: Tensor, case_index: Tensor) -> PooledBlock:
-        """Gated attention over a block's rows, as far as it goes without the other rows of their cases."""
-        routed = patches()
-        z = self.aggregation_norm_layer(self.feature_processor(routed.patches))  # (n, d)
-        score = self.attention_network.score(z)  # (n,)
-        return PooledBlock(pool_rows(z, score, case_of_row, int(case_index[-1]) + 1), score, routed.assignment)
+    def _pool(self, patches: BlockRows, case_of_row: Tensor, n_cases: int, remaining: Remaining | None) -> PooledBlock:
+        """Gated attention over a block's patches, and the remaining anchors, as far as it goes without other blocks.
 
-    def _merge(
-        self, parts: Sequence[PooledBlock], anchors: Tensor, case_of_row: Tensor, case_index: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Pool all patches of a case with its slides' remaining anchors, then the head: logits (B, C), attention (N,).
-
-        Each slide brings its own copy of the remaining anchors. Every step before the softmax works row by row, so the
-        order of the rows within a case is free.
+        Every step before the softmax works row by row, so the order of the rows within a case is free.
         """
-        own = anchors.expand(case_index.numel(), -1, -1)  # (n_slides, K / 2^L, d)
-        case_of_anchor = case_index.repeat_interleave(own.size(1))
-        of_anchors = self._pool(lambda: Routed(own.flatten(0, 1)), case_of_anchor, case_index)
-        pooled = merge_pooled([part.pooled for part in (*parts, of_anchors)])
-        attention = attention_of(torch.cat([part.score for part in parts]), case_of_row, pooled)
-        return self.classifier(self.final_projector(pooled.sums / pooled.totals.unsqueeze(1))), attention
+        rows, assignment = patches()
+        n_patches = len(rows)
+        if remaining is not None:
+            rows = torch.cat([rows, remaining.anchors.to(rows.dtype)])  # (n + n_slides K / 2^L, d)
+            case_of_row = torch.cat([case_of_row, remaining.case])
+        z = self.aggregation_norm_layer(wide(self.feature_processor(rows)))
+        score = self.attention_network.score(z)
+        return PooledBlock(pool_rows(z, score, case_of_row, n_cases), score[:n_patches], assignment)
 
     @torch.no_grad()
     def initialise_anchors(self, anchors: Tensor) -> None:

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from models.segment_ops import Segments
 
-BLOCK_ROWS = 16384
+BLOCK_ROWS = 8192
 # A training step keeps 49 KiB a patch in float32 with d = 512 (measured): 2.3 GiB at this size.
 RECOMPUTE_ABOVE = 50_000
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from models import build_model
+from models.attention_pool import attention_of
 from models.cluster_route import Routed
 from models.context_aware_clustering import ContextAwareClustering
+from models.mico import Remaining
 from models.row_blocks import Evaluation, blocks_of
 from models.segment_ops import Segments
 from tests.models.bags import DIM_IN, EMBED_DIM, N_ANCHORS, batch_of, draw_slides, small_model
@@ -29,8 +31,13 @@ def with_weights_of(model: torch.nn.Module, formulation: str, *ablate: str) -> t
 
 def pooled_by(model: torch.nn.Module, patches: torch.Tensor, anchors: torch.Tensor, batch: tuple) -> tuple:
     """Logits and attention of these patches and remaining anchors."""
-    case_of_row = batch[2][batch[1]]
-    return model._merge([model._pool(partial(Routed, patches), case_of_row, batch[2])], anchors, case_of_row, batch[2])
+    n_slides, case_index = len(batch[2]), batch[2]
+    own = anchors.expand(n_slides, -1, -1)
+    remaining = Remaining(own.flatten(0, 1), case_index.repeat_interleave(own.size(1)))
+    case_of_row = case_index[batch[1]]
+    pooled, score, _ = model._pool(partial(Routed, patches), case_of_row, 1, remaining)
+    logits = model.classifier(model.final_projector(pooled.sums / pooled.totals.unsqueeze(1)))
+    return logits, attention_of(score, case_of_row, pooled)
 
 
 @both_forms
