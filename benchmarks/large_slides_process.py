@@ -24,6 +24,7 @@ from datasets.cases import Case
 from datasets.features import SlideFeatures, read_shape, read_slide
 from models import build_model
 from tests.reference.mico_plain import PlainMiCo
+from utils.allocator import keep_freed_memory
 
 # Below so many patches, seconds are the median of several: they are short.
 REPEATED_BELOW, REPEATS = 20_000, 5
@@ -168,6 +169,7 @@ def run(measurement: Measurement, model: nn.Module, batch: Batch, passes: Passes
 
 def main(arguments: list[str]) -> int:
     """Measure what the argument, a `Measurement` as JSON, asks for."""
+    keep_freed_memory()  # as main.py does
     measurement = Measurement(**json.loads(arguments[0]))
     measured = compare_gradients(measurement) if measurement.task == "gradients" else measure(measurement)
     sys.stdout.write(json.dumps(measured) + "\n")

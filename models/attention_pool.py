@@ -67,8 +67,7 @@ def pool_rows(z: Tensor, score: Tensor, case_of_row: Tensor, n_cases: int) -> Po
     """Pool rows (R, d) with scores (R,), float32 or wider, by case: one matrix product, no loop over cases."""
     n_rows = len(score)
     if n_rows == 0:
-        zeros = score.new_zeros(n_cases, z.size(1))
-        return Pooled(zeros, zeros[:, 0], score.new_full((n_cases,), -torch.inf))
+        return no_rows(n_cases, z.size(1), score)
     scores = score.new_full((n_cases, n_rows), -torch.inf).scatter(0, case_of_row.unsqueeze(0), score.unsqueeze(0))
     shift = scores.detach().amax(dim=1)  # (B,)
     weights = torch.exp(scores - shift.clamp(min=torch.finfo(score.dtype).min).unsqueeze(1))  # (B, R)
@@ -77,11 +76,16 @@ def pool_rows(z: Tensor, score: Tensor, case_of_row: Tensor, n_cases: int) -> Po
     return Pooled(sums, weights.sum(dim=1), shift)
 
 
+def no_rows(n_cases: int, width: int, like: Tensor) -> Pooled:
+    """No row of any of B cases pooled, in the type and on the device of `like`."""
+    return Pooled(like.new_zeros(n_cases, width), like.new_zeros(n_cases), like.new_full((n_cases,), -torch.inf))
+
+
 def merge_pooled(parts: Sequence[Pooled]) -> Pooled:
-    """The pooled rows of all parts; every case has a row in one of them."""
+    """The pooled rows of all parts."""
     sums, totals, shifts = (torch.stack(values) for values in zip(*parts, strict=True))  # (P, B, d), (P, B), (P, B)
     shift = shifts.amax(dim=0)  # (B,)
-    factor = torch.exp(shifts - shift)  # (P, B)
+    factor = torch.exp(shifts - shift.clamp(min=torch.finfo(shift.dtype).min))  # (P, B), 0 for parts without rows
     return Pooled((factor.unsqueeze(2) * sums).sum(dim=0), (factor * totals).sum(dim=0), shift)
 
 

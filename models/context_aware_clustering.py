@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.cluster_route import Choice, ClusterRoute, Routed, choose_anchors, move_anchors
 from models.hard_assignment import chosen_sums
-from models.row_blocks import Evaluation, RowBlock
+from models.row_blocks import Evaluation, RowBlock, RowValues
 from models.similarity import wide
 
 BlockRows = Callable[[], Routed]
@@ -73,12 +73,13 @@ class ContextAwareClustering:
             choice = choose_anchors(x, block.own(anchors), block.slides)
             return choice, *chosen_sums(*choice, x, n_anchors, block.slides)
 
-        choices = []
+        choices, all_chosen = [], RowValues(blocks[-1].rows.stop)
         sums = wide(anchors).new_zeros(n_slides, n_anchors, width)
         counts = torch.zeros(n_slides, n_anchors, 1, dtype=torch.long, device=anchors.device)
         for rows, block in zip(patches, blocks, strict=True):
             choice, block_sums, block_counts = evaluation.run(partial(choose, rows, block))
-            choices.append(choice)
+            choices.append(choice._replace(chosen=all_chosen.put(block, choice.chosen)))
             touched = torch.arange(n_slides, device=anchors.device)[block.slide_range]
-            sums, counts = sums.index_add(0, touched, block_sums), counts.index_add(0, touched, block_counts)
+            sums = sums.index_add_(0, touched, block_sums)
+            counts = counts.index_add_(0, touched, block_counts)
         return choices, move_anchors(sums, counts, anchors)

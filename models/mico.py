@@ -9,13 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.attention_pool import GatedAttentionPool, Pooled, attention_of, merge_pooled, pool_rows
+from models.attention_pool import GatedAttentionPool, Pooled, attention_of, merge_pooled, no_rows, pool_rows
 from models.cluster_reducer import ClusterReducer
 from models.cluster_route import ASSIGNMENTS, ClusterRoute, ContextEnhancer, Routed
 from models.context_aware_clustering import BlockRows, ContextAwareClustering
 from models.fused_layers import LinearReLUDropout, in_compute_type
 from models.output import BagOutput, check_inputs, check_slide_anchors
-from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, blocks_of
+from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, RowValues, blocks_of
 from models.segment_ops import Segments
 from models.similarity import SIMILARITIES, wide
 
@@ -175,17 +175,18 @@ class MiCo(nn.Module):
             anchors.expand(n_slides, -1, -1).flatten(0, 1), case_index.repeat_interleave(anchors.size(-2))
         )
         case_of_row, n_cases = case_index[slide_index], int(case_index[-1]) + 1  # (N,)
-        parts = [
-            evaluation.run(
-                partial(self._pool, rows, case_of_row[block.rows], n_cases, remaining if block is blocks[-1] else None)
-            )
-            for rows, block in zip(patches, blocks, strict=True)
-        ]
-        pooled = merge_pooled([part.pooled for part in parts])
+        scores, assignments = RowValues(len(features)), RowValues(len(features))
+        pooled = no_rows(n_cases, self.classifier.in_features, self.classifier.weight)
+        for rows, block in zip(patches, blocks, strict=True):
+            with_anchors = remaining if block is blocks[-1] else None
+            part = evaluation.run(partial(self._pool, rows, case_of_row[block.rows], n_cases, with_anchors))
+            pooled = merge_pooled([pooled, part.pooled])
+            scores.put(block, part.score)
+            if part.assignment is not None:
+                assignments.put(block, part.assignment)
         logits = self.classifier(self.final_projector(pooled.sums / pooled.totals.unsqueeze(1)))  # (B, C)
-        attention = attention_of(torch.cat([part.score for part in parts]), case_of_row, pooled)  # (N,)
-        assignments = [part.assignment for part in parts if part.assignment is not None]
-        return BagOutput(logits, attention, torch.cat(assignments) if assignments else None)
+        attention = attention_of(scores.all(), case_of_row, pooled)  # (N,)
+        return BagOutput(logits, attention, assignments.all() if assignments else None)
 
     def _rows_of_a_block(self, n_rows: int) -> int:
         """All rows in one block while training on bags of usual size, otherwise a bounded number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.attention_pool import GatedAttentionPool
+from models.attention_pool import GatedAttentionPool, merge_pooled, no_rows, pool_rows
 
 
 def test_pools_each_case_by_itself_in_any_row_order():
@@ -32,3 +32,13 @@ def test_half_precision_is_summed_in_float32():
     torch.testing.assert_close(
         pooled, torch.ones(1, 4), rtol=1e-3, atol=0
     )  # bfloat16 sums would stop at 256 equal terms
+
+
+def test_parts_without_rows_of_a_case_change_nothing():
+    z, score, case = torch.randn(6, 3), torch.randn(6), torch.tensor([0, 0, 1, 1, 1, 1])
+    whole = pool_rows(z, score, case, 2)
+    merged = no_rows(2, 3, score)
+    for rows in (slice(0, 2), slice(2, 2), slice(2, 3), slice(3, 6)):
+        merged = merge_pooled([merged, pool_rows(z[rows], score[rows], case[rows], 2)])
+    for got, expected in zip(merged, whole, strict=True):
+        torch.testing.assert_close(got, expected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.row_blocks import Evaluation, blocks_of
+from models.row_blocks import Evaluation, RowValues, blocks_of
 from models.segment_ops import Segments
 
 
@@ -53,3 +53,18 @@ def test_recomputed_steps_run_again_in_the_backward_pass():
     out.sum().backward()
     assert len(counted) == 2
     torch.testing.assert_close(x.grad, 2 * x.detach() * torch.e)
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_values_of_blocks_come_together_in_order(gradient: bool):
+    blocks = blocks_of(Segments(torch.zeros(7, dtype=torch.long), (7,)), 3)
+    source = torch.arange(14.0).view(7, 2).requires_grad_(gradient)
+    values = RowValues(7)
+    assert not values
+    with pytest.raises(ValueError, match="got no values"):
+        values.all()
+    for block in blocks:
+        assert torch.equal(values.put(block, source[block.rows]), source[block.rows])
+    assert values
+    assert torch.equal(values.all(), source)
+    assert values.all().requires_grad == gradient
