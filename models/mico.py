@@ -159,10 +159,11 @@ class MiCo(nn.Module):
         n_slides = case_index.numel()
         blocks = blocks_of(Segments.from_index(slide_index, n_slides), self._rows_of_a_block(len(features)))
         in_blocks, gradients = len(blocks) > 1, torch.is_grad_enabled()
-        # With dropout, embeddings that are used twice must be drawn once: those that move the paper form's anchors.
+        # In the paper form embeddings are used twice, since they move the anchors. They are held where they are few, and
+        # while dropout would draw them anew.
+        few = self.training or len(features) <= self.recompute_above
         evaluation = Evaluation(
-            recompute=in_blocks and gradients,
-            replay=in_blocks and not (self.training and self.formulation == "paper"),
+            recompute=in_blocks and gradients, replay=in_blocks and not (self.formulation == "paper" and few)
         )
 
         patches = [evaluation.hold(partial(self._project, features[block.rows], scale)) for block in blocks]  # (n, d)
