@@ -159,8 +159,8 @@ class MiCo(nn.Module):
         n_slides = case_index.numel()
         blocks = blocks_of(Segments.from_index(slide_index, n_slides), self._rows_of_a_block(len(features)))
         in_blocks, gradients = len(blocks) > 1, torch.is_grad_enabled()
-        # In the paper form embeddings are used twice, since they move the anchors. They are held where they are few, and
-        # while dropout would draw them anew.
+        # In the paper form embeddings are used twice, since they move the anchors. They are held where they are few,
+        # and while dropout would draw them anew.
         few = self.training or len(features) <= self.recompute_above
         evaluation = Evaluation(
             recompute=in_blocks and gradients, replay=in_blocks and not (self.formulation == "paper" and few)
