@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fused_layers import gated_product_score
+from models.similarity import wide
 
 
 class Pooled(NamedTuple):
@@ -44,7 +45,7 @@ class GatedAttentionPool(nn.Module):
         rate = self.dropout if self.training else 0.0
         tanh, sigmoid = cast(nn.Linear, self.feature_transform[0]), cast(nn.Linear, self.attention_gate[0])
         score = gated_product_score(z, tanh, sigmoid, self.attention_scorer, rate)
-        return _at_least_float32(score)
+        return wide(score)
 
     def forward(self, z: Tensor, case_of_row: Tensor, n_cases: int) -> tuple[Tensor, Tensor]:
         """Pool the rows of each case.
@@ -72,7 +73,7 @@ def pool_rows(z: Tensor, score: Tensor, case_of_row: Tensor, n_cases: int) -> Po
     shift = scores.detach().amax(dim=1)  # (B,)
     weights = torch.exp(scores - shift.clamp(min=torch.finfo(score.dtype).min).unsqueeze(1))  # (B, R)
     with torch.autocast(z.device.type, enabled=False):
-        sums = weights @ _at_least_float32(z)
+        sums = weights @ wide(z)
     return Pooled(sums, weights.sum(dim=1), shift)
 
 
@@ -92,7 +93,3 @@ def merge_pooled(parts: Sequence[Pooled]) -> Pooled:
 def attention_of(score: Tensor, case_of_row: Tensor, pooled: Pooled) -> Tensor:
     """The softmax (R,) over each case of scores (R,), from the sums of all rows of the cases."""
     return torch.exp(score - pooled.shift[case_of_row]) / pooled.totals[case_of_row]
-
-
-def _at_least_float32(x: Tensor) -> Tensor:
-    return x.float() if x.element_size() < 4 else x

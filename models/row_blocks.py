@@ -1,8 +1,9 @@
 """Large bags in blocks of rows, so that memory does not grow with the number of patches.
 
-Prediction goes through a bag block by block and keeps no embedding: what is needed again is computed again from the
-features (replayed). Training does so above `RECOMPUTE_ABOVE` rows: a block's embeddings are computed again in the
-backward pass (`torch.utils.checkpoint`, which repeats dropout's draws), a third more time for memory of one block.
+Prediction goes through a bag block by block and keeps no embedding: what is needed again, in the paper form, is
+computed again from the features (replayed), or held where the bag has at most `RECOMPUTE_ABOVE` rows. Training works in
+blocks above that: what autograd needs of a block is computed again in the backward pass (`torch.utils.checkpoint`,
+which repeats dropout's draws), one forward pass more.
 """
 
 from __future__ import annotations
