@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Set up .venv with the packages of requirements_MiCo.txt; does nothing when they have not changed.
-#   bash script/setup.sh [--with-torch-scatter]
+#   bash script/setup.sh [--with-torch-scatter] [--with-extras]
 # PYTHON names the interpreter (3.10 to 3.12) to make .venv with.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-with_torch_scatter=no
+with_torch_scatter=no with_extras=no
 for argument in "$@"; do
     case "$argument" in
         --with-torch-scatter) with_torch_scatter=yes ;;
-        *) echo "setup.sh: error: unknown option $argument, expected --with-torch-scatter" >&2; exit 2 ;;
+        --with-extras) with_extras=yes ;;
+        *) echo "setup.sh: error: unknown option $argument, expected --with-torch-scatter or --with-extras" >&2; exit 2 ;;
     esac
 done
 
@@ -45,4 +46,11 @@ if [ "$with_torch_scatter" = yes ] && ! .venv/bin/python -m pip show --quiet tor
     echo "setup.sh: building torch-scatter against the installed torch (minutes)"
     .venv/bin/python -m pip install --quiet setuptools wheel
     .venv/bin/python -m pip install --quiet --no-build-isolation torch-scatter==2.1.2
+fi
+
+extras=.venv/extras-installed.txt
+if [ "$with_extras" = yes ] && ! cmp --silent requirements_extras.txt "$extras"; then
+    echo "setup.sh: installing the packages of requirements_extras.txt into .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements_extras.txt
+    cp requirements_extras.txt "$extras"
 fi

@@ -2,7 +2,7 @@
 # Set up and run all tests, in as many processes as TEST_PROCESSES says. Arguments go to pytest: bash script/test.sh -k kmeans
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-bash script/setup.sh
+bash script/setup.sh --with-extras
 # The tests' models are small: a process with one thread for each core is faster than one process with all threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec .venv/bin/python -m pytest -n "${TEST_PROCESSES:-2}" --dist loadgroup "$@"
