@@ -35,8 +35,8 @@ class Routed(NamedTuple):
 
     Attributes:
         patches: (N, d).
-        assignment: (N,) int64, the anchor that each patch chose in the first stage; None before it, and where patches
-            choose none.
+        assignment: (N, l) int64, the anchor that each patch chose in each of the l stages so far; None before the
+            first, and where patches choose none.
     """
 
     patches: Tensor
@@ -113,10 +113,11 @@ class ClusterRoute:
         if choice is not None:
             patches, chosen = self._paper(routed.patches, anchors, slides, choice), choice.chosen
         elif not self.context:
-            patches, chosen = self._without_context(routed.patches), None
+            return Routed(self._without_context(routed.patches))
         else:
             patches, chosen = self._released(routed.patches, anchors, slides)
-        return Routed(patches, chosen if routed.assignment is None else routed.assignment)
+        stages = [] if routed.assignment is None else [routed.assignment]
+        return Routed(patches, torch.cat([*stages, chosen.unsqueeze(1)], dim=1))
 
     def _released(self, patches: Tensor, anchors: Tensor, slides: Segments) -> tuple[Tensor, Tensor]:
         """Context from the anchors as they are.

@@ -32,7 +32,7 @@ class Remaining(NamedTuple):
 
 
 class PooledBlock(NamedTuple):
-    """A block of n patches after gated attention: pooled by case, its scores (n,) and assignment (n,)."""
+    """A block of n patches after gated attention: pooled by case, its scores (n,) and assignment (n, L)."""
 
     pooled: Pooled
     score: Tensor
@@ -187,7 +187,8 @@ class MiCo(nn.Module):
                 assignments.put(block, part.assignment)
         logits = self.classifier(self.final_projector(pooled.sums / pooled.totals.unsqueeze(1)))  # (B, C)
         attention = attention_of(scores.all(), case_of_row, pooled)  # (N,)
-        return BagOutput(logits, attention, assignments.all() if assignments else None)
+        stages = assignments.all() if assignments else None  # (N, L)
+        return BagOutput(logits, attention, None if stages is None else stages[:, 0], stage_assignment=stages)
 
     def _rows_of_a_block(self, n_rows: int) -> int:
         """All rows in one block while training on bags of usual size, otherwise a bounded number."""

@@ -47,6 +47,8 @@ class BagOutput(NamedTuple):
         assignment: (N,) int64, the anchor that each patch chose in the first stage; None without anchors.
         supervised: logits that are trained in the place of `logits`, each group by its mean loss; empty in most models.
         instances: for CLAM's instance loss; None for the others.
+        stage_assignment: (N, L) int64, the anchor that each patch chose in each stage; None without anchors. Those of a
+            later stage are mixtures that the Cluster Reducer made of those before.
     """
 
     logits: Tensor
@@ -54,6 +56,7 @@ class BagOutput(NamedTuple):
     assignment: Tensor | None = None
     supervised: tuple[CaseLogits, ...] = ()
     instances: InstanceLogits | None = None
+    stage_assignment: Tensor | None = None
 
 
 def check_inputs(features: Tensor, slide_index: Tensor, case_index: Tensor, dim_in: int) -> None:

@@ -82,7 +82,39 @@ def test_blocks_change_nothing(options: dict, sizes: list[list[int]], own_anchor
         assert relative_error(out.logits, whole.logits) < 1e-9
         assert relative_error(out.attention, whole.attention) < 1e-9
         assert torch.equal(out.assignment, whole.assignment)
+        assert torch.equal(out.stage_assignment, whole.stage_assignment)
     assert_same_gradients(gradients_of(model, blocks.logits), gradients, 1e-8)
+
+
+@every_variant
+@every_anchor
+def test_anchors_of_every_stage_are_those_of_the_plain_path(options: dict, own_anchors: bool):
+    fast = small_model(**options)
+    plain = PlainMiCo(dim_in=DIM_IN, n_outputs=3, n_anchors=N_ANCHORS, embed_dim=EMBED_DIM, **options).double().eval()
+    plain.load_state_dict(fast.state_dict())
+    sizes = [[6, 31], [1], [9, 2, 17]]
+    cases, anchors = draw_cases(sizes), slide_anchors(sizes, own_anchors)
+    chosen = []
+    for number, slide in enumerate(slide for case in cases for slide in case):
+        x = plain.patch_feature_projector(slide)
+        s = plain.cluster_center_projector(plain.cluster_centers if anchors is None else anchors[number])
+        of_slide = []
+        for stage in range(3):
+            scores = similarity_of(options, x, s)
+            of_slide.append(scores.argmax(dim=1))
+            stage_of = plain.paper_stage if options["formulation"] == "paper" else plain.released_stage
+            x, s = stage_of(stage, x, s)
+        chosen.append(torch.stack(of_slide, dim=1))
+
+    out = fast(*batch_of(cases), anchors=anchors)
+    assert torch.equal(out.stage_assignment, torch.cat(chosen))
+    assert torch.equal(out.assignment, out.stage_assignment[:, 0])
+
+
+def similarity_of(options: dict, x: Tensor, s: Tensor) -> Tensor:
+    if options["formulation"] == "paper":
+        return F.normalize(x, dim=1) @ F.normalize(s, dim=1).T
+    return x @ s.T if options.get("similarity") == "dot" else -torch.cdist(x, s)
 
 
 @pytest.mark.parametrize("formulation", ["released", "paper"])
