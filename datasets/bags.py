@@ -36,6 +36,7 @@ class Batch:
         coords: (N, 2) int64 level-0 pixels, or None where a slide has none.
         target: what the loss compares logits with, see `outcomes_of`.
         slide_ids: the slides, in order.
+        attributes: the numbers that each slide's file gives for its patches.
     """
 
     features: Tensor
@@ -45,6 +46,15 @@ class Batch:
     coords: Tensor | None
     target: dict[str, Tensor]
     slide_ids: tuple[str, ...]
+    attributes: tuple[dict[str, float], ...]
+
+    def slides(self) -> list[SlideFeatures]:
+        """The slides one by one, as views of the batch."""
+        sizes = torch.bincount(self.slide_index, minlength=len(self.slide_ids)).tolist()
+        features = self.features.split(sizes)
+        coords = [None] * len(sizes) if self.coords is None else list(self.coords.split(sizes))
+        parts = zip(self.slide_ids, features, coords, self.attributes, strict=True)
+        return [SlideFeatures(*part) for part in parts]
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; copies from pinned memory overlap with computation."""
@@ -128,6 +138,7 @@ def collate(bags: Sequence[Bag]) -> Batch:
         coords=_joined(coords) if len(coords) == len(slides) else None,
         target=outcomes_of([bag.case for bag in bags]),
         slide_ids=tuple(slide.slide_id for slide in slides),
+        attributes=tuple(slide.attributes for slide in slides),
     )
 
 

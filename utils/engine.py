@@ -139,12 +139,17 @@ def train_epoch(
 
 
 @torch.no_grad()
-def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:
-    """Logits (n_cases, C) of all batches in order, float32, on the CPU; the one place that evaluates a model."""
+def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Batch, Any]]:
+    """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model."""
     runner.model.eval()
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
-    logits = []
     for batch in runner.read(progress):
         with runner.stopwatch.time("forward"):
-            logits.append(runner(batch).logits.float().cpu())
-    return torch.cat(logits)
+            out = runner(batch)
+        yield batch, out
+
+
+def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:
+    """Logits (n_cases, C) of all batches in order, float32, on the CPU."""
+    outputs = evaluate(runner, batches, n_batches=n_batches, label=label)
+    return torch.cat([out.logits.float().cpu() for _, out in outputs])

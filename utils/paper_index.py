@@ -25,7 +25,8 @@ FILES = (
 NAMED_BY_THE_TABLES = (
     *("task", "dataset", "features_dir", "splits_dir", "anchors", "folds", "model", "formulation", "n_clusters"),
     *("ablate", "seed", "stage", "results_dir", "run_name", "resume", "overwrite", "on_change", "no_figures"),
-    *("profile", "num_workers", "cache", "cache_gb"),
+    *("profile", "tensorboard", "num_workers", "cache", "cache_gb"),
+    *("explain_cases", "explain_slides", "slides_dir", "mpp", "geojson"),
     *("on_missing", "allow_patient_overlap"),  # among the warnings
 )
 FIXED_DEVIATIONS = (

@@ -10,11 +10,13 @@ from typing import Any
 from utils.atomic import write_json
 from utils.errors import UserError
 from utils.run_record import read_run
+from utils.settings import EXPLANATION_OPTIONS
 
 # Settings that may differ between the parts of one run: they do not change its numbers.
 FREE = (
     *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
-    *("profile", "num_workers", "cache", "cache_gb", "results_dir", "device"),
+    *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "results_dir", "device"),
+    *EXPLANATION_OPTIONS,
 )
 FREE_PATHS = ("features_dir", "splits_dir", "anchors")  # the same data elsewhere: digests are compared instead
 COMPARED = ("splits", "anchors", "features")
@@ -39,7 +41,7 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
 
     Results that are there are kept only with `resume`, or for the test stage of what was trained; both need the same
     settings, splits and anchors as before. `overwrite` removes them; in the test stage, which needs the checkpoints,
-    it allows for predicting the test cases again.
+    it allows for predicting the test cases again. The stage `explain` needs tested folds and keeps them.
 
     Raises:
         ChangedSettingsError: for results of other settings that were to be kept.
@@ -49,7 +51,9 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
         there = describe_results(run_dir)
     except OSError as error:
         raise _unusable(run_dir, error) from error
-    if stage == "test":
+    if stage == "explain":
+        _check_tested(run_dir, record["folds"])
+    elif stage == "test":
         _check_test_stage(run_dir, record["folds"], again=resume or overwrite)
     elif not there or overwrite:
         return record
@@ -69,7 +73,7 @@ def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, ov
     """
     record = permit(run_dir, record, stage=stage, resume=resume, overwrite=overwrite)
     try:
-        if overwrite and stage != "test":
+        if overwrite and stage in ("all", "train"):
             remove_results(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_json(run_dir / "run.json", record)
@@ -121,6 +125,17 @@ def _check_test_stage(run_dir: Path, folds: list[int], *, again: bool) -> None:
         )
 
 
+def _check_tested(run_dir: Path, folds: list[int]) -> None:
+    """Every fold has what an explanation starts from."""
+    needed = ("checkpoint.pt", "predictions_test.csv")
+    lacking = [k for k in folds if not all((fold_dir(run_dir, k) / name).exists() for name in needed)]
+    if lacking:
+        raise UserError(
+            f"{run_dir} holds no tested fold {', '.join(map(str, lacking))} to explain: train and test it first "
+            "(--stage all), or give the tested --folds"
+        )
+
+
 def _read_own(run_dir: Path) -> dict[str, Any]:
     """`run.json` of a run that is to go on, with all that `main.py` writes."""
     try:
@@ -156,6 +171,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str,
     return {
         **old,
         **{name: {**old[name], **new[name]} for name in COMPARED},
+        "cohort": {**old.get("cohort", {}), **new.get("cohort", {})},
         "folds": sorted({*old["folds"], *new["folds"]}),
         "warnings": list(dict.fromkeys([*old["warnings"], *new["warnings"]])),
         "resumed": [*old.get("resumed", []), call],

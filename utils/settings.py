@@ -18,6 +18,7 @@ MODELS_OF_OPTION = {
     "instance_weight": ("clam_sb",),
     "graph": ("patchgcn", "deepgraphconv"),
 }
+EXPLANATION_OPTIONS = ("explain_cases", "explain_slides", "slides_dir", "mpp", "geojson")
 CENTROID_OPTIONS = ("n_iter", "n_init", "seed", "max_points", "n_files", "feature_norm")
 
 
@@ -125,9 +126,23 @@ class RunSettings:
     recompute_above: int = option(
         50_000, "train bags of more patches in blocks that are computed again in the backward pass (mico)"
     )
+    tensorboard: bool = option(False, "also write the rows of log.csv as TensorBoard scalars to fold{k}/tensorboard")
     profile: bool = option(False, "print where the seconds of each fold went, and write them to fold{k}/profile.json")
 
-    stage: str = option("all", "train and test, or one of them", choices=("all", "train", "test"))
+    stage: str = option(
+        "all", "train and test, one of them, or explain tested folds", choices=("all", "train", "test", "explain")
+    )
+    explain_cases: int | None = option(
+        None, "explain the k most and k least certain test cases of each fold; 3, or none with --explain_slides"
+    )
+    explain_slides: tuple[str, ...] | None = option(None, "explain these slides, by the folds that test them")
+    slides_dir: Path | None = option(
+        None, "slide images, for overlays and contact sheets (needs openslide or tiffslide)"
+    )
+    mpp: float | None = option(None, "microns per level-0 pixel, for scale bars, where files do not say")
+    geojson: str = option(
+        "patches", "slide.geojson holds each patch, or the region of each anchor", choices=("patches", "regions")
+    )
     results_dir: Path = option(Path("results"), "where results go")
     run_name: str | None = option(None, "folder of this run; model and formulation by default")
     resume: bool = option(False, "continue an interrupted run; finished folds are skipped")
@@ -137,7 +152,9 @@ class RunSettings:
         "with --resume, results of other settings: stop, or name what changed and begin the run again",
         choices=("error", "restart"),
     )
-    no_figures: bool = option(False, "leave out the figures; python -m utils.figures draws them at any time")
+    no_figures: bool = option(
+        False, "leave out figures and report; python -m utils.figures and utils.report make them at any time"
+    )
     num_workers: int = option(2, "threads that read features ahead of the training; 0 reads in the main thread")
     cache: str = option(
         "none", "ram: keep slides in memory, in the precision of their files, for all epochs", choices=("none", "ram")
@@ -183,6 +200,7 @@ class RunSettings:
         self._check_model_options()
         if self.cache_gb is not None and not (self.cache == "ram" and 0 < self.cache_gb < math.inf):
             raise UserError(f"got --cache_gb {self.cache_gb}, expected a positive number, and --cache ram with it")
+        self._check_explanation_options()
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
 
@@ -194,6 +212,16 @@ class RunSettings:
                 raise UserError(f"got --{name} with --model {self.model}, expected it with {' or '.join(models)} only")
         if self.instance_weight != defaults["instance_weight"] and self.task != "cls":
             raise UserError("got --instance_weight with --task surv: CLAM's instance loss needs class labels")
+
+    def _check_explanation_options(self) -> None:
+        """Options of `--stage explain`, which no other stage reads."""
+        _at_least(self, 0, "explain_cases")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        given = [name for name in EXPLANATION_OPTIONS if getattr(self, name) != defaults[name]]
+        if given and self.stage != "explain":
+            raise UserError(f"got {_options(given)} with --stage {self.stage}, expected --stage explain with it")
+        if self.mpp is not None and not 0 < self.mpp < math.inf:
+            raise UserError(f"got --mpp {self.mpp}, expected a positive number of microns")
 
     @property
     def run_dir(self) -> Path:

@@ -97,6 +97,7 @@ def train(
     fold_dir: Path,
     *,
     checkpoint: dict[str, Any],
+    on_epoch: Callable[[dict[str, float | None]], None] | None = None,
 ) -> Progress:
     """Train a fold to its best checkpoint, or continue where `last.pt` stopped.
 
@@ -114,6 +115,7 @@ def train(
         fold_dir: where `checkpoint.pt` (if best), `log.csv` and `last.pt` are written after each epoch, in this order:
             a run stopped between them repeats the epoch.
         checkpoint: what goes into `checkpoint.pt` beside the model and its epoch.
+        on_epoch: receives each row of the log once it is written.
 
     Returns:
         The state after the last epoch.
@@ -155,6 +157,8 @@ def train(
         progress.log.append({**row, "seconds": round(time.perf_counter() - started, 3), "best": int(best)})
         progress.write_log(fold_dir / "log.csv")
         _save(fold_dir / "last.pt", progress, runner, optimizer, scaler)
+        if on_epoch is not None:
+            on_epoch(progress.log[-1])
         shown = "  ".join(
             f"{key} {value:.4f}" for key, value in {"train_loss": train_loss, **measured}.items() if value is not None
         )

@@ -59,6 +59,7 @@ RUN_DEFAULTS = {
     "batch_size": 1,
     "grad_accum": 2,
     "recompute_above": 50_000,
+    "tensorboard": False,
     "profile": False,
     "optimizer": "ranger",
     "seed": 2024,
@@ -70,6 +71,11 @@ RUN_DEFAULTS = {
     "n_bins": 4,
     "instance_weight": 0.3,
     "stage": "all",
+    "explain_cases": None,
+    "explain_slides": None,
+    "slides_dir": None,
+    "mpp": None,
+    "geojson": "patches",
     "results_dir": Path("results"),
     "run_name": None,
     "resume": False,
@@ -164,6 +170,8 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("optimizer", "sgd"),
         ("precision", "fp8"),
         ("stage", "val"),
+        ("geojson", "points"),
+        ("explain_cases", -1),
         ("on_missing", "ignore"),
         ("cache", "disk"),
         ("cache_gb", 8.0),  # without --cache ram
@@ -191,6 +199,28 @@ def test_impossible_run_settings_are_named(name: str, value: Any):
 def test_an_option_that_the_model_does_not_read_is_refused(model: str, name: str, value: Any, readers: str):
     with pytest.raises(UserError, match=f"got --{name} with --model {model}, expected it with {readers} only"):
         run(task="cls", model=model, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("explain_cases", 2),
+        ("explain_slides", ("S1",)),
+        ("slides_dir", Path("slides")),
+        ("mpp", 0.25),
+        ("geojson", "regions"),
+    ],
+)
+def test_options_of_explanations_go_with_that_stage(name: str, value: Any):
+    assert getattr(run(stage="explain", **{name: value}), name) == value
+    with pytest.raises(UserError, match=f"got --{name} with --stage all, expected --stage explain"):
+        run(**{name: value})
+
+
+@pytest.mark.parametrize("mpp", [0.0, -0.25, float("nan"), float("inf")])
+def test_microns_are_positive(mpp: float):
+    with pytest.raises(UserError, match="--mpp"):
+        run(stage="explain", mpp=mpp)
 
 
 def test_the_instance_weight_needs_class_labels():
@@ -324,7 +354,7 @@ def run_dir_fields() -> set[str]:
 @pytest.mark.parametrize(("settings", "command"), [(ClusteringSettings, "run_clustering.py"), (RunSettings, "main.py")])
 def test_every_option_is_read_by_the_code(settings: Any, command: str):
     read: set[str] = set()
-    for path in [ROOT / command, *sorted((ROOT / "utils").glob("*.py"))]:
+    for path in [ROOT / command, *sorted((ROOT / "utils").rglob("*.py"))]:
         if path.name != "settings.py":
             read |= fields_read(ast.parse(path.read_text(encoding="utf-8")), settings.__name__)
     if "run_dir" in read:

@@ -1,0 +1,48 @@
+"""The rows of `log.csv` as TensorBoard scalars of the same names (`--tensorboard`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+
+
+def require_tensorboard() -> None:
+    """Refuse to go on without the package tensorboard, which is optional."""
+    if find_spec("tensorboard") is None:
+        raise UserError(
+            "--tensorboard needs the package tensorboard, which is not installed: run bash script/setup.sh "
+            "--with-extras, or leave the option out"
+        )
+
+
+class TensorBoardLog:
+    """Writes each epoch of a fold to an event file in a folder.
+
+    An epoch that is trained again after an interruption takes the place of what was written of it, and of all epochs
+    after it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writer: Any = None
+
+    def __call__(self, row: Mapping[str, float | None]) -> None:
+        """Write a row of the log at the step of its epoch; values that are undefined are left out."""
+        epoch = int(row["epoch"] or 0)
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter  # optional, and slow to import
+
+            self._writer = SummaryWriter(str(self.folder), purge_step=epoch)
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close the event file."""
+        if self._writer is not None:
+            self._writer.close()
