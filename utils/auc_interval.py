@@ -29,7 +29,7 @@ def auc_interval(positive: np.ndarray, score: np.ndarray) -> AucInterval:
     DeLong's variance is `V = var_i(mean_j psi) / m + var_j(mean_i psi) / n` (with m - 1 and n - 1 below).
 
     The interval is Wald's on the logit scale, `logit A -+ 1.96 sqrt(V) / (A (1 - A))`, mapped back: it stays within 0
-    and 1, which the plain one does not for strong scores or few cases. p is of the same scale, so that it is below 0.05 exactly
+    and 1, which the plain one does not for strong scores or few cases. p is of the same scale: it is below 0.05 exactly
     if the interval leaves out 0.5. Where a side has one case, V has no estimate; where all positive cases lie above (or
     below) all others, the estimate is 0, which speaks of no certainty: there, limits and p are undefined.
 

@@ -81,7 +81,7 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
 def score_and_information(
     event: np.ndarray, time: np.ndarray, x: np.ndarray, coefficient: float
 ) -> tuple[float, float]:
-    """Slope and negative second derivative of Efron's log partial likelihood at a coefficient (see `univariate_cox`)."""
+    """Slope and negative curvature of Efron's log partial likelihood at a coefficient (see `univariate_cox`)."""
     score, information = 0.0, 0.0
     for at in np.unique(time[event]):
         at_risk = time >= at

@@ -53,8 +53,9 @@ def test_a_hand_worked_table():
     """Deaths at 1, 2, 3 months with x = 1, 0, 1, and a case censored at 2 months with x = 0.
 
     At 1 month all four are at risk: b - log(2 e^b + 2). At 2 months cases 2, 3 and the censored one: -log(e^b + 2).
-    At 3 months case 3 alone: 0. With r = e^b the slope is 1 - r / (r + 1) - r / (r + 2) = (2 - r^2) / ((r + 1) (r + 2)), so
-    r = sqrt(2), and the information is r / (r + 1)^2 + 2 r / (r + 2)^2.
+    At 3 months case 3 alone: 0. With r = e^b the slope is
+    1 - r / (r + 1) - r / (r + 2) = (2 - r^2) / ((r + 1) (r + 2)), so r = sqrt(2). The
+    information is r / (r + 1)^2 + 2 r / (r + 2)^2.
     """
     effect = univariate_cox(np.array([1, 1, 1, 0]), np.array([1.0, 2, 3, 2]), np.array([1.0, 0, 1, 0]))
     r = math.sqrt(2)
