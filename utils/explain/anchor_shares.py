@@ -142,7 +142,7 @@ def _rules(shares: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, str]]:
     share, attention = share_matrix(shares), attention_matrix(shares)
     counts = share * n_patches[:, None]
     whole = (np.abs(counts - np.round(counts)) <= TOLERANCE).all(axis=1)
-    yield "share_k", np.logical_and((share >= 0).all(axis=1), whole), "fractions of n_patches"
+    yield "share_k", np.asarray((share >= 0).all(axis=1) & whole), "fractions of n_patches"
     yield "share_k", np.isclose(share.sum(axis=1), 1, rtol=0, atol=1e-9), "a sum of 1"
-    yield "attention_k", (attention >= 0).all(axis=1), "0 or more"
-    yield "attention_k", np.less_equal(attention.sum(axis=1), 1 + TOLERANCE), "a sum of at most 1"
+    yield "attention_k", np.asarray((attention >= 0).all(axis=1)), "0 or more"
+    yield "attention_k", np.asarray(attention.sum(axis=1) <= 1 + TOLERANCE), "a sum of at most 1"

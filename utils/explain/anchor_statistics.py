@@ -11,7 +11,7 @@ classification. On training cases the association would be optimistic, as the mo
 | `mean_attention` | attention of its patches over what they would have if the patches of a case shared alike |
 | `log_hazard, log_hazard_low, log_hazard_high, p, p_holm` | survival: per standard deviation of the share |
 | `auc_c, auc_c_low, auc_c_high, p_c, p_c_holm` | classification: for each class c, only class 1 where there are two |
-| `note` | why an association has no value |
+| `note` | why an association has no value, or rests on a handful of cases |
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from utils.univariate_cox import univariate_cox
 _COUNTS = ("anchor", "n_patches", "n_cases")
 _REQUIRED = (*_COUNTS, "share", "mean_attention")
 _SURVIVAL = ("log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm")
+FEW_CASES = 5  # fewer with a patch of an anchor are noted: one case alone then moves the association
 _NOWHERE, _CONSTANT = "chosen by no patch", "the same share in all cases"
 
 
@@ -77,6 +78,9 @@ def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     else:
         for positive in associated_classes(len(output_columns(predictions))):
             _add_aucs(table, notes, share, predictions["label"].to_numpy(), positive)
+    for reasons, n_cases in zip(notes, table["n_cases"], strict=True):
+        if 0 < n_cases < min(FEW_CASES, len(predictions)):
+            reasons.append(f"in {n_cases} case{'s' * (n_cases != 1)} only")
     table["note"] = ["; ".join(reasons) for reasons in notes]
     return table
 

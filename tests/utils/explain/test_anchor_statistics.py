@@ -42,9 +42,8 @@ def test_counts_and_attention_of_a_hand_worked_fold():
     assert table["n_cases"].tolist() == [2, 1, 1, 0]
     np.testing.assert_allclose(table["mean_attention"], [1, 2 / 3, 5 / 3, np.nan])
     assert table["auc_1"].tolist()[:3] == [1, 0, 1]
-    assert table["note"].tolist() == ["class 1: all positive cases lie on one side of all others"] * 3 + [
-        "chosen by no patch"
-    ]
+    why = "class 1: all positive cases lie on one side of all others"
+    assert table["note"].tolist() == [why, f"{why}; in 1 case only", f"{why}; in 1 case only", "chosen by no patch"]
 
 
 def test_equal_patches_have_a_mean_attention_of_one_and_others_average_to_one():
@@ -71,7 +70,21 @@ def test_hazards_are_per_standard_deviation_and_corrected_over_the_anchors():
     np.testing.assert_allclose(table["p_holm"], holm(table["p"].tolist()))
     assert (table["p_holm"] > table["p"]).any()
     assert table["log_hazard"][0] > 0  # the anchor that the times were drawn from
-    assert table["note"].tolist() == [""] * 6
+    assert table["note"].tolist() == ["", "", "in 1 case only", "in 2 cases only", "", ""]
+    assert table["n_cases"].tolist()[2:4] == [1, 2]
+
+
+def test_an_anchor_in_a_handful_of_cases_has_a_note():
+    counts = np.full((12, 5), 7)
+    counts[:, 1:4] = 0
+    counts[:5, 1], counts[:4, 2], counts[0, 3] = 1, 1, 1
+    counts[:, 4] += np.arange(12)
+    table = anchor_statistics(shares_of(counts), survival_of(np.arange(1.0, 13), np.arange(12) % 2))
+    assert table["n_cases"].tolist() == [12, 5, 4, 1, 12]
+    assert [note.split("; ")[-1] for note in table["note"]][2:4] == ["in 4 cases only", "in 1 case only"]
+    assert not any("only" in note for note in table["note"].iloc[[0, 1, 4]])
+    everybody = anchor_statistics(shares_of(counts[:3]), survival_of(np.array([3.0, 1, 2]), np.ones(3)))
+    assert not any("3 cases only" in note for note in everybody["note"])
 
 
 def test_two_classes_have_the_auc_of_class_1_alone_and_three_have_one_each():

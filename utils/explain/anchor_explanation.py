@@ -1,0 +1,71 @@
+"""What each anchor of a fold is associated with, as files: tables, figures and a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.atomic import write_json, write_text
+from utils.explain.anchor_figures import anchor_overview, mixing_figure
+from utils.explain.anchor_shares import n_anchors_of, write_anchor_shares
+from utils.explain.anchor_statistics import anchor_statistics, write_anchor_statistics
+from utils.explain.anchor_text import anchor_text
+from utils.plotting import save_png
+
+_MIXING_FILES = ("reducer_mixing.json", "reducer_mixing.png")
+
+
+def write_anchor_explanation(
+    place: Path, shares: pd.DataFrame, predictions: pd.DataFrame, mixing: Mapping[str, Any] | None, title: str
+) -> list[Path]:
+    """Write `anchor_shares.csv, anchors.csv, anchors.png, anchors.md, reducer_mixing.json, reducer_mixing.png`.
+
+    Each is written atomically. The order of `shares` is free.
+
+    Args:
+        place: `RUN_DIR/fold{k}/explain`.
+        shares: of all test cases of the fold, as of `utils.explain.anchor_shares`.
+        predictions: of the same test cases, as of `utils.predictions.read_predictions`.
+        mixing: `{"stages": [matrix (K_l / 2, K_l), ...], "overall": matrix (K / 2^L, K)}`; None for a model without
+            reducers, which has neither of the last two files (those of an earlier run are removed).
+        title: data set, model and fold, for figures and text.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: the test cases of shares and predictions differ; nothing is written then.
+        ValueError: shares or matrices that are not as above; nothing is written then.
+    """
+    statistics = anchor_statistics(shares, predictions)
+    if mixing is not None:
+        _check_mixing(mixing, n_anchors_of(shares))
+    paths = [place / name for name in ("anchor_shares.csv", "anchors.csv", "anchors.png", "anchors.md")]
+    write_anchor_shares(paths[0], shares)
+    write_anchor_statistics(paths[1], statistics)
+    save_png(anchor_overview(statistics, title), paths[2])
+    write_text(paths[3], anchor_text(statistics, predictions, title))
+    of_mixing = [place / name for name in _MIXING_FILES]
+    if mixing is None:
+        for path in of_mixing:
+            path.unlink(missing_ok=True)
+        return paths
+    write_json(of_mixing[0], {"stages": mixing["stages"], "overall": mixing["overall"]})
+    save_png(mixing_figure(mixing, title), of_mixing[1])
+    return paths + of_mixing
+
+
+def _check_mixing(mixing: Mapping[str, Any], n_anchors: int) -> None:
+    stages = [np.shape(stage) for stage in mixing["stages"]]
+    expected = [(n_anchors // 2 ** (stage + 1), n_anchors // 2**stage) for stage in range(len(stages))]
+    if not stages or stages != expected:
+        raise ValueError(f"mixing: expected stages that halve {n_anchors} anchors, got matrices of shapes {stages}")
+    overall = (stages[-1][0], n_anchors)
+    if np.shape(mixing["overall"]) != overall:
+        raise ValueError(f"mixing: expected overall of shape {overall}, got {np.shape(mixing['overall'])}")
+    if not all(np.isfinite(np.array(matrix)).all() for matrix in (*mixing["stages"], mixing["overall"])):
+        raise ValueError("mixing: expected finite numbers")

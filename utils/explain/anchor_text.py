@@ -1,0 +1,124 @@
+"""`anchors.md`: the anchors of one fold as a table, and what may and may not be read into it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from utils.explain.anchor_statistics import auc_columns, classes_of
+from utils.predictions import output_columns, task_of
+from utils.summary_text import format_p
+from utils.text_table import markdown_table
+
+READING_NOTES: tuple[str, ...] = (
+    "Anchors of different folds are fitted separately: anchor 7 of fold 0 is not anchor 7 of fold 1. Nothing here may "
+    "be pooled or compared over folds by the number of an anchor; look at its patches.",
+    "Associations are computed over the fold's test cases, which the model has not seen. They are no causes: a tissue "
+    "may go along with an outcome because of stage, site, scanner or stain.",
+    "There is one test per anchor. Only p values after Holm's correction say anything about one anchor among all of "
+    "them, and that correction does not cover the folds.",
+    "Shares of a case sum to 1: where one anchor has more, others have less. A pair of opposite associations may be "
+    "one finding.",
+    "Each patch counts for the one anchor of highest affinity in the first stage. In the released form with soft "
+    "assignment its context is a mixture of all anchors, so the count is a summary, not what the model computes.",
+    "Attention says what the weighted mean was taken over, not what decided the prediction: other attention can give "
+    "the same prediction (Jain and Wallace, Attention is not Explanation, NAACL 2019).",
+    "The mixing of the Cluster Reducers is a linearisation around the anchors seen, averaged over features: small "
+    "changes only, and opposite features may cancel.",
+    "Folds are small: with few cases or deaths, intervals are wide and approximate, those of anchors in a handful of "
+    "cases most of all (see the notes), and an association that is not found may still be there. In classification, "
+    "several slides of one patient are counted as if they were independent.",
+)
+_SURVIVAL_WORDS = (
+    "Hazard ratio per standard deviation of the share over the test cases (Cox, one covariate, Efron's ties; Wald "
+    "interval); above 1, cases with more of the anchor die earlier."
+)
+_CLASS_WORDS = (
+    "AUC of the share for a class against the rest (DeLong's variance, interval on the logit scale); above 0.5, cases "
+    "of the class have more of the anchor."
+)
+_COLUMN_WORDS = (
+    "share: of the patches of all test cases; cases: with at least one such patch; attention: per patch, 1 is as much "
+    "as the average patch of the same cases; p (Holm): corrected over the anchors."
+)
+
+
+def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str) -> str:
+    """The text of `anchors.md`.
+
+    Args:
+        statistics: as of `utils.explain.anchor_statistics`; anchors stand in the order of their share.
+        predictions: of the fold's test cases, which the statistics were made from.
+        title: of the page.
+    """
+    classes, n_cases = classes_of(statistics), len(predictions)
+    chosen = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
+    header = ["anchor", "patches", "share", "cases", "attention", *_association_header(classes)]
+    rows = [_row(row, classes, n_cases) for _, row in chosen.iterrows()]
+    if (chosen["note"] != "").any():
+        header.append("note")
+        rows = [[*cells, note] for cells, note in zip(rows, chosen["note"], strict=True)]
+    blocks = [
+        f"# {title}: anchors",
+        f"{_cases_in_words(predictions)}, {statistics['n_patches'].sum():,} patches, {len(statistics)} anchors.",
+        markdown_table([header, *rows]),
+        f"{_COLUMN_WORDS} {_SURVIVAL_WORDS if classes is None else _CLASS_WORDS}",
+    ]
+    unchosen = statistics.loc[statistics["n_patches"] == 0, "anchor"]
+    if len(unchosen):
+        blocks.append(f"Chosen by no patch: {', '.join(str(k) for k in unchosen)}.")
+    blocks.append("What may be read into this:\n\n" + "\n".join(f"- {note}" for note in READING_NOTES))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _cases_in_words(predictions: pd.DataFrame) -> str:
+    """`40 test cases (24 deaths)`, or with the cases of each class."""
+    if task_of(predictions) == "surv":
+        return f"{len(predictions)} test cases ({predictions['event'].sum()} deaths)"
+    counts = [(predictions["label"] == c).sum() for c in range(len(output_columns(predictions)))]
+    return f"{len(predictions)} test cases ({', '.join(f'{n} of class {c}' for c, n in enumerate(counts))})"
+
+
+def _association_header(classes: list[int] | None) -> list[str]:
+    if classes is None:
+        return ["hazard ratio per SD (95 %)", "p", "p (Holm)"]
+    return [name for c in classes for name in (f"AUC class {c} (95 %)", f"p class {c}", f"p class {c} (Holm)")]
+
+
+def _row(row: pd.Series, classes: list[int] | None, n_cases: int) -> list[str]:
+    cells = [str(row["anchor"]), f"{row['n_patches']:,}", _percent(row["share"]), f"{row['n_cases']} of {n_cases}"]
+    cells.append(_number(row["mean_attention"]))
+    if classes is None:
+        ratio = [math.exp(row[name]) for name in ("log_hazard", "log_hazard_low", "log_hazard_high")]
+        return [*cells, _interval(*ratio), _p(row["p"]), _p(row["p_holm"])]
+    for positive in classes:
+        estimate, low, high, p, corrected = (row[name] for name in auc_columns(positive))
+        cells += [_interval(estimate, low, high), _p(p), _p(corrected)]
+    return cells
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "<0.1 %"
+
+
+def _number(value: float) -> str:
+    """Two decimals, or three digits where there would be more before the point.
+
+    >>> _number(1.234), _number(1234.5), _number(float("nan"))
+    ('1.23', '1.23e+03', '–')
+    """
+    if np.isnan(value):
+        return "–"
+    return f"{value:.2f}" if value < 1000 else f"{value:.3g}"
+
+
+def _interval(estimate: float, low: float, high: float) -> str:
+    if np.isnan(low):
+        return _number(estimate)
+    return f"{_number(estimate)} ({_number(low)} to {_number(high)})"
+
+
+def _p(p: float) -> str:
+    return "–" if np.isnan(p) else format_p(p)
