@@ -114,6 +114,17 @@ def test_without_ties_the_score_test_of_two_groups_is_the_log_rank_test():
     assert math.erfc(abs(score) / math.sqrt(2 * information)) == pytest.approx(logrank_p(event, time, group))
 
 
+def test_the_interval_covers_what_it_promises():
+    """Exponential times with the log hazard ratio 0.5, censored at 12 months; 400 cohorts of 60."""
+    rng, covered = np.random.default_rng(5), 0
+    for _ in range(400):
+        x = rng.normal(size=60)
+        time = rng.exponential(8 * np.exp(-0.5 * x))
+        effect = univariate_cox(time < 12, np.minimum(time, 12), x)
+        covered += effect.low <= 0.5 <= effect.high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
 def test_other_units_and_directions_change_the_coefficient_alone():
     event, time, x = _cohort(11)
     effect, wider, turned = (univariate_cox(event, time, c * x + 5) for c in (1.0, 0.1, -1.0))

@@ -69,7 +69,7 @@ def mixing_figure(mixing: Mapping[str, Any], title: str) -> Figure:
     n_remaining, n_anchors = overall.shape
     width = min(max(7.5, 0.135 * n_anchors + 2.0), 16.0)
     upper = max(1.6, 0.16 * n_remaining + 0.9)
-    words = "mixing of the Cluster Reducers: change of a remaining anchor per small change of a first-stage anchor"
+    words = "mixing of the Cluster Reducers: change of remaining anchors per small change of first ones"
     figure = new_figure(width, upper + 3.2, f"{title}\n{words}")
     above, below = figure.subfigures(2, 1, height_ratios=[upper, 2.5])  # apart, so that colour bars stand at their maps
     _draw_overall(above, overall)
