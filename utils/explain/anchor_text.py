@@ -91,7 +91,8 @@ def _row(row: pd.Series, classes: list[int] | None, n_cases: int) -> list[str]:
     cells = [str(row["anchor"]), f"{row['n_patches']:,}", _percent(row["share"]), f"{row['n_cases']} of {n_cases}"]
     cells.append(_number(row["mean_attention"]))
     if classes is None:
-        ratio = [math.exp(row[name]) for name in ("log_hazard", "log_hazard_low", "log_hazard_high")]
+        # exp of a coefficient in a nearly separated cohort may be beyond float64
+        ratio = [math.exp(min(row[name], 700.0)) for name in ("log_hazard", "log_hazard_low", "log_hazard_high")]
         return [*cells, _interval(*ratio), _p(row["p"]), _p(row["p_holm"])]
     for positive in classes:
         estimate, low, high, p, corrected = (row[name] for name in auc_columns(positive))
@@ -104,14 +105,18 @@ def _percent(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    """Two decimals, or three digits where there would be more before the point.
+    """Two decimals, as far as they say something.
 
-    >>> _number(1.234), _number(1234.5), _number(float("nan"))
-    ('1.23', '1.23e+03', '–')
+    >>> _number(1.234), _number(0.001), _number(4321.0), _number(1e20), _number(float("nan"))
+    ('1.23', '<0.01', '4,321', '>1,000,000', '–')
     """
     if np.isnan(value):
         return "–"
-    return f"{value:.2f}" if value < 1000 else f"{value:.3g}"
+    if value > 1_000_000:
+        return ">1,000,000"
+    if 0 < value < 0.005:
+        return "<0.01"
+    return f"{value:.2f}" if value < 1000 else f"{value:,.0f}"
 
 
 def _interval(estimate: float, low: float, high: float) -> str:

@@ -75,6 +75,13 @@ def test_rare_anchors_and_a_fold_without_events():
     assert rows[2] == ["1", "6", "<0.1 %", "3 of 3", "1.00", "–", "–", "–", "no events"]
 
 
+def test_a_hazard_ratio_beyond_all_numbers():
+    values = {"log_hazard": [40.0] * 3, "log_hazard_low": [-900.0] * 3, "log_hazard_high": [900.0] * 3}
+    statistics = _table(**values, p=[0.9] * 3, p_holm=[1.0] * 3, note=[""] * 3)
+    text = anchor_text(statistics, survival_of(np.array([1.0, 2, 3]), np.array([1, 0, 1])), "title")
+    assert cells(text)[1][5] == ">1,000,000 (0.00 to >1,000,000)"
+
+
 def test_the_notes_name_what_must_not_be_read_into_attention():
     assert any("Jain and Wallace" in note for note in READING_NOTES)
     assert all(note == " ".join(note.split()) and note.endswith(".") for note in READING_NOTES)
