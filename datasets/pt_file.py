@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from datasets.atomic import atomic_path
@@ -54,10 +55,14 @@ def save_pt(path: Path, features: torch.Tensor, coords: torch.Tensor | None, att
 
 
 def numeric_attributes(attributes: Any) -> dict[str, float]:
-    """Return the single numbers among `attributes` (a mapping or None) as floats; texts and arrays are left out."""
+    """Return the numbers among `attributes` (a mapping or None) as floats; texts and other arrays are left out.
+
+    An array that holds one number only, such as CLAM's `downsample` (the same for x and y), is that number.
+    """
     numbers: dict[str, float] = {}
     for name, value in attributes.items() if isinstance(attributes, Mapping) else ():
-        item = value.item() if getattr(value, "size", None) == 1 and hasattr(value, "item") else value
+        is_one = isinstance(value, np.ndarray | np.generic) and value.size > 0 and (value == value.flat[0]).all()
+        item = value.flat[0].item() if is_one else value
         if isinstance(item, int | float) and not isinstance(item, bool):
             numbers[str(name)] = float(item)
     return numbers

@@ -12,6 +12,8 @@ from datasets.features import write_slide
 from datasets.synthetic_settings import CohortSettings
 from datasets.synthetic_tissue import plant_region, plant_two_regions, scatter_regions, section_cells
 
+MICRONS_PER_PIXEL = 0.5  # of a scan at 20x
+
 
 def signal_tissues(settings: CohortSettings) -> tuple[int, ...]:
     """Return the tissue types that the outcome depends on: a third of all (proportion), 0 (decisive), 0 and 1."""
@@ -84,6 +86,6 @@ def _write_slide(
     size = settings.patch_size_level0
     coords = torch.from_numpy((cells + rng.integers(0, 20, size=2)) * size)
     path = output_dir / "features" / f"{slide_id}.{settings.file_format}"
-    write_slide(path, features, coords, {"patch_size_level0": size})
+    write_slide(path, features, coords, {"patch_size_level0": size, "mpp": MICRONS_PER_PIXEL})
     with atomic_path(output_dir / "truth" / f"{slide_id}.pt") as temporary, temporary.open("wb") as file:
         torch.save(torch.from_numpy(tissue), file)
