@@ -23,7 +23,7 @@ _ROW = 0.165  # inches
 def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
     """A row per anchor, most frequent first: its share of all patches, its relative attention, its association.
 
-    At most 64 anchors, the most frequent ones; anchors that no patch chose are left out. The title says how many.
+    At most 64 anchors, the most frequent ones; anchors that no patch is nearest to are left out. The title says how many.
     An association is drawn in colour where Holm's p is at most 0.05, and in grey where the anchor has a note.
 
     Args:
@@ -99,7 +99,7 @@ def _which(statistics: pd.DataFrame, chosen: pd.DataFrame, shown: pd.DataFrame) 
     """Which anchors of the fold are shown, in words."""
     n_anchors, unchosen = len(statistics), len(statistics) - len(chosen)
     which = f"the {len(shown)} most frequent of {n_anchors} anchors" if len(shown) < len(chosen) else "anchors"
-    left_out = f" ({unchosen} of {n_anchors} chosen by no patch)" if unchosen else ""
+    left_out = f" ({unchosen} of {n_anchors} nearest to no patch)" if unchosen else ""
     return f"{which}, test cases of the fold{left_out}"
 
 

@@ -1,8 +1,8 @@
 """`anchor_shares.csv`: how the patches of each test case, and their attention, spread over the anchors.
 
 One row per row of the fold's predictions (a case; in classification that is a slide), with the columns `case_id,
-slide_ids` (joined by `;`), `n_patches`, and for each of the K anchors of the first stage
-- `share_k`: the fraction of the case's patches that chose anchor k; the shares of a case sum to 1;
+slide_ids` (joined by `;`), `n_patches`, and for each of the K anchors of the model
+- `share_k`: the fraction of the case's patches that are nearest to anchor k in feature space; the shares of a case sum to 1;
 - `attention_k`: the sum of the attention of these patches. Attention is a patch's share of its case's attention, of
   which the remaining anchors have the rest: the sum over k is at most 1.
 """
@@ -26,7 +26,7 @@ class AnchorShares:
     """Collects the rows of `anchor_shares.csv`, case by case.
 
     Args:
-        n_anchors: K, the anchors of the first stage.
+        n_anchors: K, the anchors of the model.
     """
 
     def __init__(self, n_anchors: int) -> None:
@@ -35,31 +35,31 @@ class AnchorShares:
         self.n_anchors = n_anchors
         self._rows: list[dict[str, object]] = []
 
-    def add(self, case_id: str, slide_ids: Sequence[str], attention: np.ndarray, assignment: np.ndarray) -> None:
+    def add(self, case_id: str, slide_ids: Sequence[str], attention: np.ndarray, nearest: np.ndarray) -> None:
         """Take up a case.
 
         Args:
             case_id: the case, as in the predictions.
             slide_ids: its slides, as in the predictions.
             attention: (N,) each patch's share of the case's attention, over the patches of all its slides.
-            assignment: (N,) integers 0..K-1, the anchor that each patch chose in the first stage.
+            nearest: (N,) integers 0..K-1, the anchor that each patch is nearest to.
 
         Raises:
             ValueError: no patch, shapes that differ, an anchor that is none, or attention that is no share.
         """
-        attention, assignment = np.asarray(attention, dtype=np.float64), np.asarray(assignment)
-        if attention.ndim != 1 or attention.shape != assignment.shape or len(attention) == 0:
-            shapes = f"{attention.shape} and {assignment.shape}"
-            raise ValueError(f"{case_id}: expected attention and assignment of one shape (N,), got {shapes}")
-        if assignment.dtype.kind not in "iu" or assignment.min() < 0 or assignment.max() >= self.n_anchors:
-            raise ValueError(f"{case_id}: expected anchors from 0 to {self.n_anchors - 1} as integers in assignment")
+        attention, nearest = np.asarray(attention, dtype=np.float64), np.asarray(nearest)
+        if attention.ndim != 1 or attention.shape != nearest.shape or len(attention) == 0:
+            shapes = f"{attention.shape} and {nearest.shape}"
+            raise ValueError(f"{case_id}: expected attention and anchors of one shape (N,), got {shapes}")
+        if nearest.dtype.kind not in "iu" or nearest.min() < 0 or nearest.max() >= self.n_anchors:
+            raise ValueError(f"{case_id}: expected anchors from 0 to {self.n_anchors - 1} as integers")
         total = attention.sum()
         if not (np.isfinite(total) and (attention >= 0).all() and total <= 1 + TOLERANCE):
             raise ValueError(
                 f"{case_id}: expected attention of 0 or more with a sum of at most 1, got a sum of {total}"
             )
-        counts = np.bincount(assignment, minlength=self.n_anchors)
-        sums = np.bincount(assignment, weights=attention, minlength=self.n_anchors)
+        counts = np.bincount(nearest, minlength=self.n_anchors)
+        sums = np.bincount(nearest, weights=attention, minlength=self.n_anchors)
         row: dict[str, object] = {"case_id": case_id, "slide_ids": ";".join(slide_ids), "n_patches": len(attention)}
         row |= {f"share_{k}": count / len(attention) for k, count in enumerate(counts)}
         self._rows.append(row | {f"attention_{k}": part for k, part in enumerate(sums)})

@@ -1,12 +1,12 @@
 """`anchors.csv`: what each anchor of a fold is associated with, over the fold's test cases.
 
-One row per anchor of the first stage. A case is what a prediction is about: a patient in survival, a slide in
+One row per anchor of the model; a patch belongs to the anchor that it is nearest to in feature space. A case is what a prediction is about: a patient in survival, a slide in
 classification. On training cases the association would be optimistic, as the model was fitted to them.
 
 | column | |
 |---|---|
 | `anchor` | k, 0..K-1; anchors of different folds are fitted separately, their numbers have nothing in common |
-| `n_patches`, `share` | patches of all test cases that chose it, and their fraction of all patches |
+| `n_patches`, `share` | patches of all test cases that are nearest to it, and their fraction of all patches |
 | `n_cases` | cases with at least one such patch |
 | `mean_attention` | attention of its patches over what they would have if the patches of a case shared alike |
 | `log_hazard, log_hazard_low, log_hazard_high, p, p_holm` | survival: per standard deviation of the share |
@@ -34,7 +34,7 @@ _COUNTS = ("anchor", "n_patches", "n_cases")
 _REQUIRED = (*_COUNTS, "share", "mean_attention")
 _SURVIVAL = ("log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm")
 FEW_CASES = 5  # fewer with a patch of an anchor are noted: one case alone then moves the association
-_NOWHERE, _CONSTANT = "chosen by no patch", "the same share in all cases"
+_NOWHERE, _CONSTANT = "nearest to no patch", "the same share in all cases"
 
 
 def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:

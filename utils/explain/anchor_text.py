@@ -21,8 +21,9 @@ READING_NOTES: tuple[str, ...] = (
     "them, and that correction does not cover the folds.",
     "Shares of a case sum to 1: where one anchor has more, others have less. A pair of opposite associations may be "
     "one finding.",
-    "Each patch counts for the one anchor of highest affinity in the first stage. In the released form with soft "
-    "assignment its context is a mixture of all anchors, so the count is a summary, not what the model computes.",
+    "Each patch counts for the anchor that it is nearest to in feature space: that says which tissue an anchor stands "
+    "for. The model compares patches and anchors after projections of their own, and may choose another anchor (or, "
+    "with soft assignment, mix all of them): the maps show both.",
     "Attention says what the weighted mean was taken over, not what decided the prediction: other attention can give "
     "the same prediction (Jain and Wallace, Attention is not Explanation, NAACL 2019).",
     "The mixing of the Cluster Reducers is a linearisation around the anchors seen, averaged over features: small "
@@ -68,7 +69,7 @@ def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str)
     ]
     unchosen = statistics.loc[statistics["n_patches"] == 0, "anchor"]
     if len(unchosen):
-        blocks.append(f"Chosen by no patch: {', '.join(str(k) for k in unchosen)}.")
+        blocks.append(f"Nearest to no patch: {', '.join(str(k) for k in unchosen)}.")
     blocks.append("What may be read into this:\n\n" + "\n".join(f"- {note}" for note in READING_NOTES))
     return "\n\n".join(blocks) + "\n"
 

@@ -48,7 +48,7 @@ def test_rows_are_the_most_frequent_anchors_and_the_title_says_which_are_missing
     assert shares.min() >= np.delete(statistics["share"].to_numpy(), names).max(initial=0)
     title = " ".join(figure.get_suptitle().split())
     assert ("64 most frequent of 128 anchors" in title) == (n_chosen > MAX_ANCHORS)
-    assert (f"({n_anchors - n_chosen} of {n_anchors} chosen by no patch)" in title) == (n_chosen < n_anchors)
+    assert (f"({n_anchors - n_chosen} of {n_anchors} nearest to no patch)" in title) == (n_chosen < n_anchors)
     assert len(figure.axes) == {"surv": 3, "2": 3, "4": 6}[task]
     np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], 100 * shares)
 

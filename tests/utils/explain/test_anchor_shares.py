@@ -45,7 +45,7 @@ def test_what_is_written_reads_back_to_the_last_bit(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("attention", "assignment", "message"),
+    ("attention", "nearest", "message"),
     [
         ([], [], r"of one shape \(N,\)"),
         ([0.1, 0.2], [0], r"of one shape \(N,\)"),
@@ -57,9 +57,9 @@ def test_what_is_written_reads_back_to_the_last_bit(tmp_path: Path):
         ([0.1, np.nan], [0, 1], "attention of 0 or more"),
     ],
 )
-def test_what_is_no_case_is_refused(attention: list, assignment: list, message: str):
+def test_what_is_no_case_is_refused(attention: list, nearest: list, message: str):
     with pytest.raises(ValueError, match=f"P7: expected .*{message}"):
-        AnchorShares(3).add("P7", ["s"], np.array(attention), np.array(assignment))
+        AnchorShares(3).add("P7", ["s"], np.array(attention), np.array(nearest))
 
 
 def test_an_empty_table_and_a_slide_twice_are_refused():

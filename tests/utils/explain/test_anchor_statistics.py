@@ -43,7 +43,7 @@ def test_counts_and_attention_of_a_hand_worked_fold():
     np.testing.assert_allclose(table["mean_attention"], [1, 2 / 3, 5 / 3, np.nan])
     assert table["auc_1"].tolist()[:3] == [1, 0, 1]
     why = "class 1: all positive cases lie on one side of all others"
-    assert table["note"].tolist() == [why, f"{why}; in 1 case only", f"{why}; in 1 case only", "chosen by no patch"]
+    assert table["note"].tolist() == [why, f"{why}; in 1 case only", f"{why}; in 1 case only", "nearest to no patch"]
 
 
 def test_equal_patches_have_a_mean_attention_of_one_and_others_average_to_one():
@@ -129,7 +129,7 @@ def test_what_is_undefined_is_empty_and_says_why_and_does_not_count_in_holm():
     rng = np.random.default_rng(6)
     predictions = survival_of(rng.exponential(9, 20), rng.random(20) < 0.8)
     table = anchor_statistics(shares, predictions)
-    assert table["note"].tolist() == ["", "", "", "chosen by no patch", "the same share in all cases"]
+    assert table["note"].tolist() == ["", "", "", "nearest to no patch", "the same share in all cases"]
     undefined = table.loc[3:, ["log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm"]]
     assert undefined.isna().all().all()
     np.testing.assert_allclose(table["p_holm"][:3], holm(table["p"].tolist()[:3]))
@@ -159,7 +159,7 @@ def test_the_file_reads_back_to_the_last_bit(tmp_path: Path, task: str):
     assert [path.name for path in tmp_path.iterdir()] == ["anchors.csv"]
     again = read_anchor_statistics(tmp_path / "anchors.csv")
     pd.testing.assert_frame_equal(again, table, check_exact=True)
-    assert again["note"].iloc[5] == "chosen by no patch"
+    assert again["note"].iloc[5] == "nearest to no patch"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_a_survival_fold_word_for_word():
         log_hazard_high=[np.log(8), np.nan, np.log(4)],
         p=[0.0312, np.nan, 1.0],
         p_holm=[0.0624, np.nan, 1.0],
-        note=["in 2 cases only", "chosen by no patch", ""],
+        note=["in 2 cases only", "nearest to no patch", ""],
     )
     text = anchor_text(statistics, survival_of(np.array([1.0, 2, 3]), np.array([1, 0, 1])), "BLCA, fold 0")
     assert text.startswith("# BLCA, fold 0: anchors\n\n3 test cases (2 deaths), 4,500 patches, 3 anchors.\n")
@@ -31,7 +31,7 @@ def test_a_survival_fold_word_for_word():
         ["2", "3,000", "66.7 %", "3 of 3", "1.25", "1.00 (0.25 to 4.00)", "1.000", "1.000", ""],
         ["0", "1,500", "33.3 %", "2 of 3", "0.50", "2.00 (0.50 to 8.00)", "0.031", "0.062", "in 2 cases only"],
     ]
-    assert "Chosen by no patch: 1." in text
+    assert "Nearest to no patch: 1." in text
     assert "Hazard ratio per standard deviation" in text
     assert text.endswith("\n".join(f"- {note}" for note in READING_NOTES) + "\n")
 
@@ -43,7 +43,7 @@ def test_two_classes_word_for_word():
         auc_1_high=[np.nan, np.nan, 0.9],
         p_1=[np.nan, np.nan, 0.0001],
         p_1_holm=[np.nan, np.nan, 0.0002],
-        note=["class 1: no interval", "chosen by no patch", ""],
+        note=["class 1: no interval", "nearest to no patch", ""],
     )
     text = anchor_text(statistics, classes_of_cases(np.array([0, 1, 0]), 2), "BRCA, fold 1")
     assert "3 test cases (2 of class 0, 1 of class 1)" in text
