@@ -1,0 +1,79 @@
+"""Values with intervals, one per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from utils.report.chart import WIDTH, Chart, Plot, nice_ticks, padded
+from utils.report.svg import mark, short, tag, text
+
+_ROW = 26.0
+_LEFT, _RIGHT = 148.0, 148.0
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """A value with its interval; None where there is none. `emphasis`: the row that sums up the others."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    emphasis: bool = False
+
+
+def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference: float | None = None) -> Chart:
+    """A row per value: label, interval and mark on a common axis, and the numbers.
+
+    Args:
+        rows: from top to bottom.
+        title: of the chart.
+        axis: what the values are, with their unit.
+        reference: a value to compare with (0.5 for an AUC, 0 for a difference), drawn as a dotted line.
+    """
+    known = [number for row in rows for number in (row.value, row.low, row.high) if number is not None]
+    if not known:
+        return Chart(title, "", "Nothing to draw: " + ("every value is undefined." if rows else "there is no row."))
+    reach = [*known, reference] if reference is not None else known
+    low, high = padded(min(reach), max(reach))
+    plot = Plot((low, high), (len(rows), 0), left=_LEFT, right=_RIGHT, height=_ROW * len(rows) + 8)
+    plot.x_axis(nice_ticks(low, high, 4), axis)
+    if reference is not None:
+        at = short(plot.x(reference))
+        plot.add(tag("path", class_="chance", d=f"M{at} {short(plot.top)}V{short(plot.bottom)}"))
+    for index, row in enumerate(rows):
+        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5)))
+    plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
+    missing = sum(row.value is None for row in rows)
+    note = f"{missing} of {len(rows)} values are undefined." if missing else ""
+    return Chart(title, plot.svg(title, f"{len(rows)} values: {axis}."), note)
+
+
+def _row(plot: Plot, row: ForestRow, y: float) -> str:
+    weight = " strong" if row.emphasis else ""
+    parts = [
+        tag("rect", class_="hit", x=4, y=y - _ROW / 2, width=WIDTH - 8, height=_ROW),
+        text(_LEFT - 12, y + 4.5, row.label, width=_LEFT - 18, class_=f"key end{weight}"),
+        text(plot.right + 12, y + 4.5, numbers(row), width=_RIGHT - 14, class_=f"tick{weight}"),
+    ]
+    if row.low is not None and row.high is not None:
+        ends = f"M{short(plot.x(row.low))} {short(y)}H{short(plot.x(row.high))}"
+        parts.append(tag("path", class_=f"whisker s0{weight}", d=ends))
+    if row.value is not None:
+        shape = 2 if row.emphasis else 1
+        parts.append(mark(shape, float(plot.x(row.value)), y, class_=f"mark s0{weight}"))
+    return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{numbers(row)}")
+
+
+def numbers(row: ForestRow) -> str:
+    """Value and interval of a row.
+
+    >>> numbers(ForestRow("fold 0", 0.7123, 0.65, 0.78)), numbers(ForestRow("fold 1", None, None, None))
+    ('0.712 (0.650 to 0.780)', 'undefined')
+    """
+    if row.value is None:
+        return "undefined"
+    if row.low is None or row.high is None:
+        return f"{row.value:.3f}"
+    return f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})"
