@@ -15,6 +15,7 @@ from utils.report.svg import mark, short, tag, text
 from utils.summary_text import format_p
 
 _MOST_ROWS = 16
+_OPACITIES = 10
 _EFFECTS = {  # column: words of the axis, value of no effect
     "log_hazard": ("log hazard ratio of the anchor's share (> 0: earlier death)", 0.0),
     "auc_c": ("AUC of the anchor's share for the class", 0.5),
@@ -41,7 +42,7 @@ def _attention(anchors: pd.DataFrame) -> Chart:
     known = np.isfinite(share) & np.isfinite(attention)
     if not known.any():
         return Chart(title, "", "Nothing to draw: no anchor has a share and an attention.")
-    reach = (0.0, float(share[known].max()) * 1.08 or 1.0), (0.0, float(attention[known].max()) * 1.12 or 1.0)
+    reach = _reach(share[known]), _reach(attention[known])
     plot = Plot(*reach, left=74)
     plot.x_axis(nice_ticks(*reach[0]), "share of the patches", "{:.3g}".format)
     plot.y_axis(nice_ticks(*reach[1]), "mean attention", "{:.3g}".format)
@@ -51,34 +52,31 @@ def _attention(anchors: pd.DataFrame) -> Chart:
         name = anchors["anchor"].iloc[row]
         tip = f"anchor {name}\n{share[row]:.2%} of the patches\nmean attention {attention[row]:.3g}"
         plot.add(tag("g", mark(0, *at, class_="mark open s0"), data_tip=tip))
-    for row in _apart(plot, share, attention, known):
+    for row in _named(plot, share, attention, known):
         x, y = float(plot.x(share[row])), float(plot.y(attention[row]))
-        right = x < plot.right - 40
-        plot.add(
-            text(
-                x + 8 if right else x - 8,
-                y + 4,
-                str(anchors["anchor"].iloc[row]),
-                class_="small" if right else "small end",
-            )
-        )
+        plot.add(text(x + 8, y + 4.5, str(anchors["anchor"].iloc[row]), class_="small"))
     note = (
         "Numbers name anchors with the highest attention or share. Anchors of different folds have nothing in common."
     )
     return Chart(title, plot.svg(title, f"{int(known.sum())} anchors."), note)
 
 
-def _apart(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarray) -> list[int]:
-    """Up to ten anchors, highest in attention or share first, whose numbers do not meet one another."""
+def _reach(values: np.ndarray) -> tuple[float, float]:
+    largest = float(values.max()) or 1.0
+    return -0.03 * largest, 1.12 * largest
+
+
+def _named(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarray) -> list[int]:
+    """Up to ten anchors, highest in attention or share first, whose numbers cover no other anchor and no number."""
+    x, y = plot.x(np.where(known, share, np.inf)), plot.y(np.where(known, attention, np.inf))
     rank = np.maximum(share / np.nanmax(share[known]), attention / np.nanmax(attention[known]))
     chosen: list[int] = []
-    for row in sorted(np.flatnonzero(known), key=lambda index: -rank[index]):
-        x, y = plot.x(share[row]), plot.y(attention[row])
-        if all(abs(x - plot.x(share[i])) > 36 or abs(y - plot.y(attention[i])) > 14 for i in chosen):
-            chosen.append(int(row))
-        if len(chosen) == 10:
-            break
-    return chosen
+    for row in sorted(np.flatnonzero(known).tolist(), key=lambda index: -rank[index]):
+        covered = known & (x > x[row]) & (x - x[row] < 36) & (np.abs(y - y[row]) < 12)
+        near = any(abs(x[row] - x[i]) < 36 and abs(y[row] - y[i]) < 16 for i in chosen)
+        if not covered.any() and not near:
+            chosen.append(row)
+    return chosen[:10]
 
 
 def _associations(anchors: pd.DataFrame) -> list[Chart]:
@@ -126,16 +124,9 @@ def _mixing(overall: np.ndarray) -> Chart:
     width = (WIDTH - left - right) / columns
     height = max(14.0, min(30.0, 300.0 / rows))
     largest = float(np.nanmax(np.abs(overall))) or 1.0
-    parts = []
-    for row in range(rows):
-        if rows <= 20 or row % 5 == 0:
-            parts.append(text(left - 8, top + (row + 0.5) * height + 4.5, str(row), class_="tick end"))
-        for column in range(columns):
-            opacity = abs(overall[row, column]) / largest * MOST_OPAQUE
-            parts.append(
-                f'<rect class="cell" x="{short(left + column * width)}" y="{short(top + row * height)}" '
-                f'width="{short(width)}" height="{short(height)}" fill-opacity="{opacity:.2f}"/>'
-            )
+    parts = _cells(overall, largest, left, top, width, height)
+    for row in range(0, rows, 1 if rows <= 20 else 5):
+        parts.append(text(left - 8, top + (row + 0.5) * height + 4.5, str(row), class_="tick end"))
     bottom = top + rows * height
     step = next(nice for nice in (1, 2, 5, 10, 20, 50) if columns / nice <= 14)
     for column in range(0, columns, step):
@@ -144,4 +135,23 @@ def _mixing(overall: np.ndarray) -> Chart:
     turned = f"translate(15 {short(top + rows * height / 2)}) rotate(-90)"
     parts.append(text(0, 0, "remaining anchor", class_="label mid", transform=turned))
     note = f"The deeper the colour, the larger the weight (largest {largest:.3g}): which anchors become one."
-    return Chart(title, picture(parts, bottom + 48, title, f"{rows} remaining anchors from {columns}."), note)
+    thousandths = (overall / largest * 1000).round().astype(int).ravel().tolist()
+    heat = {"rows": rows, "columns": columns, "row": "remaining", "column": "anchor", "v": thousandths}
+    data = {"box": [left, top, WIDTH - right, bottom], "x": [0, columns], "heat": heat | {"unit": largest / 1000}}
+    description = f"{rows} remaining anchors from {columns}."
+    return Chart(title, picture(parts, bottom + 48, title, description, data), note)
+
+
+def _cells(overall: np.ndarray, largest: float, left: float, top: float, width: float, height: float) -> list[str]:
+    """One path per step of opacity: a rectangle per cell would be five times as long."""
+    level = np.rint(np.abs(overall) / largest * _OPACITIES).astype(int)
+    parts = [tag("rect", class_="empty", x=left, y=top, width=width * level.shape[1], height=height * level.shape[0])]
+    shape = f"h{short(width)}v{short(height)}h{short(-width)}z"
+    for step in range(1, _OPACITIES + 1):
+        cells = "".join(
+            f"M{short(left + column * width)} {short(top + row * height)}{shape}"
+            for row, column in np.argwhere(level == step)
+        )
+        if cells:
+            parts.append(tag("path", class_="cell", d=cells, fill_opacity=f"{step / _OPACITIES * MOST_OPAQUE:.2f}"))
+    return parts

@@ -79,7 +79,7 @@ def _picture(bins: Reliability, title: str, x_label: str, y_label: str) -> str:
     plot = Plot((0, 1), (0, 1), height=None)
     plot.x_axis(_TICKS, x_label)
     plot.y_axis(_TICKS, y_label)
-    plot.line([0, 1], [0, 1], 7, more="chance")
+    plot.diagonal()
     plot.frame()
     plot.line(bins.predicted, bins.observed, 0, more="thin")
     for predicted, observed, low, high, n in zip(*_columns(bins), strict=True):

@@ -119,6 +119,11 @@ class Plot:
         corner = f"M{short(self.left)} {short(self.top)}V{short(self.bottom)}H{short(self.right)}"
         self.add(tag("path", class_="axis", d=corner))
 
+    def diagonal(self) -> None:
+        """The dotted line of equal x and y."""
+        ends = line_path(self.x([self.x.low, self.x.high]), self.y([self.x.low, self.x.high]))
+        self.add(tag("path", class_="chance", d=ends))
+
     def line(self, x: Any, y: Any, series: int, *, step: bool = False, more: str = "") -> None:
         """A curve through the points, or with `step` the heights from each x on; `more` are further classes."""
         path = step_path(self.x(x), self.y(y)) if step else line_path(self.x(x), self.y(y))
@@ -144,22 +149,24 @@ class Plot:
 
     def svg(self, title: str, description: str, *, x_name: str = "", step: bool = False) -> str:
         """The element; `x_name` stands before the value at the pointer, `step` says how the script reads curves."""
-        data = ""
-        if self.curves:
-            box = [float(short(value)) for value in (self.left, self.top, self.right, self.bottom)]
-            shared = self.curves[0]["x"]
-            curves = [{k: v for k, v in c.items() if k != "x" or v != shared} for c in self.curves]
-            content = {"box": box, "x": [self.x.low, self.x.high], "y": [self.y.low, self.y.high], "name": x_name}
-            content |= {"step": int(step), "xs": shared, "series": curves}
-            written = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            # Single quotes around it: the double ones of JSON then need no escape.
-            data = f" data-chart='{escape(written, {chr(39): '&#39;'})}'"
+        if not self.curves:
+            return picture(self.parts, self.height, title, description)
+        shared = self.curves[0]["x"]
+        curves = [{k: v for k, v in c.items() if k != "x" or v != shared} for c in self.curves]
+        data: dict[str, Any] = {"box": [float(short(v)) for v in (self.left, self.top, self.right, self.bottom)]}
+        data |= {"x": [self.x.low, self.x.high], "name": x_name, "step": int(step), "xs": shared, "series": curves}
         return picture(self.parts, self.height, title, description, data)
 
 
-def picture(parts: Sequence[str], height: float, title: str, description: str, data: str = "") -> str:
-    """The `<svg>` element around `parts`, 480 units wide."""
-    head = f'<svg class="chart" role="img" tabindex="0" viewBox="0 0 {short(WIDTH)} {short(height)}"{data}>'
+def picture(
+    parts: Sequence[str], height: float, title: str, description: str, data: dict[str, Any] | None = None
+) -> str:
+    """The `<svg>` element around `parts`, 480 units wide; `data` is what the script shows at the pointer."""
+    held = ""
+    if data is not None:
+        written = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        held = f" data-chart='{escape(written, {chr(39): '&#39;'})}'"  # single quotes: those of JSON need no escape
+    head = f'<svg class="chart" role="img" tabindex="0" viewBox="0 0 {short(WIDTH)} {short(height)}"{held}>'
     return f"{head}{tag('title', escape(title))}{tag('desc', escape(description))}{''.join(parts)}</svg>"
 
 
@@ -233,7 +240,7 @@ def _sample(key: Key, x: float, y: float) -> str:
 
 def _numbers(values: Any) -> list[float | int | None]:
     """Three decimals at most (or three digits below 0.1), None for NaN; whole numbers without a point."""
-    rounded = []
+    rounded: list[float | int | None] = []
     for value in np.asarray(values, dtype=np.float64).tolist():
         if not math.isfinite(value):
             rounded.append(None)

@@ -63,7 +63,7 @@ def _cell(count: int, total: int, row: int, column: int, box: tuple[float, float
     middle, centre = x + width / 2, y + height / 2
     if height >= 44:
         words = text(middle, centre - 2, str(count), class_="count mid")
-        words += text(middle, centre + 17, percent, class_="tick mid")
+        words += text(middle, centre + 17, percent, class_="key mid")
     else:
         words = text(middle, centre + 4.5, str(count), class_="key mid")
     tip = f"class {row} predicted as class {column}\n{count} of {total} cases ({percent})"

@@ -9,7 +9,7 @@ from utils.report.chart import WIDTH, Chart, Plot, nice_ticks, padded
 from utils.report.svg import mark, short, tag, text
 
 _ROW = 26.0
-_LEFT, _RIGHT = 148.0, 148.0
+_LEFT, _RIGHT = 136.0, 170.0
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,21 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
     if reference is not None:
         at = short(plot.x(reference))
         plot.add(tag("path", class_="chance", d=f"M{at} {short(plot.top)}V{short(plot.bottom)}"))
+    digits = 3 if min(known) >= 0 and max(known) < 10 else 2
     for index, row in enumerate(rows):
-        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5)))
+        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5), digits))
     plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
     missing = sum(row.value is None for row in rows)
     note = f"{missing} of {len(rows)} values are undefined." if missing else ""
     return Chart(title, plot.svg(title, f"{len(rows)} values: {axis}."), note)
 
 
-def _row(plot: Plot, row: ForestRow, y: float) -> str:
+def _row(plot: Plot, row: ForestRow, y: float, digits: int) -> str:
     weight = " strong" if row.emphasis else ""
     parts = [
         tag("rect", class_="hit", x=4, y=y - _ROW / 2, width=WIDTH - 8, height=_ROW),
         text(_LEFT - 12, y + 4.5, row.label, width=_LEFT - 18, class_=f"key end{weight}"),
-        text(plot.right + 12, y + 4.5, numbers(row), width=_RIGHT - 14, class_=f"tick{weight}"),
+        text(plot.right + 12, y + 4.5, numbers(row, digits), class_=f"tick{weight}"),
     ]
     if row.low is not None and row.high is not None:
         ends = f"M{short(plot.x(row.low))} {short(y)}H{short(plot.x(row.high))}"
@@ -63,17 +64,18 @@ def _row(plot: Plot, row: ForestRow, y: float) -> str:
     if row.value is not None:
         shape = 2 if row.emphasis else 1
         parts.append(mark(shape, float(plot.x(row.value)), y, class_=f"mark s0{weight}"))
-    return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{numbers(row)}")
+    return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{numbers(row, digits)}")
 
 
-def numbers(row: ForestRow) -> str:
+def numbers(row: ForestRow, digits: int) -> str:
     """Value and interval of a row.
 
-    >>> numbers(ForestRow("fold 0", 0.7123, 0.65, 0.78)), numbers(ForestRow("fold 1", None, None, None))
-    ('0.712 (0.650 to 0.780)', 'undefined')
+    >>> numbers(ForestRow("fold 0", 0.7123, 0.65, 0.78), 3), numbers(ForestRow("fold 1", None, None, None), 3)
+    ('0.712 (0.650–0.780)', 'undefined')
     """
     if row.value is None:
         return "undefined"
     if row.low is None or row.high is None:
-        return f"{row.value:.3f}"
-    return f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})"
+        return f"{row.value:.{digits}f}"
+    between = "–" if row.low >= 0 else " to "  # a dash before a minus sign would be misread
+    return f"{row.value:.{digits}f} ({row.low:.{digits}f}{between}{row.high:.{digits}f})"

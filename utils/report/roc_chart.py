@@ -49,7 +49,7 @@ def _chart(band: RocBand, title: str) -> Chart:
     grid = band.false_positive
     coarse = np.arange(0, len(grid), 2)
     plot.band(grid[coarse], band.low[coarse], band.high[coarse], 7)
-    plot.line([0, 1], [0, 1], 7, more="chance")
+    plot.diagonal()
     for index, (false_rate, true_rate) in enumerate(band.folds.values()):
         kept = thinned_steps(plot.x(false_rate), plot.y(true_rate), points_per_curve(len(band.folds) + 2))
         plot.line(false_rate[kept], true_rate[kept], index, more="thin")

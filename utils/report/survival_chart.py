@@ -54,7 +54,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
     names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
     longest = max(float(groups.time.max()), 1.0)
     legend = [Key(name, look(index)) for index, name in enumerate(names)]
-    plot = Plot((0, longest), (0, 1), legend=legend, left=72, below=110)
+    plot = Plot((0, longest), (0, 1), legend=legend, left=88, below=112)
     ticks = month_ticks(longest)
     plot.x_axis([float(tick) for tick in ticks], "time (months)")
     plot.y_axis(_TICKS, "probability of survival")
