@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from utils.censoring_metrics import TrainingOutcomes, inner_bin_edges
+from utils.metrics import NO_TRAINING_OUTCOMES
 from utils.predictions import output_columns
 from utils.survival_stats import UndefinedMetricError, kaplan_meier
 
@@ -137,7 +138,7 @@ def survival_reliability(
     predicted, event, time = [], [], []
     for fold, table in tables.items():
         if fold not in outcomes:
-            left_out[fold] = "the outcomes of the training cases are not there"
+            left_out[fold] = NO_TRAINING_OUTCOMES
             continue
         train = TrainingOutcomes(**{name: outcomes[fold][name].to_numpy() for name in ("event", "time", "bin")})
         names = output_columns(table)
@@ -154,8 +155,7 @@ def survival_reliability(
         event.append(table["event"].to_numpy().astype(bool))
         time.append(table["time"].to_numpy() / edges[fold])
     if not edges:
-        reasons = "; ".join(f"fold {fold}: {reason}" for fold, reason in left_out.items())
-        raise UndefinedMetricError(reasons)
+        raise UndefinedMetricError("; ".join(dict.fromkeys(left_out.values())))
     groups = _survival_groups(np.concatenate(predicted), np.concatenate(event), np.concatenate(time))
     return SurvivalReliability(groups, edges, left_out)
 

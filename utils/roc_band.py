@@ -83,7 +83,7 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
         areas.append(area)
         curves.append(np.stack([np.interp(grid, f, t) for f, t in zip(false_rate, true_rate, strict=True)]))
     if not curves:
-        reasons = "; ".join(f"fold {fold}: {reason}" for fold, reason in left_out.items())
+        reasons = "; ".join(dict.fromkeys(left_out.values()))
         raise UndefinedMetricError(f"no fold has cases of class {positive} and of another one ({reasons})")
     mean, area = np.mean(curves, axis=0), np.mean(areas, axis=0)  # (1 + n_resamples, G), (1 + n_resamples,)
     used = ~np.isnan(area[1:])

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.report.chart import WIDTH, Chart, Plot, nice_ticks, picture
+from utils.report.chart import WIDTH, Chart, Plot, picture
 from utils.report.confusion_chart import MOST_OPAQUE
 from utils.report.forest_chart import ForestRow, forest_chart
-from utils.report.svg import mark, short, tag, text
+from utils.report.scale import nice_ticks
+from utils.report.svg import short, tag, text
 from utils.summary_text import format_p
 
 _MOST_ROWS = 16
@@ -51,7 +52,7 @@ def _attention(anchors: pd.DataFrame) -> Chart:
         at = float(plot.x(share[row])), float(plot.y(attention[row]))
         name = anchors["anchor"].iloc[row]
         tip = f"anchor {name}\n{share[row]:.2%} of the patches\nmean attention {attention[row]:.3g}"
-        plot.add(tag("g", mark(0, *at, class_="mark open s0"), data_tip=tip))
+        plot.add(tag("circle", cx=at[0], cy=at[1], r=4, class_="mark open s0", data_tip=tip))
     for row in _named(plot, share, attention, known):
         x, y = float(plot.x(share[row])), float(plot.y(attention[row]))
         plot.add(text(x + 8, y + 4.5, str(anchors["anchor"].iloc[row]), class_="small"))

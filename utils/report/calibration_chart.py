@@ -16,6 +16,7 @@ from utils.calibration import (
     reliability,
     survival_reliability,
 )
+from utils.metrics import NO_TRAINING_OUTCOMES
 from utils.predictions import output_columns, task_of
 from utils.report.chart import Chart, Plot, left_out_text, sentences
 from utils.report.svg import mark, short, tag
@@ -57,15 +58,18 @@ def _classification(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
 
 def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.DataFrame]) -> Chart:
     title = "Calibration of the predicted survival"
+    if not outcomes:
+        return Chart(title, "", f"No curve: {NO_TRAINING_OUTCOMES}.")
     try:
         result = survival_reliability(tables, outcomes)
     except UndefinedMetricError as error:
         return Chart(title, "", f"No curve: {error}.")
-    edges = ", ".join(f"{edge:.3g} (fold {fold})" for fold, edge in result.edges.items())
+    first, last = min(result.edges.values()), max(result.edges.values())
+    edges = f"{first:.3g}" if f"{first:.3g}" == f"{last:.3g}" else f"{first:.3g} to {last:.3g}"
     bins = result.groups
     unknown = int(np.isnan(bins.observed).sum())
     note = sentences(
-        f"Survival beyond the middle inner edge of the time bins, months: {edges}.",
+        f"Survival beyond the middle inner edge of each fold's time bins ({edges} months).",
         f"{bins.n.sum()} test cases in {len(bins.n)} groups of similar prediction over all folds; observed: "
         "Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits.",
         f"{unknown} groups have nobody under observation at the edge and no point." if unknown else "",

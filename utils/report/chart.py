@@ -11,13 +11,13 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from utils.report.scale import Scale
 from utils.report.svg import line_path, mark, short, step_path, tag, text, text_width
 
 WIDTH = 480.0
 N_SERIES = 8
 _LEGEND_ROW, _GAP = 20.0, 8.0
 _POINTS = 700  # of all curves of a chart together, which keeps it near 12 KB
-_NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,6 @@ class Key:
     label: str
     classes: str
     sample: str | int = "line"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """From `low .. high` of the data to `start .. end` of the picture."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, values: Any) -> np.ndarray:
-        """Picture units; values beyond the range are moved to its ends."""
-        inside = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
-        return self.start + (inside - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
 class Plot:
@@ -147,14 +132,14 @@ class Plot:
             curve |= {"lo": _numbers(low), "hi": _numbers(high)}
         self.curves.append(curve)
 
-    def svg(self, title: str, description: str, *, x_name: str = "", step: bool = False) -> str:
-        """The element; `x_name` stands before the value at the pointer, `step` says how the script reads curves."""
+    def svg(self, title: str, description: str, *, x_name: str = "") -> str:
+        """The element; `x_name` stands before the value at the pointer."""
         if not self.curves:
             return picture(self.parts, self.height, title, description)
         shared = self.curves[0]["x"]
         curves = [{k: v for k, v in c.items() if k != "x" or v != shared} for c in self.curves]
         data: dict[str, Any] = {"box": [float(short(v)) for v in (self.left, self.top, self.right, self.bottom)]}
-        data |= {"x": [self.x.low, self.x.high], "name": x_name, "step": int(step), "xs": shared, "series": curves}
+        data |= {"x": [self.x.low, self.x.high], "name": x_name, "xs": shared, "series": curves}
         return picture(self.parts, self.height, title, description, data)
 
 
@@ -171,8 +156,12 @@ def picture(
 
 
 def look(series: int) -> str:
-    """The classes of colour and dashes of a series; the first eight differ in both."""
-    return f"s{series % N_SERIES} d{series % N_SERIES}"
+    """The classes of colour and dashes of a series; the first 64 differ, the first eight in both.
+
+    >>> look(1), look(9)
+    ('s1 d1', 's1 d2')
+    """
+    return f"s{series % N_SERIES} d{(series + series // N_SERIES) % N_SERIES}"
 
 
 def points_per_curve(n_curves: int) -> int:
@@ -184,37 +173,23 @@ def points_per_curve(n_curves: int) -> int:
     return min(150, max(24, _POINTS // n_curves))
 
 
-def nice_ticks(low: float, high: float, n: int = 5) -> list[float]:
-    """About n round numbers from `low` to `high`.
-
-    >>> nice_ticks(0.0, 1.0), nice_ticks(-3.1, 11.0)
-    ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.0, 5.0, 10.0])
-    """
-    if not high > low:
-        return [low]
-    rough = (high - low) / n
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(nice * power for nice in _NICE if nice * power >= rough * (1 - 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, 10) + 0.0 for index in range(first, last + 1)]
-
-
-def padded(low: float, high: float, share: float = 0.05) -> tuple[float, float]:
-    """The range with a margin, and some width where all values are equal."""
-    margin = (high - low) * share if high > low else max(abs(low), 1.0) * 0.1
-    return low - margin, high + margin
-
-
 def sentences(*parts: str) -> str:
     """The parts that are not empty, one after the other."""
     return " ".join(part for part in parts if part)
 
 
 def left_out_text(left_out: dict[int, str]) -> str:
-    """A sentence that says which folds are left out and why; empty where none is."""
+    """A sentence that says which folds are left out and why; empty where none is.
+
+    >>> left_out_text({0: "no events", 2: "all risks equal", 3: "no events"})
+    'Left out: fold 0, 3 (no events); fold 2 (all risks equal).'
+    """
     if not left_out:
         return ""
-    return "Left out: " + "; ".join(f"fold {fold} ({reason})" for fold, reason in left_out.items()) + "."
+    folds: dict[str, list[str]] = {}
+    for fold, reason in left_out.items():
+        folds.setdefault(reason, []).append(str(fold))
+    return "Left out: " + "; ".join(f"fold {', '.join(which)} ({reason})" for reason, which in folds.items()) + "."
 
 
 def _legend(keys: Sequence[Key]) -> tuple[list[str], float]:

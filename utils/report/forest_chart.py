@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from utils.report.chart import WIDTH, Chart, Plot, nice_ticks, padded
-from utils.report.svg import mark, short, tag, text
+from utils.report.chart import WIDTH, Chart, Plot
+from utils.report.scale import nice_ticks, padded
+from utils.report.svg import mark, short, tag, text, text_width
 
 _ROW = 26.0
-_LEFT, _RIGHT = 136.0, 170.0
+_GAP = 12.0
+_WIDEST_LABEL = 170.0
+_STRONG = 1.12  # strong letters are that much wider
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
         return Chart(title, "", "Nothing to draw: " + ("every value is undefined." if rows else "there is no row."))
     reach = [*known, reference] if reference is not None else known
     low, high = padded(min(reach), max(reach))
-    plot = Plot((low, high), (len(rows), 0), left=_LEFT, right=_RIGHT, height=_ROW * len(rows) + 8)
+    digits = 3 if min(known) >= 0 and max(known) < 10 else 2
+    labels = min(_WIDEST_LABEL, max(_width(row.label, row) for row in rows))
+    left, right = labels + _GAP + 8, max(_width(numbers(row, digits), row) for row in rows) + _GAP + 6
+    plot = Plot((low, high), (len(rows), 0), left=left, right=right, height=_ROW * len(rows) + 8)
     plot.x_axis(nice_ticks(low, high, 4), axis)
     if reference is not None:
         at = short(plot.x(reference))
         plot.add(tag("path", class_="chance", d=f"M{at} {short(plot.top)}V{short(plot.bottom)}"))
-    digits = 3 if min(known) >= 0 and max(known) < 10 else 2
     for index, row in enumerate(rows):
         plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5), digits))
     plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
@@ -53,10 +58,11 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
 
 def _row(plot: Plot, row: ForestRow, y: float, digits: int) -> str:
     weight = " strong" if row.emphasis else ""
+    room = (plot.left - _GAP - 8 + 0.5) / (_STRONG if row.emphasis else 1.0)
     parts = [
         tag("rect", class_="hit", x=4, y=y - _ROW / 2, width=WIDTH - 8, height=_ROW),
-        text(_LEFT - 12, y + 4.5, row.label, width=_LEFT - 18, class_=f"key end{weight}"),
-        text(plot.right + 12, y + 4.5, numbers(row, digits), class_=f"tick{weight}"),
+        text(plot.left - _GAP, y + 4.5, row.label, width=room, class_=f"key end{weight}"),
+        text(plot.right + _GAP, y + 4.5, numbers(row, digits), class_=f"tick{weight}"),
     ]
     if row.low is not None and row.high is not None:
         ends = f"M{short(plot.x(row.low))} {short(y)}H{short(plot.x(row.high))}"
@@ -65,6 +71,10 @@ def _row(plot: Plot, row: ForestRow, y: float, digits: int) -> str:
         shape = 2 if row.emphasis else 1
         parts.append(mark(shape, float(plot.x(row.value)), y, class_=f"mark s0{weight}"))
     return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{numbers(row, digits)}")
+
+
+def _width(words: str, row: ForestRow) -> float:
+    return text_width(words) * (_STRONG if row.emphasis else 1.0)
 
 
 def numbers(row: ForestRow, digits: int) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from utils.learning_curves import METRIC, best_epoch
-from utils.report.chart import Chart, Key, Plot, look, nice_ticks, padded, points_per_curve, sentences
+from utils.report.chart import Chart, Key, Plot, look, points_per_curve, sentences
+from utils.report.scale import nice_ticks, padded
 from utils.report.svg import mark
 
 _LOSS = (("train_loss", "training", "thin"), ("val_loss", "validation", ""))
@@ -66,7 +67,7 @@ def _chart(logs: Mapping[int, pd.DataFrame], title: str, axis: str, columns: tup
     note = sentences(
         "Thin: training; thick: validation." if len(columns) == 2 else "",
         "The mark of each fold is the epoch of its checkpoint.",
-        f"Every {step}. epoch is drawn." if step > 1 else "",
+        f"One epoch in {step} is drawn." if step > 1 else "",
         gaps,
     )
     return Chart(title, plot.svg(title, f"{axis} of {len(drawn)} folds over epochs.", x_name="epoch"), note)

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from utils.predictions import output_columns, task_of
-from utils.report.chart import WIDTH, Chart, Plot, nice_ticks, padded
+from utils.report.chart import WIDTH, Chart, Plot
+from utils.report.scale import nice_ticks, padded
 from utils.report.svg import dots_path, short, tag, text
 
 _ROW = 44.0
 _LEFT = 142.0
-_MOST_DOTS = 600
+_MOST_DOTS = 500
 _GOLDEN = 0.6180339887498949
 
 

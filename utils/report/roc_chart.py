@@ -37,11 +37,11 @@ def roc_charts(tables: Mapping[int, pd.DataFrame], *, seed: int, n_resamples: in
 
 def _chart(band: RocBand, title: str) -> Chart:
     auc = float(np.mean(list(band.auc.values())))
-    limits = f"{band.auc_low:.3f} to {band.auc_high:.3f}"
+    limits = f"{band.auc_low:.3f}–{band.auc_high:.3f}"
     legend = [
-        Key(f"mean, AUC {auc:.3f} ({limits})", "ink"),
-        Key("95 % band of the mean", "s7", "band"),
-        *(Key(f"fold {fold}, AUC {area:.3f}", f"{look(i)} thin") for i, (fold, area) in enumerate(band.auc.items())),
+        Key(f"mean AUC {auc:.3f} ({limits})", "ink"),
+        Key("95 % band", "s7", "band"),
+        *(Key(f"fold {fold}: {area:.3f}", f"{look(i)} thin") for i, (fold, area) in enumerate(band.auc.items())),
     ]
     plot = Plot((0, 1), (0, 1), legend=legend, height=None)
     plot.x_axis(_TICKS, "false positive rate (1 - specificity)")
@@ -65,7 +65,8 @@ def _chart(band: RocBand, title: str) -> Chart:
 def _note(band: RocBand) -> str:
     skipped = f" ({band.n_skipped} with a fold of one class were skipped)" if band.n_skipped else ""
     return sentences(
-        "Black: mean of the folds' sensitivity at each false positive rate; thin: each fold; dotted: chance.",
+        "Heavy: mean of the folds' sensitivity at each false positive rate; thin: each fold with its AUC; dotted: "
+        "chance.",
         f"Band and interval: 2.5 to 97.5 percentile of {band.n_used} resamples of the patients within folds{skipped}, "
         "pointwise, with the trained models held fixed.",
         left_out_text(band.left_out),

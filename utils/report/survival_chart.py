@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from utils.report.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
+from utils.report.scale import nice_ticks
 from utils.report.svg import short, tag, text, thinned_steps
 from utils.risk_group_curves import RiskGroups, month_ticks, pool, split_folds
 from utils.summary_text import format_p
@@ -16,7 +17,9 @@ from utils.survival_stats import UndefinedMetricError, kaplan_meier, logrank_p, 
 TITLE = "Survival of the predicted risk halves"
 _HALVES = ((False, "low risk"), (True, "high risk"))
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-_CURVE_POINTS, _BAND_POINTS = 120, 70
+_CURVE_POINTS, _BAND_POINTS = 120, 60
+_TICK_APART = 2.5  # units: one tick for the censored cases on one spot
+_READINGS = 80
 _ROW = 19.0
 
 
@@ -65,7 +68,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
     plot.frame()
     plot.add(text(plot.left + 10, plot.bottom - 12, f"log-rank {p}", class_="fact", width=plot.right - plot.left - 20))
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
-    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="months", step=True)
+    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="months")
 
 
 def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:
@@ -80,11 +83,22 @@ def _draw_curve(plot: Plot, name: str, event: np.ndarray, time: np.ndarray, inde
     plot.line(curve.time[kept], curve.survival[kept], index, step=True)
     censored = np.sort(time[~event])
     across, heights = plot.x(censored), plot.y(survival_at(curve, censored))
-    apart = np.flatnonzero(np.diff(np.floor(across / 1.5), prepend=-1) > 0)  # one tick for those on one spot
+    apart = np.flatnonzero(np.diff(np.floor(across / _TICK_APART), prepend=-1) > 0)
     path = "".join(f"M{short(x)} {short(y - 4)}v8" for x, y in zip(across[apart], heights[apart], strict=True))
     if path:
         plot.add(tag("path", class_=f"censored s{index}", d=path))
-    plot.hover(name, index, curve.time[kept], curve.survival[kept], low=curve.low[kept], high=curve.high[kept])
+    stops = _stops(plot.x.high)
+    at = np.searchsorted(curve.time, stops, side="right") - 1
+    seen = stops <= curve.time[-1]  # the follow-up of this half ends there
+    values = (np.where(seen, heights[at], np.nan) for heights in (curve.survival, curve.low, curve.high))
+    survival, low, high = values
+    plot.hover(name, index, stops, survival, low=low, high=high)
+
+
+def _stops(longest: float) -> np.ndarray:
+    """The times that the script shows values at: at most about 80, in a round step of months."""
+    ticks = nice_ticks(0.0, longest, _READINGS)
+    return np.array(ticks)
 
 
 def _draw_numbers(plot: Plot, halves: list[tuple[str, np.ndarray]], ticks: np.ndarray) -> None:

@@ -79,9 +79,12 @@ def shortened(words: str, width: float, letter: float = LETTER) -> str:
 
 
 def mark(shape: int, x: float, y: float, **attributes: Any) -> str:
-    """The shape of series `shape` (eight differ) at (x, y)."""
+    """The shape of series `shape` at (x, y); eight differ, and those after them are shifted against the colours."""
     return tag(
-        "path", d=_MARKS[SHAPES[shape % len(SHAPES)]], transform=f"translate({short(x)} {short(y)})", **attributes
+        "path",
+        d=_MARKS[SHAPES[(shape + shape // len(SHAPES)) % len(SHAPES)]],
+        transform=f"translate({short(x)} {short(y)})",
+        **attributes,
     )
 
 

@@ -20,7 +20,6 @@
 
   function stopsOf(data) {
     if (data.heat) return data.heat.v.map((_, index) => index);
-    if (data.step) return Array.from({ length: 61 }, (_, i) => data.x[0] + (i / 60) * (data.x[1] - data.x[0]));
     return [...new Set(data.series.flatMap((one) => one.x || data.xs))].sort((a, b) => a - b);
   }
 
@@ -31,9 +30,8 @@
     const lines = [{ words: `${data.name} ${written(x)}` }];
     for (const one of data.series) {
       const xs = one.x || data.xs;
-      let at = nearest(xs, x);
-      if (data.step && xs[at] > x) at -= 1;
-      if (at < 0 || x > xs[xs.length - 1] || x < xs[0] || one.y[at] === null) continue;
+      const at = nearest(xs, x);
+      if (x > xs[xs.length - 1] || x < xs[0] || one.y[at] === null) continue;
       const limits = one.lo ? ` (${written(one.lo[at])} to ${written(one.hi[at])})` : "";
       lines.push({ words: `${one.n.split(" (")[0]}: ${written(one.y[at])}${limits}`, series: one.s });
     }
@@ -123,14 +121,14 @@
     if (item) return showItem(svg, chart, item, pointer);
     if (!chart.data) return hide();
     const { x, y } = new DOMPoint(pointer.x, pointer.y).matrixTransform(svg.getScreenCTM().inverse());
-    const { box, heat, step, x: range } = chart.data;
+    const { box, heat, x: range } = chart.data;
     const [across, down] = [(x - box[0]) / (box[2] - box[0]), (y - box[1]) / (box[3] - box[1])];
     if (across < 0 || across > 1 || down < 0 || down > 1) return hide();
     const value = range[0] + across * (range[1] - range[0]);
     if (heat) {
       chart.at = Math.min(heat.rows - 1, Math.floor(down * heat.rows)) * heat.columns + Math.min(heat.columns - 1, Math.floor(across * heat.columns));
     } else chart.at = nearest(chart.stops, value);
-    return showStop(svg, chart, step ? value : chart.stops[chart.at], pointer);
+    return showStop(svg, chart, chart.stops[chart.at], pointer);
   }
 
   document.addEventListener("pointermove", point);
