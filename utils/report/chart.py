@@ -17,7 +17,7 @@ from utils.report.svg import line_path, mark, short, step_path, tag, text, text_
 WIDTH = 480.0
 N_SERIES = 8
 _LEGEND_ROW, _GAP = 20.0, 8.0
-_POINTS = 700  # of all curves of a chart together, which keeps it near 12 KB
+_POINTS = 600  # of all curves of a chart together, which keeps it near 12 KB
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,13 @@ class Plot:
         shared = self.curves[0]["x"]
         curves = [{k: v for k, v in c.items() if k != "x" or v != shared} for c in self.curves]
         data: dict[str, Any] = {"box": [float(short(v)) for v in (self.left, self.top, self.right, self.bottom)]}
-        data |= {"x": [self.x.low, self.x.high], "name": x_name, "xs": shared, "series": curves}
+        data |= {
+            "x": [self.x.low, self.x.high],
+            "y": [self.y.low, self.y.high],
+            "name": x_name,
+            "xs": shared,
+            "series": curves,
+        }
         return picture(self.parts, self.height, title, description, data)
 
 
@@ -168,7 +174,7 @@ def points_per_curve(n_curves: int) -> int:
     """How many points each of `n_curves` curves may have.
 
     >>> points_per_curve(2), points_per_curve(12)
-    (150, 58)
+    (150, 50)
     """
     return min(150, max(24, _POINTS // n_curves))
 

@@ -68,7 +68,7 @@ def shortened(words: str, width: float, letter: float = LETTER) -> str:
     """The text, cut with an ellipsis where it would be wider than `width` units.
 
     >>> shortened("attention", 200), shortened("attention", 40)
-    ('attention', 'att…')
+    ('attention', 'atte…')
     """
     if text_width(words, letter) <= width:
         return words

@@ -33,7 +33,7 @@
       const at = nearest(xs, x);
       if (x > xs[xs.length - 1] || x < xs[0] || one.y[at] === null) continue;
       const limits = one.lo ? ` (${written(one.lo[at])} to ${written(one.hi[at])})` : "";
-      lines.push({ words: `${one.n.split(" (")[0]}: ${written(one.y[at])}${limits}`, series: one.s });
+      lines.push({ words: `${one.n}: ${written(one.y[at])}${limits}`, series: one.s });
     }
     return lines;
   }
