@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.report.chart import WIDTH, Chart, Plot, picture
+from utils.report.chart import WIDTH, Chart, Plot, picture, sentences
 from utils.report.confusion_chart import MOST_OPAQUE
 from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.scale import nice_ticks
@@ -17,18 +17,14 @@ from utils.summary_text import format_p
 
 _MOST_ROWS = 16
 _OPACITIES = 10
-_EFFECTS = {  # column: words of the axis, value of no effect
-    "log_hazard": ("log hazard ratio of the anchor's share (> 0: earlier death)", 0.0),
-    "auc_c": ("AUC of the anchor's share for the class", 0.5),
-}
 
 
 def anchor_charts(anchors: pd.DataFrame, mixing: Mapping[str, Any] | None) -> list[Chart]:
     """Share against attention of each anchor, associations with the outcome, and the overall mixing of the reducers.
 
     Args:
-        anchors: `anchors.csv` of one fold: `anchor, share, mean_attention` and associations with their limits, p and
-            p_holm, where there are (`log_hazard, log_hazard_low, log_hazard_high` or `auc_c` for classes c).
+        anchors: `anchors.csv` of one fold: `anchor, share, mean_attention` (1 = as the average patch) and, where there
+            are, `log_hazard` (survival) or `auc_c` for classes c with `_low`, `_high`, p values and `note`.
         mixing: `reducer_mixing.json` of the fold: its `overall` is (anchors that remain, anchors); None: no reducers.
     """
     charts = [_attention(anchors), *_associations(anchors)]
@@ -43,21 +39,24 @@ def _attention(anchors: pd.DataFrame) -> Chart:
     known = np.isfinite(share) & np.isfinite(attention)
     if not known.any():
         return Chart(title, "", "Nothing to draw: no anchor has a share and an attention.")
-    reach = _reach(share[known]), _reach(attention[known])
-    plot = Plot(*reach, left=74)
-    plot.x_axis(nice_ticks(*reach[0]), "share of the patches", "{:.3g}".format)
-    plot.y_axis(nice_ticks(*reach[1]), "mean attention", "{:.3g}".format)
+    plot = Plot(_reach(share[known]), _reach(np.append(attention[known], 1.0)), left=64)
+    plot.x_axis(nice_ticks(0.0, plot.x.high), "share of the patches", "{:.3g}".format)
+    plot.y_axis(nice_ticks(0.0, plot.y.high), "attention (1: as the average patch)", "{:.3g}".format)
+    average = short(plot.y(1.0))
+    plot.add(tag("path", class_="chance", d=f"M{short(plot.left)} {average}H{short(plot.right)}"))
     plot.frame()
     for row in np.flatnonzero(known):
         at = float(plot.x(share[row])), float(plot.y(attention[row]))
         name = anchors["anchor"].iloc[row]
-        tip = f"anchor {name}\n{share[row]:.2%} of the patches\nmean attention {attention[row]:.3g}"
+        tip = f"anchor {name}\n{share[row]:.2%} of the patches\nattention {attention[row]:.3g}"
         plot.add(tag("circle", cx=at[0], cy=at[1], r=4, class_="mark open s0", data_tip=tip))
     for row in _named(plot, share, attention, known):
         x, y = float(plot.x(share[row])), float(plot.y(attention[row]))
         plot.add(text(x + 8, y + 4.5, str(anchors["anchor"].iloc[row]), class_="small"))
-    note = (
-        "Numbers name anchors with the highest attention or share. Anchors of different folds have nothing in common."
+    unchosen = int((~known).sum())
+    note = sentences(
+        "Numbers name anchors with the highest attention or share; dotted: attention of an average patch.",
+        f"{unchosen} of {len(anchors)} anchors are chosen by no patch." if unchosen else "",
     )
     return Chart(title, plot.svg(title, f"{int(known.sum())} anchors."), note)
 
@@ -81,41 +80,50 @@ def _named(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarr
 
 
 def _associations(anchors: pd.DataFrame) -> list[Chart]:
+    """One chart for `log_hazard`, or one for each `auc_c`."""
     charts = []
-    for name in anchors.columns:
-        stem = "log_hazard" if name == "log_hazard" else "auc_c" if _is_class_auc(str(name)) else ""
-        if not stem:
-            continue
-        axis, none = _EFFECTS[stem]
-        charts.append(_association(anchors, str(name), axis.replace("the class", f"class {str(name)[4:]}"), none))
+    for name in map(str, anchors.columns):
+        if name == "log_hazard":
+            axis = "log hazard ratio per deviation of the share"
+            reading = "Above 0: cases with more of the anchor die earlier."
+            charts.append(_association(anchors, name, "p", "Anchors and survival", axis, 0.0, reading))
+        elif name.startswith("auc_") and name[4:].isdigit():
+            c = name[4:]
+            reading = f"Above 0.5: cases of class {c} have more of the anchor."
+            title, axis = f"Anchors and class {c}", f"AUC of the share, class {c}"
+            charts.append(_association(anchors, name, f"p_{c}", title, axis, 0.5, reading))
     return charts
 
 
-def _is_class_auc(name: str) -> bool:
-    return name.startswith("auc_") and (name == "auc_c" or name[4:].isdigit())
-
-
-def _association(anchors: pd.DataFrame, name: str, axis: str, none: float) -> Chart:
-    title = "Anchors and the outcome" if name in ("log_hazard", "auc_c") else f"Anchors and class {name[4:]}"
+def _association(anchors: pd.DataFrame, name: str, p: str, title: str, axis: str, none: float, reading: str) -> Chart:
+    """The anchors with the smallest p values, ordered by their association."""
     known = anchors[anchors[name].notna()]
-    away = (known[name] - none).abs().sort_values(ascending=False, kind="stable").index[:_MOST_ROWS]
-    shown = known.loc[away].sort_values(name, ascending=False, kind="stable")
-    rows = [
-        ForestRow(_label(row), float(row[name]), _limit(row, f"{name}_low"), _limit(row, f"{name}_high"))
-        for _, row in shown.iterrows()
-    ]
+    picked = known.sort_values(p, kind="stable").head(_MOST_ROWS).sort_values(name, ascending=False, kind="stable")
+    doubtful = [isinstance(row.get("note"), str) and row["note"] != "" for _, row in picked.iterrows()]
+    rows = []
+    for (_, row), doubt in zip(picked.iterrows(), doubtful, strict=True):
+        value, low, high = (_number(row, f"{name}{end}") for end in ("", "_low", "_high"))
+        rows.append(ForestRow(_label(row, f"{p}_holm", doubt), value, low, high))
     chart = forest_chart(rows, title=title, axis=axis, reference=none)
-    picked = f"The {len(rows)} of {len(anchors)} anchors furthest from no effect. " if len(rows) < len(anchors) else ""
-    return Chart(title, chart.svg, f"{picked}{'Bars: 95 % limits; p with Holm correction.' if rows else chart.note}")
+    if not rows:
+        return Chart(title, "", "Nothing to draw: the association of every anchor is undefined.")
+    note = sentences(
+        f"The {len(rows)} of {len(anchors)} anchors with the smallest p." if len(rows) < len(anchors) else "",
+        reading,
+        "Bars: 95 % limits; p with Holm's correction over the anchors.",
+        "*: see the note in the table." if any(doubtful) else "",
+        chart.note,
+    )
+    return Chart(title, chart.svg, note)
 
 
-def _label(row: pd.Series) -> str:
-    p = _limit(row, "p_holm")
-    return f"anchor {row['anchor']:g}" + ("" if p is None else f", p {format_p(p)}")
+def _label(row: pd.Series, p: str, doubtful: bool) -> str:
+    corrected = _number(row, p)
+    return f"anchor {row['anchor']:g}{'*' * doubtful}" + ("" if corrected is None else f", p {format_p(corrected)}")
 
 
-def _limit(row: pd.Series, name: str) -> float | None:
-    return float(row[name]) if name in row.index and pd.notna(row[name]) else None
+def _number(row: pd.Series, name: str) -> float | None:
+    return float(row[name]) if pd.notna(row[name]) else None
 
 
 def _mixing(overall: np.ndarray) -> Chart:
@@ -123,7 +131,7 @@ def _mixing(overall: np.ndarray) -> Chart:
     rows, columns = overall.shape
     left, top, right = 62.0, 14.0, 14.0
     width = (WIDTH - left - right) / columns
-    height = max(14.0, min(30.0, 300.0 / rows))
+    height = max(14.0, min(30.0, 300.0 / rows), 130.0 / rows)  # at least as high as the words beside it
     largest = float(np.nanmax(np.abs(overall))) or 1.0
     parts = _cells(overall, largest, left, top, width, height)
     for row in range(0, rows, 1 if rows <= 20 else 5):
@@ -135,7 +143,11 @@ def _mixing(overall: np.ndarray) -> Chart:
     parts.append(text((left + WIDTH - right) / 2, bottom + 38, "anchor of the first stage", class_="label mid"))
     turned = f"translate(15 {short(top + rows * height / 2)}) rotate(-90)"
     parts.append(text(0, 0, "remaining anchor", class_="label mid", transform=turned))
-    note = f"The deeper the colour, the larger the weight (largest {largest:.3g}): which anchors become one."
+    note = sentences(
+        "Change of a remaining anchor per small change of an anchor of the first stage; the deeper the colour, the "
+        f"larger (largest {largest:.3g}).",
+        "Orange: below 0." if (overall < 0).any() else "",
+    )
     thousandths = (overall / largest * 1000).round().astype(int).ravel().tolist()
     heat = {"rows": rows, "columns": columns, "row": "remaining", "column": "anchor", "v": thousandths}
     data = {"box": [left, top, WIDTH - right, bottom], "x": [0, columns], "heat": heat | {"unit": largest / 1000}}
@@ -144,15 +156,14 @@ def _mixing(overall: np.ndarray) -> Chart:
 
 
 def _cells(overall: np.ndarray, largest: float, left: float, top: float, width: float, height: float) -> list[str]:
-    """One path per step of opacity: a rectangle per cell would be five times as long."""
-    level = np.rint(np.abs(overall) / largest * _OPACITIES).astype(int)
+    """One path per step of opacity and sign, in units of cells: a rectangle per cell would be ten times as long."""
+    level = np.rint(overall / largest * _OPACITIES).astype(int)
     parts = [tag("rect", class_="empty", x=left, y=top, width=width * level.shape[1], height=height * level.shape[0])]
-    shape = f"h{short(width)}v{short(height)}h{short(-width)}z"
-    for step in range(1, _OPACITIES + 1):
-        cells = "".join(
-            f"M{short(left + column * width)} {short(top + row * height)}{shape}"
-            for row, column in np.argwhere(level == step)
-        )
+    placed = f"translate({short(left)} {short(top)}) scale({width:.5g} {height:.5g})"
+    for step in (*range(-_OPACITIES, 0), *range(1, _OPACITIES + 1)):
+        cells = "".join(f"M{column} {row}h1v1h-1z" for row, column in np.argwhere(level == step))
         if cells:
-            parts.append(tag("path", class_="cell", d=cells, fill_opacity=f"{step / _OPACITIES * MOST_OPAQUE:.2f}"))
+            look = "cell minus" if step < 0 else "cell"
+            opacity = f"{abs(step) / _OPACITIES * MOST_OPAQUE:.2f}"
+            parts.append(tag("path", class_=look, transform=placed, fill_opacity=opacity, d=cells))
     return parts

@@ -68,11 +68,13 @@ def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.Data
     edges = f"{first:.3g}" if f"{first:.3g}" == f"{last:.3g}" else f"{first:.3g} to {last:.3g}"
     bins = result.groups
     unknown = int(np.isnan(bins.observed).sum())
+    if unknown == len(bins.n):
+        return Chart(title, "", "No curve: nobody is under observation at the middle inner edge of the time bins.")
     note = sentences(
         f"Survival beyond the middle inner edge of each fold's time bins ({edges} months).",
         f"{bins.n.sum()} test cases in {len(bins.n)} groups of similar prediction over all folds; observed: "
         "Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits.",
-        f"{unknown} groups have nobody under observation at the edge and no point." if unknown else "",
+        f"{unknown} of {len(bins.n)} groups have nobody under observation at the edge and no point." if unknown else "",
         left_out_text(result.left_out),
     )
     svg = _picture(bins, title, "predicted probability of survival", "observed probability of survival")

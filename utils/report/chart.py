@@ -86,7 +86,8 @@ class Plot:
             at = float(self.x(tick))
             self.add(tag("path", class_="grid", d=f"M{short(at)} {short(self.top)}V{short(self.bottom)}"))
             self.add(text(at, self.bottom + 17, words(tick), class_="tick mid"))
-        middle = (self.left + self.right) / 2
+        half = min(text_width(label), WIDTH - 20) / 2 + 4
+        middle = min(max((self.left + self.right) / 2, half), WIDTH - half)
         self.add(text(middle, self.bottom + 38, label, width=WIDTH - 20, class_="label mid"))
 
     def y_axis(self, ticks: Iterable[float], label: str, words: Callable[[float], str] = "{:g}".format) -> None:

@@ -41,10 +41,10 @@ def tips(svg: str) -> list[list[str]]:
 def paths(svg: str, *classes: str) -> list[np.ndarray]:
     """The points (n, 2) of each path that has all of these classes."""
     chosen = [p for p in parsed(svg).iter("path") if set(classes) <= set(p.attrib.get("class", "").split())]
-    return [points(path.attrib["d"], _offset(path)) for path in chosen]
+    return [_corners(path) for path in chosen]
 
 
-def points(d: str, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+def points(d: str) -> np.ndarray:
     """The corners (n, 2) that a path goes through, from its text."""
     found: list[tuple[float, float]] = []
     x = y = 0.0
@@ -66,7 +66,7 @@ def points(d: str, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
                 x, y = base[0] + values[-2], base[1] + values[-1]
             if command.upper() == "M":
                 start = (x, y)
-            found.append((x + offset[0], y + offset[1]))
+            found.append((x, y))
     return np.array(found)
 
 
@@ -99,7 +99,9 @@ def check_picture(svg: str) -> None:
 
 def _corners(element: ElementTree.Element) -> np.ndarray:
     if element.tag == "path":
-        return points(element.attrib["d"], _offset(element))
+        scale = re.search(r"scale\((\S+) (\S+)\)", element.attrib.get("transform", ""))
+        by = (float(scale[1]), float(scale[2])) if scale else (1.0, 1.0)
+        return points(element.attrib["d"]) * by + _offset(element)
     if element.tag == "rect":
         x, y, width, height = (float(element.attrib[name]) for name in ("x", "y", "width", "height"))
         return np.array([(x, y), (x + width, y + height)])

@@ -59,7 +59,7 @@
       const [w, h] = [(right - left) / heat.columns, (bottom - top) / heat.rows];
       const [cellX, cellY] = [left + column * w, top + row * h];
       draw(chart, svg, `M${cellX} ${cellY}h${w}v${h}h${-w}z`);
-      const lines = [{ words: `${heat.row} ${row}, ${heat.column} ${column}` }, { words: `weight ${written(heat.v[x] * heat.unit)}` }];
+      const lines = [{ words: `${heat.row} ${row}, ${heat.column} ${column}` }, { words: `change ${written(heat.v[x] * heat.unit)}` }];
       return show(svg, lines, pointer || onPicture(svg, cellX + w, cellY));
     }
     const [low, high] = chart.data.x;
