@@ -12,7 +12,7 @@ from utils.metrics import missing_classes
 from utils.predictions import output_columns
 from utils.resampled_metrics import resampled_metric
 from utils.seed import derive_seed
-from utils.survival_stats import resample_counts
+from utils.survival_stats import UndefinedMetricError, bootstrap_concordance, concordance, resample_counts
 
 INTERVAL_METRICS = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
 
@@ -42,8 +42,10 @@ def metric_intervals(
 
     A resample draws the patients (`case_id`) of each fold with replacement, a patient with all of its slides. A fold's
     interval is over the resamples that define its metric; the overall one is over the means of those that define it in
-    every fold that has it at all. The draws are the same for all metrics. The trained models are held fixed: an
-    interval says how much the test patients matter, not how much another training run would.
+    every fold that has it at all. The draws are the same for all metrics, with one exception: the C-index of a fold has
+    the draws of `utils.survival_stats.bootstrap_concordance` and so, with the seed of the run, the interval of its
+    summary. The trained models are held fixed: an interval says how much the test patients matter, not how much another
+    training run would.
 
     Args:
         tables: {fold: predictions as of `utils.predictions.read_predictions`}.
@@ -59,7 +61,11 @@ def metric_intervals(
     if not tables:
         raise ValueError("tables: expected at least one fold, got none")
     counts = {fold: _counts(table, fold, seed, n_resamples) for fold, table in tables.items()}
-    return {metric: _intervals(tables, metric, counts) for metric in INTERVAL_METRICS[task]}
+    intervals = {metric: _intervals(tables, metric, counts) for metric in INTERVAL_METRICS[task]}
+    if task == "surv":
+        per_fold = {fold: _concordance_interval(table, seed, n_resamples) for fold, table in tables.items()}
+        intervals["c_index"] = MetricInterval(per_fold, intervals["c_index"].overall)
+    return intervals
 
 
 def _counts(table: pd.DataFrame, fold: int, seed: int, n_resamples: int) -> np.ndarray:
@@ -83,6 +89,19 @@ def _intervals(tables: Mapping[int, pd.DataFrame], metric: str, counts: Mapping[
         reasons = dict.fromkeys(str(interval.reason) for interval in per_fold.values())
         return MetricInterval(per_fold, Interval(None, None, None, f"undefined in every fold ({'; '.join(reasons)})"))
     return MetricInterval(per_fold, _interval(np.mean(defined, axis=0)))
+
+
+def _concordance_interval(table: pd.DataFrame, seed: int, n_resamples: int) -> Interval:
+    event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
+    try:
+        value = concordance(event, time, risk)
+    except UndefinedMetricError as error:
+        return Interval(None, None, None, str(error))
+    try:
+        drawn = bootstrap_concordance(event, time, risk, seed=seed, n_resamples=n_resamples)
+    except UndefinedMetricError as error:
+        return Interval(value, None, None, str(error))
+    return Interval(value, drawn.low, drawn.high)
 
 
 def _interval(values: np.ndarray) -> Interval:

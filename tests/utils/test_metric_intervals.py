@@ -28,7 +28,8 @@ def test_intervals_are_those_of_literal_resamples(task: str):
                 values[fold].append(fold_metrics(drawn, seed=0, n_resamples=0)[metric])
             interval = intervals.per_fold[fold]
             assert np.isclose(interval.value, fold_metrics(table, seed=0, n_resamples=0)[metric])
-            np.testing.assert_allclose((interval.low, interval.high), np.percentile(values[fold], (2.5, 97.5)))
+            if task == "cls":
+                np.testing.assert_allclose((interval.low, interval.high), np.percentile(values[fold], (2.5, 97.5)))
         means = np.mean([values[fold] for fold in tables], axis=0)
         np.testing.assert_allclose((intervals.overall.low, intervals.overall.high), np.percentile(means, (2.5, 97.5)))
         assert np.isclose(intervals.overall.value, np.mean([one.value for one in intervals.per_fold.values()]))
@@ -54,12 +55,24 @@ def test_survival_without_events_or_pairs():
     assert [interval.reason for interval in per_fold.values()] == ["no events", "no comparable pair"]
 
 
+def test_the_c_index_of_a_fold_has_the_interval_of_the_summary():
+    tables = {fold: survival_fold(fold, n=50) for fold in (0, 1)}
+    for fold, interval in metric_intervals(tables, "surv", seed=7, n_resamples=200)["c_index"].per_fold.items():
+        summary = fold_metrics(tables[fold], seed=7, n_resamples=200)
+        assert (interval.value, interval.low, interval.high) == tuple(
+            summary[name] for name in ("c_index", "c_index_low", "c_index_high")
+        )
+
+
 def test_a_pair_that_no_resample_keeps_has_a_value_without_limits():
     pair = table_of_survival(np.array([1.0, 2.0]), np.array([1, 0]), np.array([2.0, 1.0]))
-    seed = next(
-        seed for seed in range(100) if (resample_counts(2, 1, derive_seed(seed, "metric intervals", 0)) != 1).any()
-    )
+    seed = next(seed for seed in range(100) if (resample_counts(2, 1, seed) != 1).any())
     interval = metric_intervals({0: pair}, "surv", seed=seed, n_resamples=1)["c_index"].per_fold[0]
+    assert interval == Interval(1.0, None, None, "no comparable pair in any bootstrap resample")
+    label = table_of_classes(np.array([0, 1]), np.array([[0.9, 0.1], [0.1, 0.9]]))
+    drawn = (derive_seed(seed, "metric intervals", 0) for seed in range(100))
+    seed = next(seed for seed, one in enumerate(drawn) if (resample_counts(2, 1, one) != 1).any())
+    interval = metric_intervals({0: label}, "cls", seed=seed, n_resamples=1)["auc"].per_fold[0]
     assert interval == Interval(1.0, None, None, "undefined in every bootstrap resample")
 
 

@@ -15,7 +15,7 @@ from utils.report.svg import dots_path, short, tag, text
 
 _ROW = 44.0
 _LEFT = 142.0
-_MOST_DOTS = 500
+_MOST_DOTS = 560
 _GOLDEN = 0.6180339887498949
 
 

@@ -57,7 +57,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
     names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
     longest = max(float(groups.time.max()), 1.0)
     legend = [Key(name, look(index)) for index, name in enumerate(names)]
-    plot = Plot((0, longest), (0, 1), legend=legend, left=88, below=112)
+    plot = Plot((0, longest), (0, 1), legend=legend, left=94, below=112)
     ticks = month_ticks(longest)
     plot.x_axis([float(tick) for tick in ticks], "time (months)")
     plot.y_axis(_TICKS, "probability of survival")
@@ -68,7 +68,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
     plot.frame()
     plot.add(text(plot.left + 10, plot.bottom - 12, f"log-rank {p}", class_="fact", width=plot.right - plot.left - 20))
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
-    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="months")
+    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
 
 
 def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:

@@ -24,7 +24,11 @@
   }
 
   const nearest = (values, x) => values.reduce((best, value, i) => (Math.abs(value - x) < Math.abs(values[best] - x) ? i : best), 0);
-  const written = (value) => String(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+  function written(value) {
+    const size = Math.abs(value);
+    if (size >= 100) return String(Math.round(value));
+    return size >= 1 || size < 0.001 ? String(Number(value.toPrecision(3))) : value.toFixed(3);
+  }
 
   function curveLines(data, x) {
     const lines = [{ words: `${data.name} ${written(x)}` }];
