@@ -87,18 +87,11 @@ def _draw_curve(plot: Plot, name: str, event: np.ndarray, time: np.ndarray, inde
     path = "".join(f"M{short(x)} {short(y - 4)}v8" for x, y in zip(across[apart], heights[apart], strict=True))
     if path:
         plot.add(tag("path", class_=f"censored s{index}", d=path))
-    stops = _stops(plot.x.high)
+    stops = np.array(nice_ticks(0.0, plot.x.high, _READINGS))  # months
     at = np.searchsorted(curve.time, stops, side="right") - 1
     seen = stops <= curve.time[-1]  # the follow-up of this half ends there
-    values = (np.where(seen, heights[at], np.nan) for heights in (curve.survival, curve.low, curve.high))
-    survival, low, high = values
+    survival, low, high = (np.where(seen, column[at], np.nan) for column in (curve.survival, curve.low, curve.high))
     plot.hover(name, index, stops, survival, low=low, high=high)
-
-
-def _stops(longest: float) -> np.ndarray:
-    """The times that the script shows values at: at most about 80, in a round step of months."""
-    ticks = nice_ticks(0.0, longest, _READINGS)
-    return np.array(ticks)
 
 
 def _draw_numbers(plot: Plot, halves: list[tuple[str, np.ndarray]], ticks: np.ndarray) -> None:

@@ -44,6 +44,15 @@ def paths(svg: str, *classes: str) -> list[np.ndarray]:
     return [_corners(path) for path in chosen]
 
 
+def as_values(svg: str, places: np.ndarray) -> np.ndarray:
+    """Places (n, 2) of the picture in the units of its axes."""
+    data = shown_data(svg)
+    left, top, right, bottom = data["box"]
+    x = data["x"][0] + (places[:, 0] - left) / (right - left) * (data["x"][1] - data["x"][0])
+    y = data["y"][0] + (bottom - places[:, 1]) / (bottom - top) * (data["y"][1] - data["y"][0])
+    return np.stack([x, y], axis=1)
+
+
 def points(d: str) -> np.ndarray:
     """The corners (n, 2) that a path goes through, from its text."""
     found: list[tuple[float, float]] = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.utils.report.cohorts import training_log
-from tests.utils.report.pictures import check_picture, parsed, shown_data, texts
+from tests.utils.report.pictures import as_values, check_picture, parsed, paths, shown_data, texts
 from utils.report.learning_chart import learning_charts
 
 
@@ -24,6 +24,10 @@ def test_curves_are_those_of_the_logs(task: str, column: str, words: str):
     for fold, log in logs.items():
         np.testing.assert_allclose(curves[f"fold {fold}, training"]["y"], log["train_loss"], atol=5e-4)
         np.testing.assert_allclose(curves[f"fold {fold}, validation"]["y"], log["val_loss"], atol=5e-4)
+    drawn = [as_values(loss.svg, path) for path in paths(loss.svg, "line")][2:]  # after those of the legend
+    expected = [log[["epoch", name]] for log in logs.values() for name in ("train_loss", "val_loss")]
+    for curve, values in zip(drawn, expected, strict=True):
+        np.testing.assert_allclose(curve, values, atol=0.01)
     assert curves["fold 2, training"]["x"] == list(range(20))
     data = shown_data(metric.svg)
     np.testing.assert_allclose(data["series"][0]["y"], logs[0][column], atol=5e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.utils.report.cohorts import classification_fold, table_of_classes
-from tests.utils.report.pictures import check_picture, paths, shown_data, texts
+from tests.utils.report.pictures import as_values, check_picture, paths, shown_data, texts
 from utils.report.roc_chart import roc_charts
 from utils.roc_band import roc_band
 
@@ -28,6 +28,12 @@ def test_the_chart_draws_the_band_and_its_mean():
     np.testing.assert_allclose((drawn[1:, 0] - left) / (right - left), band.false_positive, atol=5e-4)
     np.testing.assert_allclose((bottom - drawn[1:, 1]) / (bottom - top), band.mean, atol=5e-4)
     np.testing.assert_allclose(drawn[0], [left, bottom], atol=0.1)
+    thin = [as_values(chart.svg, path) for path in paths(chart.svg, "line", "thin")][3:]  # after those of the legend
+    for curve, fold in zip(thin, band.folds.values(), strict=True):
+        np.testing.assert_allclose(curve, np.stack(fold, axis=1), atol=5e-4)
+    area = as_values(chart.svg, paths(chart.svg, "band")[0])
+    np.testing.assert_allclose(area[:51, 1], band.high[::2], atol=5e-4)
+    np.testing.assert_allclose(area[51:102, 1], band.low[::-2], atol=5e-4)
     words = texts(chart.svg)
     auc = np.mean(list(band.auc.values()))
     assert f"mean AUC {auc:.3f} ({band.auc_low:.3f}–{band.auc_high:.3f})" in words

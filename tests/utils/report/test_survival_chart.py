@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.utils.report.cohorts import survival_fold, table_of_survival
-from tests.utils.report.pictures import check_picture, paths, shown_data, texts
+from tests.utils.report.pictures import as_values, check_picture, paths, shown_data, texts
 from utils.report.survival_chart import survival_charts
 from utils.risk_group_curves import month_ticks, pool, split_folds
 from utils.survival_stats import kaplan_meier, logrank_p, n_at_risk, survival_at
@@ -39,7 +39,13 @@ def test_the_chart_draws_the_kaplan_meier_curves_of_the_halves():
                 assert (bottom - height) / (bottom - top) == pytest.approx(
                     survival_at(curve, np.array([month]))[0], abs=2e-3
                 )
-        ticks = month_ticks(time.max() if pooled.time.max() == time.max() else pooled.time.max())
+        limits = as_values(chart.svg, paths(chart.svg, "band", f"s{index}")[0])[:, 1]
+        np.testing.assert_allclose((limits.min(), limits.max()), (curve.low.min(), curve.high.max()), atol=1e-3)
+        for height in limits:
+            assert np.abs(np.concatenate([curve.low, curve.high]) - height).min() < 1e-3
+        for height in (*curve.low, *curve.high):
+            assert np.abs(limits - height).min() < 0.03  # no more than what is left out of a band
+        ticks = month_ticks(pooled.time.max())
         for count in n_at_risk(time, ticks):
             assert str(count) in words
         assert name in words
