@@ -1,0 +1,69 @@
+"""The reports as a command: `python -m utils.report PATH ...`.
+
+A path is the folder of a run (its report is written), or a results folder (the report over all runs below it, and that
+of each of them). No model is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from utils.console import work_on_runs
+from utils.metrics import N_RESAMPLES
+from utils.report.all_runs_page import write_all_runs_page
+from utils.report.page import write_page
+from utils.report.run_folders import find_runs, read_runs
+from utils.report.run_page import REPORT, run_page, write_run_report
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m utils.report`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.report",
+        description="Write report.html of each run, and that over all runs of a results folder.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "run_dir", nargs="+", type=Path, metavar="PATH", help="RESULTS/TASK/DATASET/RUN_NAME, or RESULTS for all runs"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the reports and print their paths; a mistake of the user is one sentence, status 2."""
+    return work_on_runs(get_args_parser(), argv, write_reports)
+
+
+def write_reports(paths: Sequence[Path]) -> str:
+    """Write the reports of each path; returns a line per file written.
+
+    Raises:
+        UserError: a path is no folder of a run and holds none, or a run that was named is damaged.
+    """
+    for path in paths:
+        if not _is_run(path):
+            find_runs(path)  # a mistake in the last path shows before the work on the first
+    return "".join(f"{written}\n" for path in paths for written in _write(path))
+
+
+def _write(path: Path) -> Iterator[Path]:
+    if _is_run(path):
+        yield write_run_report(path)
+        return
+    folders = read_runs(path, n_resamples=N_RESAMPLES)
+    for run in tqdm(folders.runs, "reports", leave=False, disable=None, unit="run"):
+        yield write_page(run.run_dir / REPORT, run_page(run))
+    yield write_all_runs_page(folders, n_resamples=N_RESAMPLES)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "run.json").exists()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Explained cases in a run's report: the maps of their slides, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from utils.errors import UserError
+from utils.report.case_tables import CERTAINTY_WORDS, extreme_cases, outcome_words, told_words
+from utils.report.content import Block, Folded, Gallery, Picture, Text, counted
+from utils.report.explained_fold import ExplainedCase, ExplainedFold
+from utils.report.pictures import read_picture
+from utils.report.run_results import RunResults
+
+# The pictures of a slide in the order shown: file, what it is.
+PICTURES = {
+    "overlay.png": "attention over the slide",
+    "attention.png": "attention",
+    "anchors.png": "anchor of each patch",
+    "attended_patches.png": "most attended patches",
+    "anchor_patches.png": "patches nearest to their anchor",
+}
+HOW_TO_EXPLAIN = (
+    "There are no maps of where the model looks yet: main.py --stage explain, with the arguments of the training, "
+    "makes them, and this report again."
+)
+
+
+def case_blocks(results: RunResults) -> tuple[Block, ...]:
+    """The maps of the explained cases, and the table of the most and least certain ones."""
+    table = extreme_cases(results.tables)
+    if not results.explained:
+        return (Text(HOW_TO_EXPLAIN), table)
+    text = (
+        "Attention is a patch's share of the attention of its case. It says where the model took its features from, "
+        f"not why. {CERTAINTY_WORDS[results.task]}"
+    )
+    folds = [
+        Folded(
+            f"Fold {fold}: {counted(len(explained.cases), 'explained case')}",
+            tuple(_gallery(explained, case, results.tables.get(fold)) for case in explained.cases),
+            is_open=fold == min(results.explained),
+        )
+        for fold, explained in results.explained.items()
+        if explained.cases
+    ]
+    return (Text(text), *folds, Folded("Table of the most and least certain cases", (table,)))
+
+
+def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None) -> Gallery:
+    pictures: list[Picture] = []
+    notes: list[str] = []
+    for slide_id in case.slide_ids:
+        try:
+            found = list(_pictures(explained, slide_id))
+        except UserError as error:
+            notes.append(f"Slide {slide_id}: {error}")
+            continue
+        pictures += found
+        no_map = explained.facts.get(slide_id, {}).get("no_map")
+        if isinstance(no_map, str):
+            notes.append(f"Slide {slide_id}: {no_map}")
+        elif not found:
+            notes.append(f"Slide {slide_id}: no picture was written.")
+    words = [case.reason]
+    if case.certainty is not None:
+        words.append(f"certainty {case.certainty:.3f}")
+    rows = None if table is None else table[(table["case_id"] == case.case_id) & _is_of(table, case.slide_ids)]
+    if rows is not None and len(rows):
+        words += [outcome_words(rows.iloc[0]), told_words(rows.iloc[0])]
+    return Gallery(case.case_id, "; ".join(words), tuple(pictures), tuple(notes))
+
+
+def _is_of(table: pd.DataFrame, slide_ids: tuple[str, ...]) -> pd.Series:
+    """(n,) whether a row is of these slides: in classification a patient may have several rows."""
+    return table["slide_ids"].map(lambda joined: not set(slide_ids).isdisjoint(joined.split(";")))
+
+
+def _pictures(explained: ExplainedFold, slide_id: str) -> Iterator[Picture]:
+    for name, what in PICTURES.items():
+        path = explained.place / slide_id / name
+        if path.exists():
+            yield read_picture(path, alt=f"{what}, slide {slide_id}", caption=f"{slide_id}: {what}")

@@ -1,0 +1,99 @@
+"""Tables of test cases: how certain the model is of each, and all predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from utils.predictions import output_columns, task_of
+from utils.report.content import Cell, Table, count, number, row
+
+N_EXTREME = 3  # cases at each end of the certainty, per fold
+MAX_ROWS = 500
+CERTAINTY_WORDS = {
+    "cls": "Certainty: the highest class probability.",
+    "surv": "Certainty: distance of the risk from the median risk of the fold's test cases.",
+}
+
+
+def certainty(table: pd.DataFrame) -> np.ndarray:
+    """(n,): the highest class probability, or `|risk - median risk|` over the table's cases."""
+    if task_of(table) == "cls":
+        return table[output_columns(table)].to_numpy().max(axis=1)
+    risk = table["risk"].to_numpy()
+    return np.abs(risk - np.median(risk))
+
+
+def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
+    """The most and the least certain test cases of each fold, three of each at most and no case twice."""
+    rows = []
+    for fold, table in tables.items():
+        certain = certainty(table)
+        order = np.argsort(-certain, kind="stable")
+        n_most = min(N_EXTREME, -(-len(order) // 2))
+        n_least = min(N_EXTREME, len(order) - n_most)
+        chosen = [(index, "most certain") for index in order[:n_most]]
+        chosen += [(index, "least certain") for index in order[::-1][:n_least]]
+        for index, reason in chosen:
+            case = table.iloc[int(index)]
+            rows.append(
+                row(case["case_id"], count(fold), reason, number(certain[index]), outcome_words(case), told_words(case))
+            )
+    return Table(
+        caption="Most and least certain test cases of each fold",
+        header=("case", "fold", "chosen as", "certainty", "outcome", "prediction"),
+        rows=tuple(rows),
+        notes=(CERTAINTY_WORDS[task_of(next(iter(tables.values())))],),
+    )
+
+
+def outcome_words(case: pd.Series) -> str:
+    """What is known of a case: `class 1`, or `died after 12.5 months`."""
+    if "label" in case.index:
+        return f"class {case['label']}"
+    return f"{'died after' if case['event'] == 1 else 'censored at'} {case['time']:.1f} months"
+
+
+def told_words(case: pd.Series) -> str:
+    """What the model says of a case: `class 1 (0.93), right`, or `risk -1.978`."""
+    if "label" in case.index:
+        predicted = case["prediction"]
+        right = "right" if case["label"] == predicted else "wrong"
+        return f"class {predicted} ({case[f'prob_{predicted}']:.2f}), {right}"
+    return f"risk {case['risk']:.3f}"
+
+
+def prediction_table(tables: Mapping[int, pd.DataFrame]) -> Table:
+    """The predictions of all test cases, the first 500 rows where there are more."""
+    total = sum(map(len, tables.values()))
+    rows = [
+        _prediction_row(fold, case) for fold, table in tables.items() for _, case in table.head(MAX_ROWS).iterrows()
+    ]
+    first = next(iter(tables.values()))
+    if task_of(first) == "cls":
+        names = [f"probability of class {index}" for index in range(len(output_columns(first)))]
+        header = ("case", "slides", "fold", "class", "predicted", *names)
+    else:
+        names = [f"hazard {index}" for index in range(len(output_columns(first)))]
+        header = ("case", "slides", "fold", "months", "death", "risk", *names)
+    notes = (f"The first {MAX_ROWS} of {total}; all are in fold*/predictions_test.csv.",) if total > MAX_ROWS else ()
+    return Table("Predictions of the test cases", header, tuple(rows[:MAX_ROWS]), notes=notes)
+
+
+def _prediction_row(fold: int, case: pd.Series) -> tuple[Cell, ...]:
+    slides = case["slide_ids"].split(";")
+    shown = slides[0] if len(slides) == 1 else f"{len(slides)} slides"
+    outputs = [number(value) for name, value in case.items() if str(name).startswith(("prob_", "hazard_"))]
+    if "label" in case.index:
+        return row(case["case_id"], shown, count(fold), count(case["label"]), count(case["prediction"]), *outputs)
+    return row(
+        case["case_id"],
+        shown,
+        count(fold),
+        number(case["time"], 1),
+        "yes" if case["event"] == 1 else "no",
+        number(case["risk"]),
+        *outputs,
+    )

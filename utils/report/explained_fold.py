@@ -1,0 +1,131 @@
+"""What `main.py --stage explain` wrote of a fold, as far as the report shows it: cases, pictures, anchors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from utils.errors import UserError
+
+_ADVICE = "make it again with main.py --stage explain"
+_COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
+
+
+@dataclass(frozen=True)
+class ExplainedCase:
+    """A case whose slides have maps: why it was chosen (`most certain`, `least certain`, `chosen`) and how certain."""
+
+    case_id: str
+    slide_ids: tuple[str, ...]
+    reason: str
+    certainty: float | None
+
+
+@dataclass(frozen=True)
+class ExplainedFold:
+    """The explanations of one fold.
+
+    Attributes:
+        place: its folder `fold{k}/explain`.
+        cases: in the order of `cases.csv`.
+        facts: {slide_id: `slide.json`}, of the slides that have one.
+        anchors: `anchors.csv`; None for a model without anchors.
+        mixing: `reducer_mixing.json`; None where it is not there.
+        problems: sentences about files that are damaged.
+    """
+
+    place: Path
+    cases: tuple[ExplainedCase, ...]
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    anchors: pd.DataFrame | None = None
+    mixing: dict[str, Any] | None = None
+    problems: tuple[str, ...] = ()
+
+
+def read_explained_fold(path: Path) -> ExplainedFold:
+    """The explanations of the fold whose `explain/cases.csv` is `path`; files beside it that are damaged are left out.
+
+    Raises:
+        UserError: `cases.csv` is unreadable, lacks a column or holds a cell that is not as in `utils.explain`.
+    """
+    cases = _read_cases(path)
+    place, problems = path.parent, []
+    facts: dict[str, dict[str, Any]] = {}
+    for slide_id in dict.fromkeys(slide_id for case in cases for slide_id in case.slide_ids):
+        try:
+            found = _read_json(place / slide_id / "slide.json")
+        except UserError as error:
+            problems.append(f"Left out: {error}")
+        else:
+            if found is not None:
+                facts[slide_id] = found
+    anchors, mixing = None, None
+    try:
+        anchors = _read_anchors(place / "anchors.csv")
+        mixing = _read_json(place / "reducer_mixing.json")
+    except UserError as error:
+        problems.append(f"Left out: {error}")
+    return ExplainedFold(place, cases, facts, anchors, mixing, tuple(problems))
+
+
+def _read_cases(path: Path) -> tuple[ExplainedCase, ...]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True, restval="")
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: is no CSV text that can be read ({error}); {_ADVICE}.") from error
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        found = ", ".join(reader.fieldnames or ()) or "nothing"
+        raise UserError(f"{path}: column {missing[0]} is missing (found {found}); {_ADVICE}.")
+    return tuple(_case(path, row) for row in rows)
+
+
+def _case(path: Path, row: dict[str, str]) -> ExplainedCase:
+    slide_ids = tuple(row["slide_ids"].split(";"))
+    strange = [name for name in slide_ids if Path(name).name != name or name in ("", ".", "..")]
+    if strange:
+        raise UserError(f"{path}: slide {strange[0]!r} of case {row['case_id']} is no name of a folder; {_ADVICE}.")
+    try:
+        certainty = float(row["certainty"]) if row["certainty"] else None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: certainty of case {row['case_id']} is {row['certainty']!r}, expected a number; {_ADVICE}."
+        ) from error
+    finite = certainty if certainty is not None and math.isfinite(certainty) else None
+    return ExplainedCase(row["case_id"], slide_ids, row["reason"], finite)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where the file is not there."""
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is no JSON text that can be read ({error}); {_ADVICE}.") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds {type(value).__name__}, expected a JSON object; {_ADVICE}.")
+    return value
+
+
+def _read_anchors(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # includes pandas' own errors for damaged and empty files
+        raise UserError(f"{path}: is no CSV text that can be read ({error}); {_ADVICE}.") from error
+    for name in ("anchor", "share"):
+        if name not in table.columns:
+            raise UserError(
+                f"{path}: column {name} is missing (found {', '.join(map(str, table.columns))}); {_ADVICE}."
+            )
+    return table

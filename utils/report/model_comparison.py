@@ -1,0 +1,124 @@
+"""The models of one cohort against MiCo: which runs may be compared, forest chart, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from utils.errors import UserError
+from utils.holm import holm
+from utils.paired_bootstrap import PairedDifference, Predictions, paired_difference
+from utils.report.chart import Chart
+from utils.report.content import UNDEFINED, Cell, Table, counted, p_value, row
+from utils.report.forest_chart import ForestRow, forest_chart
+from utils.report.metric_tables import CHANCE
+from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.run_plan import FORMULATIONS, MICO
+from utils.survival_stats import UndefinedMetricError
+
+
+@dataclass(frozen=True)
+class Difference:
+    """MiCo (`ours`) minus `other` on the same test cases; `result` is None where `reason` says why there is none."""
+
+    ours: RunResults
+    other: RunResults
+    result: PairedDifference | None
+    reason: str = ""
+    p_holm: float | None = None
+
+
+def reference_run(runs: Sequence[RunResults]) -> RunResults | None:
+    """The MiCo run that the others are compared with: whole (no ablation), released form first, then by name."""
+    whole = [run for run in runs if run.run["model"] == MICO and not run.run["settings"].get("ablate") and run.tables]
+    forms = [*FORMULATIONS, *(run.run["formulation"] for run in whole)]
+    return min(whole, key=lambda run: (forms.index(run.run["formulation"]), run.name), default=None)
+
+
+def split_difference(ours: RunResults, other: RunResults) -> str:
+    """Why two runs of one cohort cannot be compared, empty if they can: the digests of a split file differ."""
+    own, others = ours.run["splits"], other.run["splits"]
+    differ = sorted(name for name in own.keys() & others.keys() if own[name] != others[name])
+    return f"not comparable: other splits ({', '.join(differ)} differs)" if differ else ""
+
+
+def differences(runs: Sequence[RunResults], *, seed: int, n_resamples: int) -> list[Difference]:
+    """MiCo against each other run of a cohort, in the main metric of its task; empty without a MiCo run.
+
+    Each is `utils.paired_bootstrap.paired_difference` over the folds that both have. Holm's correction is left to
+    `adjusted`, as its family reaches over cohorts.
+    """
+    ours = reference_run(runs)
+    if ours is None:
+        return []
+    return [_difference(ours, run, seed, n_resamples) for run in runs if run is not ours]
+
+
+def adjusted(family: Sequence[Difference]) -> list[Difference]:
+    """The same differences with `p_holm`: adjusted for the size of the family."""
+    p = holm([None if one.result is None else one.result.p for one in family])
+    return [replace(one, p_holm=value) for one, value in zip(family, p, strict=True)]
+
+
+def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Table:
+    """A row per comparison; those that cannot be made say why."""
+    ours = compared[0].ours
+    rows = []
+    for one in compared:
+        label = one.other.name
+        if one.result is None:
+            rows.append(row(label, one.other.model, *[UNDEFINED] * 4, one.reason))
+            continue
+        result = one.result
+        rows.append(
+            row(
+                label,
+                one.other.model,
+                Cell(f"{result.difference:+.3f}", result.difference),
+                Cell(f"{result.low:+.3f} to {result.high:+.3f}", result.low),
+                p_value(result.p),
+                p_value(one.p_holm),
+                f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}",
+            )
+        )
+    word = METRIC_WORDS[ours.metric]
+    return Table(
+        caption=f"{word} of {ours.name} minus {word} of the others, on the same test cases",
+        header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
+        rows=tuple(rows),
+        notes=(
+            f"Interval and two-sided p value of {n_resamples} paired bootstrap resamples of the patients of each fold, "
+            "with the trained models held fixed. p (Holm) is adjusted for all comparisons of this metric on this page.",
+        ),
+    )
+
+
+def model_forest(runs: Sequence[RunResults], ours: RunResults | None) -> Chart:
+    """The main metric of each run with its interval, MiCo emphasised; runs of other splits are left out and said."""
+    word, rows, left_out = METRIC_WORDS[runs[0].metric], [], []
+    for run in runs:
+        overall = run.intervals[run.metric].overall if run.intervals else None
+        if overall is None or overall.value is None:
+            left_out.append(f"{run.name} (undefined)")
+        elif ours is not None and split_difference(ours, run):
+            left_out.append(f"{run.name} (other splits)")
+        else:
+            rows.append(ForestRow(run.name, overall.value, overall.low, overall.high, emphasis=run is ours))
+    chart = forest_chart(rows, title=f"{word} of each run, mean over folds", axis=word, reference=CHANCE)
+    return replace(chart, note=f"{chart.note} Left out: {', '.join(left_out)}.".strip()) if left_out else chart
+
+
+def _difference(ours: RunResults, other: RunResults, seed: int, n_resamples: int) -> Difference:
+    reason = split_difference(ours, other) or ("" if other.tables else "no test predictions yet")
+    if reason:
+        return Difference(ours, other, None, reason)
+    try:
+        result = paired_difference(_keyed(ours), _keyed(other), ours.metric, seed=seed, n_resamples=n_resamples)
+    except (UserError, UndefinedMetricError) as error:
+        return Difference(ours, other, None, str(error))
+    return Difference(ours, other, result)
+
+
+def _keyed(run: RunResults) -> Predictions:
+    """{(seed of the run, fold): predictions}."""
+    return {(run.run["seed"], fold): table for fold, table in run.tables.items()}

@@ -1,0 +1,52 @@
+"""Pictures within a page: PNG files as data URIs, no larger than a screen shows."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from utils.errors import UserError
+from utils.report.content import Picture
+
+LONGEST_SIDE = 1000  # pixels: what the enlarged picture shows
+_WEBP_QUALITY = 82
+_MAX_PIXELS_READ = 100_000_000
+
+
+def read_picture(path: Path, *, alt: str, caption: str, longest_side: int = LONGEST_SIDE) -> Picture:
+    """The picture of a file, scaled down (Lanczos) so that its longer side has at most `longest_side` pixels.
+
+    Stored as WebP, or as PNG where that is smaller (few colours, few pixels); never scaled up.
+
+    Raises:
+        UserError: the file is missing, is no picture, or has more than 100 million pixels.
+    """
+    advice = "make it again with main.py --stage explain"
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MAX_PIXELS_READ:
+                raise UserError(
+                    f"{path}: has {image.width} x {image.height} pixels, expected at most 100 million; {advice}."
+                )
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            colours = image.convert("RGBA" if has_alpha else "RGB")
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: is no picture; {advice}.") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's word for a bad PNG
+        raise UserError(f"{path}: cannot be read ({error}); {advice}.") from error
+    colours.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    kind, data = min((_encoded(colours, "webp"), _encoded(colours, "png")), key=lambda pair: len(pair[1]))
+    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return Picture(uri=uri, width=colours.width, height=colours.height, alt=alt, caption=caption)
+
+
+def _encoded(image: Image.Image, kind: str) -> tuple[str, bytes]:
+    data = io.BytesIO()
+    if kind == "webp":
+        image.save(data, "WEBP", quality=_WEBP_QUALITY, method=3)
+    else:
+        image.save(data, "PNG")
+    return kind, data.getvalue()

@@ -1,0 +1,86 @@
+"""The report of one run: `report.html` beside its `summary.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.metrics import N_RESAMPLES
+from utils.report.anchor_blocks import anchor_blocks
+from utils.report.case_pictures import case_blocks
+from utils.report.case_tables import prediction_table
+from utils.report.cohort_table import cohort_blocks
+from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, Text
+from utils.report.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
+from utils.report.page import write_page
+from utils.report.run_charts import calibration, distributions, learning, outcome_charts
+from utils.report.run_results import METRIC_WORDS, RunResults, read_results
+from utils.report.settings_tables import settings_blocks
+from utils.run_plan import MICO
+from utils.summary_text import TASK_WORDS
+
+REPORT = "report.html"
+
+
+def write_run_report(run_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
+    """Write `run_dir/report.html`, atomically; returns its path.
+
+    Everything comes from the files of the run, no model is loaded. What is not there yet (predictions of the test
+    cases, explanations) is left out and said.
+
+    Raises:
+        UserError: see `utils.report.run_results.read_results`; nothing is written then.
+    """
+    return write_page(run_dir / REPORT, run_page(read_results(run_dir, n_resamples=n_resamples)))
+
+
+def run_page(results: RunResults) -> Page:
+    """The content of a run's report."""
+    return Page(
+        title=f"{results.run['dataset']}: {results.model}",
+        kind=f"Report of a {TASK_WORDS[results.task]} run, {results.name}",
+        verdict=verdict(results),
+        sections=tuple(_sections(results)),
+    )
+
+
+def run_warnings(results: RunResults) -> Iterator[str]:
+    """What a reader should know before the numbers: recorded warnings, missing folds, undefined metrics, damage."""
+    yield from (" ".join(str(text).split()) for text in results.run["warnings"])
+    missing = sorted(set(results.run["folds"]) - set(results.tables))
+    yield from (f"Fold {fold} is missing: it has no test predictions yet." for fold in missing)
+    if results.summary is not None:
+        reasons = reasons_in_words(results.summary, results.metric)
+        if reasons:
+            yield f"{METRIC_WORDS[results.metric]} is undefined: {reasons}."
+    yield from results.problems
+    for explained in results.explained.values():
+        yield from explained.problems
+
+
+def warning_block(warnings: tuple[str, ...]) -> Block:
+    """The list of warnings, or the sentence that there are none."""
+    return Bullets(warnings, kind="warning") if warnings else Text("None.")
+
+
+def _sections(results: RunResults) -> Iterator[Section]:
+    yield Section("warnings", "Warnings", (warning_block(tuple(run_warnings(results))),))
+    yield Section("cohort", "Cohort and split", cohort_blocks(results))
+    if results.tables:
+        metrics: tuple[Block, ...] = (metric_table(results), Charts((metric_forest(results),)))
+        yield Section("metrics", "Metrics", metrics)
+        curves = "Survival of the risk halves" if results.task == "surv" else "ROC curves"
+        yield Section("curves", curves, (Charts(outcome_charts(results)),))
+        yield Section(
+            "calibration", "Calibration and distribution", (Charts((*calibration(results), *distributions(results))),)
+        )
+    if results.logs:
+        yield Section("learning", "Learning curves", (Charts(learning(results)),))
+    if results.tables:
+        yield Section("cases", "Where the model looks", case_blocks(results))
+        if results.run["model"] == MICO:  # no other model has any
+            yield Section("anchors", "Anchors", anchor_blocks(results))
+        table = prediction_table(results.tables)
+        folded = Folded(f"Predictions ({len(table.rows)} rows)", (table,))
+        yield Section("predictions", "Predictions of the test cases", (folded,))
+    yield Section("settings", "Settings and provenance", settings_blocks(results.run))

@@ -1,0 +1,134 @@
+"""All that the folder of a run holds for its report: record, predictions, metrics, logs, outcomes, explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from utils.errors import UserError
+from utils.learning_curves import read_log
+from utils.metric_intervals import MetricInterval, metric_intervals
+from utils.predictions import read_predictions
+from utils.report.explained_fold import ExplainedFold, read_explained_fold
+from utils.run_record import model_in_words, read_run
+from utils.tables import fold_files, summarise
+from utils.training_outcomes import read_training_outcomes
+
+MAIN_METRIC = {"cls": "auc", "surv": "c_index"}
+METRIC_WORDS = {
+    "acc": "ACC",
+    "balanced_acc": "balanced ACC",
+    "f1": "macro F1",
+    "auc": "AUC",
+    "c_index": "C-index",
+    "c_index_ipcw": "Uno's C",
+    "td_auc": "AUC(t)",
+    "ibs": "IBS",
+}
+
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What a run left behind.
+
+    Attributes:
+        run_dir: its folder.
+        run: `run.json` as `utils.run_record.read_run` gives it.
+        summary: of `utils.tables.summarise`; None where no test fold is predicted yet.
+        intervals: {metric: values with 95 % intervals}; empty without predictions.
+        tables, validation: {fold: predictions} of the test and the validation cases.
+        outcomes: {fold: outcomes of the training cases}, survival only.
+        logs: {fold: log}, without folds that ended before their first epoch.
+        explained: {fold: what `main.py --stage explain` wrote}.
+        problems: sentences about optional files that are damaged; they are left out.
+        n_resamples: of the bootstrap.
+    """
+
+    run_dir: Path
+    run: Mapping[str, Any]
+    summary: Mapping[str, Any] | None
+    intervals: Mapping[str, MetricInterval]
+    tables: Mapping[int, pd.DataFrame]
+    validation: Mapping[int, pd.DataFrame]
+    outcomes: Mapping[int, pd.DataFrame]
+    logs: Mapping[int, pd.DataFrame]
+    explained: Mapping[int, ExplainedFold]
+    problems: tuple[str, ...]
+    n_resamples: int
+
+    @property
+    def task(self) -> str:
+        """`cls` or `surv`."""
+        return str(self.run["task"])
+
+    @property
+    def model(self) -> str:
+        """The model in words."""
+        return model_in_words(self.run["model"], self.run["formulation"], self.run["settings"].get("ablate") or ())
+
+    @property
+    def name(self) -> str:
+        """The name of the run, that of its folder where none is recorded."""
+        return str(self.run.get("run_name") or self.run_dir.name)
+
+    @property
+    def metric(self) -> str:
+        """The metric that the run is judged by: `auc` or `c_index`."""
+        return MAIN_METRIC[self.task]
+
+
+def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
+    """Read the folder of a run and compute its metrics.
+
+    Predictions must be whole, as every number of the report comes from them; an optional file that is damaged becomes
+    a sentence in `problems`.
+
+    Raises:
+        UserError: run.json is missing or damaged, or a prediction file of the test cases is damaged or of another task
+            (see `utils.tables.summarise`).
+    """
+    run = read_run(run_dir)
+    problems: list[str] = []
+    tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
+    summary = summarise(run_dir) if tables else None
+    logs = _read_each(run_dir, "log.csv", read_log, problems)
+    outcomes = _read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
+    return RunResults(
+        run_dir=run_dir,
+        run=run,
+        summary=summary,
+        intervals=metric_intervals(tables, run["task"], seed=run["seed"], n_resamples=n_resamples) if tables else {},
+        tables=tables,
+        validation=_read_each(run_dir, "predictions_val.csv", read_predictions, problems),
+        outcomes=outcomes if run["task"] == "surv" else {},
+        logs={fold: log for fold, log in logs.items() if len(log)},
+        explained=_read_each(run_dir, "explain/cases.csv", read_explained_fold, problems),
+        problems=tuple(problems),
+        n_resamples=n_resamples,
+    )
+
+
+def _read_each(run_dir: Path, name: str, read: Callable[[Path], _Read], problems: list[str]) -> dict[int, _Read]:
+    """{fold: file}; a damaged one is left out and said."""
+    found: dict[int, _Read] = {}
+    for fold, path in optional_files(run_dir, name).items():
+        try:
+            found[fold] = read(path)
+        except UserError as error:
+            problems.append(f"Left out: {error}")
+    return found
+
+
+def optional_files(run_dir: Path, name: str) -> dict[int, Path]:
+    """{fold: run_dir/fold{k}/name} of the folds that have this file, in numerical order; `name` may hold folders."""
+    folder, _, last = name.rpartition("/")
+    if not folder:
+        return fold_files(run_dir, last)
+    folds = {fold: path.parent for fold, path in fold_files(run_dir, folder).items()}
+    return {fold: place / name for fold, place in folds.items() if (place / name).exists()}
