@@ -11,7 +11,7 @@ from utils.report.case_tables import CERTAINTY_WORDS, extreme_cases, outcome_wor
 from utils.report.content import Block, Folded, Gallery, Picture, Text, counted
 from utils.report.explained_fold import ExplainedCase, ExplainedFold
 from utils.report.pictures import read_picture
-from utils.report.run_results import RunResults
+from utils.report.run_results import RunResults, relative_to
 
 # The pictures of a slide in the order shown: file, what it is.
 PICTURES = {
@@ -55,7 +55,7 @@ def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame 
         try:
             found = list(_pictures(explained, slide_id))
         except UserError as error:
-            notes.append(f"Slide {slide_id}: {error}")
+            notes.append(f"Slide {slide_id}: {relative_to(explained.place, error)}")
             continue
         pictures += found
         no_map = explained.facts.get(slide_id, {}).get("no_map")

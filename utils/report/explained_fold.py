@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from utils.errors import UserError
+from utils.explain.anchor_statistics import read_anchor_statistics
+from utils.explain.number_table import ADVICE
 
-_ADVICE = "make it again with main.py --stage explain"
 _COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
 
 
@@ -37,7 +38,7 @@ class ExplainedFold:
         facts: {slide_id: `slide.json`}, of the slides that have one.
         anchors: `anchors.csv`; None for a model without anchors.
         mixing: `reducer_mixing.json`; None where it is not there.
-        problems: sentences about files that are damaged.
+        problems: one for each file that is damaged.
     """
 
     place: Path
@@ -45,7 +46,7 @@ class ExplainedFold:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     anchors: pd.DataFrame | None = None
     mixing: dict[str, Any] | None = None
-    problems: tuple[str, ...] = ()
+    problems: tuple[UserError, ...] = ()
 
 
 def read_explained_fold(path: Path) -> ExplainedFold:
@@ -55,22 +56,24 @@ def read_explained_fold(path: Path) -> ExplainedFold:
         UserError: `cases.csv` is unreadable, lacks a column or holds a cell that is not as in `utils.explain`.
     """
     cases = _read_cases(path)
-    place, problems = path.parent, []
+    place = path.parent
+    problems: list[UserError] = []
     facts: dict[str, dict[str, Any]] = {}
     for slide_id in dict.fromkeys(slide_id for case in cases for slide_id in case.slide_ids):
         try:
             found = _read_json(place / slide_id / "slide.json")
         except UserError as error:
-            problems.append(f"Left out: {error}")
+            problems.append(error)
         else:
             if found is not None:
                 facts[slide_id] = found
     anchors, mixing = None, None
     try:
-        anchors = _read_anchors(place / "anchors.csv")
+        if (place / "anchors.csv").exists():
+            anchors = read_anchor_statistics(place / "anchors.csv")
         mixing = _read_json(place / "reducer_mixing.json")
     except UserError as error:
-        problems.append(f"Left out: {error}")
+        problems.append(error)
     return ExplainedFold(place, cases, facts, anchors, mixing, tuple(problems))
 
 
@@ -80,11 +83,11 @@ def _read_cases(path: Path) -> tuple[ExplainedCase, ...]:
             reader = csv.DictReader(file, strict=True, restval="")
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no CSV text that can be read ({error}); {_ADVICE}.") from error
+        raise UserError(f"{path}: is no CSV text that can be read ({error}); {ADVICE}.") from error
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         found = ", ".join(reader.fieldnames or ()) or "nothing"
-        raise UserError(f"{path}: column {missing[0]} is missing (found {found}); {_ADVICE}.")
+        raise UserError(f"{path}: column {missing[0]} is missing (found {found}); {ADVICE}.")
     return tuple(_case(path, row) for row in rows)
 
 
@@ -92,12 +95,12 @@ def _case(path: Path, row: dict[str, str]) -> ExplainedCase:
     slide_ids = tuple(row["slide_ids"].split(";"))
     strange = [name for name in slide_ids if Path(name).name != name or name in ("", ".", "..")]
     if strange:
-        raise UserError(f"{path}: slide {strange[0]!r} of case {row['case_id']} is no name of a folder; {_ADVICE}.")
+        raise UserError(f"{path}: slide {strange[0]!r} of case {row['case_id']} is no name of a folder; {ADVICE}.")
     try:
         certainty = float(row["certainty"]) if row["certainty"] else None
     except ValueError as error:
         raise UserError(
-            f"{path}: certainty of case {row['case_id']} is {row['certainty']!r}, expected a number; {_ADVICE}."
+            f"{path}: certainty of case {row['case_id']} is {row['certainty']!r}, expected a number; {ADVICE}."
         ) from error
     finite = certainty if certainty is not None and math.isfinite(certainty) else None
     return ExplainedCase(row["case_id"], slide_ids, row["reason"], finite)
@@ -110,22 +113,7 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is no JSON text that can be read ({error}); {_ADVICE}.") from error
+        raise UserError(f"{path}: is no JSON text that can be read ({error}); {ADVICE}.") from error
     if not isinstance(value, dict):
-        raise UserError(f"{path}: holds {type(value).__name__}, expected a JSON object; {_ADVICE}.")
+        raise UserError(f"{path}: holds {type(value).__name__}, expected a JSON object; {ADVICE}.")
     return value
-
-
-def _read_anchors(path: Path) -> pd.DataFrame | None:
-    if not path.exists():
-        return None
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # includes pandas' own errors for damaged and empty files
-        raise UserError(f"{path}: is no CSV text that can be read ({error}); {_ADVICE}.") from error
-    for name in ("anchor", "share"):
-        if name not in table.columns:
-            raise UserError(
-                f"{path}: column {name} is missing (found {', '.join(map(str, table.columns))}); {_ADVICE}."
-            )
-    return table

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from utils.errors import UserError
+from utils.explain.number_table import ADVICE
 from utils.report.content import Picture
 
 LONGEST_SIDE = 1000  # pixels: what the enlarged picture shows
@@ -24,19 +25,18 @@ def read_picture(path: Path, *, alt: str, caption: str, longest_side: int = LONG
     Raises:
         UserError: the file is missing, is no picture, or has more than 100 million pixels.
     """
-    advice = "make it again with main.py --stage explain"
     try:
         with Image.open(path) as image:
             if image.width * image.height > _MAX_PIXELS_READ:
                 raise UserError(
-                    f"{path}: has {image.width} x {image.height} pixels, expected at most 100 million; {advice}."
+                    f"{path}: has {image.width} x {image.height} pixels, expected at most 100 million; {ADVICE}."
                 )
             has_alpha = "A" in image.getbands() or "transparency" in image.info
             colours = image.convert("RGBA" if has_alpha else "RGB")
     except UnidentifiedImageError as error:
-        raise UserError(f"{path}: is no picture; {advice}.") from error
+        raise UserError(f"{path}: is no picture; {ADVICE}.") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: Pillow's word for a bad PNG
-        raise UserError(f"{path}: cannot be read ({error}); {advice}.") from error
+        raise UserError(f"{path}: cannot be read ({error}); {ADVICE}.") from error
     colours.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     kind, data = min((_encoded(colours, "webp"), _encoded(colours, "png")), key=lambda pair: len(pair[1]))
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.errors import UserError
-from utils.report.run_results import RunResults, read_results
+from utils.report.run_results import RunResults, read_results, relative_to
 
 _RUN_JSON = "*/*/*/run.json"  # RESULTS/TASK/DATASET/RUN_NAME
 
@@ -65,5 +65,5 @@ def read_runs(results_dir: Path, *, n_resamples: int) -> RunFolders:
         try:
             runs.append(read_results(run_dir, n_resamples=n_resamples))
         except UserError as error:
-            damaged.append(f"Not shown: {error}")
+            damaged.append(f"Not shown: {relative_to(results_dir, error)}")
     return RunFolders(results_dir, tuple(runs), tuple(damaged))

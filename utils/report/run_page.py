@@ -14,7 +14,7 @@ from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, 
 from utils.report.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.page import write_page
 from utils.report.run_charts import calibration, distributions, learning, outcome_charts
-from utils.report.run_results import METRIC_WORDS, RunResults, read_results
+from utils.report.run_results import METRIC_WORDS, RunResults, read_results, relative_to
 from utils.report.settings_tables import settings_blocks
 from utils.run_plan import MICO
 from utils.summary_text import TASK_WORDS
@@ -55,7 +55,7 @@ def run_warnings(results: RunResults) -> Iterator[str]:
             yield f"{METRIC_WORDS[results.metric]} is undefined: {reasons}."
     yield from results.problems
     for explained in results.explained.values():
-        yield from explained.problems
+        yield from (f"Left out: {relative_to(results.run_dir, error)}" for error in explained.problems)
 
 
 def warning_block(warnings: tuple[str, ...]) -> Block:

@@ -121,8 +121,13 @@ def _read_each(run_dir: Path, name: str, read: Callable[[Path], _Read], problems
         try:
             found[fold] = read(path)
         except UserError as error:
-            problems.append(f"Left out: {error}")
+            problems.append(f"Left out: {relative_to(run_dir, error)}")
     return found
+
+
+def relative_to(folder: Path, error: UserError) -> str:
+    """A sentence about a file below `folder`, named from there on: reports are moved and passed on."""
+    return str(error).replace(f"{folder}/", "")
 
 
 def optional_files(run_dir: Path, name: str) -> dict[int, Path]:

@@ -25,7 +25,9 @@ def random_table(task: str, rng: np.random.Generator, n_cases: int, *, prefix: s
         label = (hidden + rng.normal(size=n_cases) > 0).astype(int)
         label[:2] = 0, 1
         positive = 1 / (1 + np.exp(-hidden))
-        return classification_table(ids, [[own[0]] for own in slides], label, np.stack([1 - positive, positive], axis=1))
+        return classification_table(
+            ids, [[own[0]] for own in slides], label, np.stack([1 - positive, positive], axis=1)
+        )
     time = rng.exponential(30 * np.exp(-hidden)) + 0.1
     event = rng.random(n_cases) < 0.6
     hazard = np.clip(0.3 + 0.1 * hidden[:, None] + 0.02 * rng.normal(size=(n_cases, 4)), 0.02, 0.95)
@@ -61,7 +63,9 @@ def write_run(
             train = random_table(task, np.random.default_rng([fold, 3]), 60, prefix=f"T{fold}")
             columns = {name: train[name].to_numpy() for name in ("time", "event", "bin")}
             write_training_outcomes(place / "outcomes_train.csv", case_ids=list(train["case_id"]), **columns)
-        rows = [f"{k},{1.5 / k},{1.6 / k + 0.02 * k},{0.5 + k / 20},{0.5 + k / 20},1e-4,1,{int(k < 7)}" for k in range(1, 9)]
+        rows = [
+            f"{k},{1.5 / k},{1.6 / k + 0.02 * k},{0.5 + k / 20},{0.5 + k / 20},1e-4,1,{int(k < 7)}" for k in range(1, 9)
+        ]
         (place / "log.csv").write_text(LOG_HEADER + "\n".join(rows) + "\n", encoding="utf-8")
     return run_dir
 
@@ -80,7 +84,9 @@ def disturbed(table: pd.DataFrame, rng: np.random.Generator, noise: int) -> pd.D
     return table
 
 
-def write_explanations(run_dir: Path, fold: int = 0, *, size: tuple[int, int] = (1400, 900), n_anchors: int = 8) -> Path:
+def write_explanations(
+    run_dir: Path, fold: int = 0, *, size: tuple[int, int] = (1400, 900), n_anchors: int = 8
+) -> Path:
     """Maps of three cases and statistics of anchors, with the files of `main.py --stage explain`."""
     predictions = pd.read_csv(run_dir / f"fold{fold}" / "predictions_test.csv", dtype={"case_id": str})
     place = run_dir / f"fold{fold}" / "explain"
