@@ -41,7 +41,7 @@
   // Enlarging: a native dialog, which Esc closes and which gives the focus back.
   const pictures = document.querySelectorAll(".picture img");
   if (pictures.length) {
-    const large = make("img", {});
+    const large = make("img", { alt: "" });
     const caption = make("p", {});
     const close = make("button", { type: "button", textContent: "Close" });
     const dialog = make("dialog", {}, large, make("div", {}, caption, close));
