@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.utils.report.page_reader import PageReader
+from tests.utils.report.report_folders import write_run
+from utils.errors import UserError
+from utils.holm import holm
+from utils.paired_bootstrap import paired_difference
+from utils.predictions import read_predictions
+from utils.report.all_runs_page import write_all_runs_report
+from utils.report.model_comparison import reference_run, split_difference
+from utils.report.run_page import write_run_report
+from utils.report.run_results import RunResults, read_results
+from utils.run_record import DEFAULT_SEED
+from utils.tables import fold_files, summarise
+
+N_RESAMPLES = 60
+
+
+def read(root: Path) -> PageReader:
+    return PageReader(write_all_runs_report(root, n_resamples=N_RESAMPLES).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Two cohorts of survival and one of classification."""
+    for task, dataset in (("surv", "LUAD"), ("surv", "BLCA"), ("cls", "BRCA")):
+        for noise, model in enumerate(("mico", "abmil", "meanpool")):
+            write_run(tmp_path / task / dataset / model, task, model=model, noise=noise)
+    return tmp_path
+
+
+def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results: Path):
+    page = read(results)
+    rows = page.rows("Survival runs")
+    assert [(row["data set"], row["run"]) for row in rows] == [
+        (dataset, model) for dataset in ("BLCA", "LUAD") for model in ("abmil", "meanpool", "mico")
+    ]
+    summary = summarise(results / "surv" / "LUAD" / "abmil")
+    assert rows[3]["C-index"] == f"{summary['mean']['c_index']:.3f} ± {summary['std']['c_index']:.3f}"
+    assert rows[3]["folds"] == "2 of 2"
+    (mico,) = [row for row in page.rows("Classification runs") if row["run"] == "mico"]
+    summary = summarise(results / "cls" / "BRCA" / "mico")
+    assert {mico[name] for name in ("AUC", "ACC", "macro F1")} == {
+        f"{summary['mean'][name]:.3f} ± {summary['std'][name]:.3f}" for name in ("auc", "acc", "f1")
+    }
+    assert "9 runs with results in 3 cohorts; 0 unfinished runs, 0 damaged runs." in page.text
+
+
+def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(results: Path):
+    def tables(dataset: str, model: str) -> dict:
+        files = fold_files(results / "surv" / dataset / model, "predictions_test.csv")
+        return {(7, fold): read_predictions(path) for fold, path in files.items()}
+
+    expected = {
+        (dataset, model): paired_difference(
+            tables(dataset, "mico"), tables(dataset, model), "c_index", seed=DEFAULT_SEED, n_resamples=N_RESAMPLES
+        )
+        for dataset in ("BLCA", "LUAD")
+        for model in ("abmil", "meanpool")
+    }
+    adjusted = dict(zip(expected, holm([one.p for one in expected.values()]), strict=True))
+    page = read(results)
+    captions = [name for name in page.tables if name.startswith("C-index of mico minus")]
+    assert captions == ["C-index of mico minus C-index of the others, on the same test cases"]  # BLCA then LUAD
+    shown = {row["against"]: row for row in page.rows(captions[0])}  # the last table of this caption: LUAD
+    for model in ("abmil", "meanpool"):
+        one, row = expected["LUAD", model], shown[model]
+        assert row["difference"] == f"{one.difference:+.3f}"
+        assert row["95 % interval"] == f"{one.low:+.3f} to {one.high:+.3f}"
+        assert float(row["p (Holm)"].replace("<", "")) == pytest.approx(adjusted["LUAD", model], abs=1e-3)
+        assert row["based on"] == "2 folds, 60 patients"
+
+
+def test_runs_of_other_splits_are_not_compared(results: Path):
+    splits = {"fold0.csv": "sha-0", "fold1.csv": "other"}
+    write_run(results / "surv" / "LUAD" / "elsewhere", "surv", model="dsmil", splits=splits)
+    page = read(results)
+    assert "surv/LUAD/elsewhere: not comparable: other splits (fold1.csv differs)." in page.text
+    assert "Left out: elsewhere (other splits)." in page.text
+    (row,) = [row for row in page.rows("C-index of mico minus") if row["against"] == "elsewhere"]
+    assert row["difference"] == "–"
+    assert row["based on"] == "not comparable: other splits (fold1.csv differs)"
+
+
+def test_unfinished_and_damaged_runs_are_said(results: Path):
+    for path in (results / "surv" / "LUAD" / "abmil").glob("fold*/predictions_test.csv"):
+        path.unlink()
+    (results / "surv" / "BLCA" / "abmil" / "run.json").write_text("{", encoding="utf-8")
+    (results / "cls" / "BRCA" / "mico" / "fold0" / "predictions_test.csv").write_text("x", encoding="utf-8")
+    page = read(results)
+    assert "6 runs with results in 3 cohorts; 1 unfinished run, 2 damaged runs." in page.text
+    assert "Not shown: surv/BLCA/abmil/run.json: is no JSON text" in page.text
+    assert "Not shown: cls/BRCA/mico/fold0/predictions_test.csv: " in page.text
+    assert "surv/LUAD/abmil" in page.text.splitlines()
+    assert "No run of MiCo is here to compare the others with." in page.text
+    assert str(results) not in (results / "report.html").read_text(encoding="utf-8")
+
+
+def test_warnings_of_all_runs_stand_together(results: Path):
+    write_run(
+        results / "surv" / "LUAD" / "other",
+        "surv",
+        model="dsmil",
+        warnings=["one patient in two parts"],
+        folds=[0, 1, 2],
+    )
+    page = read(results)
+    assert "surv/LUAD/other: one patient in two parts" in page.text
+    assert "surv/LUAD/other: Fold 2 is missing: it has no test predictions yet." in page.text
+    (row,) = [row for row in page.rows("Survival runs") if row["run"] == "other"]
+    assert (row["warnings"], row["folds"]) == ("2", "2 of 3")
+
+
+def test_reports_of_runs_are_linked_where_they_are(results: Path):
+    write_run(results / "cls" / "BRCA" / "a b#c", "cls", model="dsmil")
+    write_run_report(results / "cls" / "BRCA" / "a b#c", n_resamples=N_RESAMPLES)
+    links = [link for link in read(results).links if not link.startswith("#")]
+    assert links == ["cls/BRCA/a%20b%23c/report.html"]
+
+
+def test_there_are_no_pictures(results: Path):
+    assert read(results).pictures == []
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"holds no run\.json and no TASK/DATASET/RUN_NAME/run\.json"):
+        write_all_runs_report(tmp_path)
+
+
+def loaded(root: Path, name: str, **record: object) -> RunResults:
+    return read_results(write_run(root / "surv" / "LUAD" / name, "surv", **record), n_resamples=10)
+
+
+def test_the_reference_is_the_whole_mico_in_the_released_form(tmp_path: Path):
+    paper = loaded(tmp_path, "a", formulation="paper")
+    released = loaded(tmp_path, "z")
+    ablated = loaded(tmp_path, "b", settings={"ablate": ["route"]})
+    other = loaded(tmp_path, "c", model="abmil")
+    assert reference_run([paper, ablated, released, other]) is released
+    assert reference_run([paper, ablated, other]) is paper
+    assert reference_run([ablated, other]) is None
+
+
+def test_splits_differ_only_where_both_have_the_fold(tmp_path: Path):
+    one, more = loaded(tmp_path, "a", n_folds=1), loaded(tmp_path, "b")
+    other = loaded(tmp_path, "c", splits={"fold0.csv": "x", "fold1.csv": "sha-1"})
+    assert split_difference(one, more) == ""
+    assert split_difference(more, other) == "not comparable: other splits (fold0.csv differs)"

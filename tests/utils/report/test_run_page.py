@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.utils.report.page_reader import PageReader
+from tests.utils.report.report_folders import gradient, write_explanations, write_run
+from tests.utils.run_folders import C_1, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
+from utils.errors import UserError
+from utils.explain.anchor_text import READING_NOTES
+from utils.metrics import N_RESAMPLES
+from utils.predictions import classification_table, read_predictions, write_predictions
+from utils.report.case_pictures import HOW_TO_EXPLAIN
+from utils.report.case_tables import certainty, extreme_cases, prediction_table
+from utils.report.run_page import write_run_report
+from utils.tables import summarise
+
+
+def read(run_dir: Path, *, n_resamples: int = 20) -> PageReader:
+    return PageReader(write_run_report(run_dir, n_resamples=n_resamples).read_text(encoding="utf-8"))
+
+
+def verdict_of(page: PageReader, start: str) -> str:
+    return next(line for line in page.text.splitlines() if line.startswith(start))
+
+
+def test_a_survival_run_worked_by_hand(tmp_path: Path):
+    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6, C_2_3))
+    page = read(run_dir)
+    # C-indices 1, 5/6, 2/3: mean 5/6, deviation sqrt(2 / 3) / 6 = 0.136
+    assert verdict_of(page, "C-index").startswith(
+        "C-index 0.833 ± 0.136 (mean ± standard deviation over 3 folds, 9 cases); 95 % interval of the mean "
+    )
+    rows = page.rows("Metrics of the test cases")
+    assert [row["C-index"] for row in rows] == ["1.000", "0.833", "0.667", "0.833 ± 0.136"]
+    assert [row["deaths"] for row in rows] == ["3", "3", "3", "3.0"]
+    assert [row["Uno's C"] for row in rows[:3]] == ["–"] * 3
+    assert "Uno's C undefined: the outcomes of the training cases are not there" in page.text
+    assert "(fold 0, 1 and 2)" in page.text
+
+
+def test_a_classification_run_worked_by_hand(tmp_path: Path):
+    page = read(Plan(tmp_path).add("cls", "BRCA", classification_folds(RIGHT, MIXED)))
+    # AUC 1 and 3/4; ACC 1 and 1/2
+    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 cases)")
+    rows = page.rows("Metrics of the test cases")
+    assert [row["ACC"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
+    assert [row["macro F1"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
+    assert page.rows("Cases and slides")[2] == {
+        "fold": "0",
+        "part": "test",
+        "cases": "4",
+        "slides": "4",
+        "slides of class 0": "2",
+        "slides of class 1": "2",
+    }
+    assert [page.rows("Cases and slides")[part]["cases"] for part in (0, 1)] == ["not recorded"] * 2
+
+
+def test_every_number_equals_the_summary(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    summary = summarise(run_dir)
+    rows = read(run_dir).rows("Metrics of the test cases")
+    names = {"C-index": "c_index", "Uno's C": "c_index_ipcw", "AUC(t)": "td_auc", "IBS": "ibs"}
+    for row, fold in zip(rows, summary["folds"], strict=False):
+        assert {name: row[name] for name in names} == {name: f"{fold[key]:.3f}" for name, key in names.items()}
+    assert rows[-1]["IBS"] == f"{summary['mean']['ibs']:.3f} ± {summary['std']['ibs']:.3f}"
+
+
+def test_an_interval_that_holds_chance_is_said(tmp_path: Path):
+    folds = {0: pd.concat([_cases(f"a{i}", (0.4, 0.6, 0.6, 0.4)) for i in range(4)], ignore_index=True)}
+    page = read(Plan(tmp_path).add("cls", "BRCA", folds), n_resamples=200)
+    assert verdict_of(page, "AUC").startswith("AUC 0.500 (1 fold, 16 cases); 95 % interval of the mean ")
+    assert "these test cases do not show a signal" in page.text
+
+
+def _cases(prefix: str, positive: tuple[float, ...]) -> pd.DataFrame:
+    ids = [f"{prefix}-{index}" for index in range(len(positive))]
+    prob = np.stack([1 - np.array(positive), np.array(positive)], axis=1)
+    return classification_table(ids, [[name] for name in ids], np.array([0, 0, 1, 1]), prob)
+
+
+def test_warnings_missing_folds_and_undefined_metrics_come_first(tmp_path: Path):
+    folds = {0: _one_class(), 2: _cases("b", (0.1, 0.2, 0.7, 0.9))}
+    run_dir = Plan(tmp_path).add("cls", "BRCA", folds, folds=[0, 1, 2], warnings=["3 patients  in\ntrain and test"])
+    page = read(run_dir)
+    lines = page.text.splitlines()
+    start, end = lines.index("Warnings", lines.index("Settings and provenance")), len(lines)
+    assert lines[start + 1 : end][:3] == [
+        "3 patients in train and test",
+        "Fold 1 is missing: it has no test predictions yet.",
+        "AUC is undefined: only class 1 among the labels (fold 0).",
+    ]
+    assert page.rows("Metrics of the test cases")[-2] == {"fold": "1", "test cases": "missing"} | dict.fromkeys(
+        ("ACC", "balanced ACC", "macro F1", "AUC", "95 % interval"), ""
+    )
+
+
+def _one_class() -> pd.DataFrame:
+    return classification_table(["x", "y"], [["x"], ["y"]], np.array([1, 1]), np.array([[0.2, 0.8], [0.6, 0.4]]))
+
+
+def test_a_metric_that_no_fold_defines(tmp_path: Path):
+    page = read(Plan(tmp_path).add("cls", "BRCA", {0: _one_class()}))
+    assert "AUC is undefined in every fold: only class 1 among the labels (fold 0)." in page.text.splitlines()
+
+
+def test_a_run_without_predictions_has_a_report_too(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    for path in run_dir.glob("fold*/predictions_test.csv"):
+        path.unlink()
+    page = read(run_dir)
+    assert "No test predictions yet" in page.text
+    assert "Learning curves" in page.text
+    assert not any(caption.startswith("Metrics") for caption in page.tables)
+    for path in run_dir.glob("fold*/*"):
+        path.unlink()
+    assert "no predictions yet" in read(run_dir).text
+
+
+def test_the_recorded_cohort_is_shown(tmp_path: Path):
+    part = {"cases": 30, "patients": 29, "slides": 41, "events": 12, "median_follow_up_months": 20.25}
+    cohort = {"fold0": {"train": part, "val": part | {"median_follow_up_months": None}, "test": part}}
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=1, cohort=cohort)
+    rows = read(run_dir).rows("Cases and slides")
+    assert rows[0] == {
+        "fold": "0",
+        "part": "training",
+        "cases": "30",
+        "patients": "29",
+        "slides": "41",
+        "deaths": "12",
+        "median follow-up (months)": "20.2",
+    }
+    assert [row["median follow-up (months)"] for row in rows] == ["20.2", "not reached", "20.2"]
+
+
+def test_the_recorded_classes_are_shown(tmp_path: Path):
+    part = {"cases": 3, "slides": 4, "slides_per_class": {"IDC": 3, "ILC": 1}}
+    cohort = {"fold1": {"train": part, "val": part, "test": part}}
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", n_folds=1, cohort=cohort)
+    rows = read(run_dir).rows("Cases and slides")
+    counts = {"cases": "3", "slides": "4", "slides of class IDC": "3", "slides of class ILC": "1"}
+    assert rows[0] == {"fold": "1", "part": "training"} | counts
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fold0/log.csv", "Left out: fold0/log.csv: column epoch is missing"),
+        ("fold0/outcomes_train.csv", None),
+        ("fold0/predictions_val.csv", "Left out: fold0/predictions_val.csv: "),
+        ("fold0/explain/cases.csv", "Left out: fold0/explain/cases.csv: column case_id is missing (found nonsense)"),
+        ("fold0/explain/anchors.csv", "Left out: fold0/explain/anchors.csv: "),
+        ("fold0/explain/reducer_mixing.json", "Left out: fold0/explain/reducer_mixing.json: is no JSON text"),
+        ("fold0/explain/P0000-S0/slide.json", "Left out: fold0/explain/P0000-S0/slide.json: is no JSON text"),
+        ("fold0/explain/P0000-S0/attention.png", "Slide P0000-S0: P0000-S0/attention.png: is no picture"),
+    ],
+)
+def test_a_damaged_optional_file_is_a_sentence(tmp_path: Path, name: str, said: str | None):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    write_explanations(run_dir, size=(30, 20))
+    (run_dir / name).write_text("nonsense\n1\n", encoding="utf-8")
+    if said is None:  # the metrics come from this file as well
+        with pytest.raises(UserError, match=r"outcomes_train\.csv: "):
+            read(run_dir)
+        assert not (run_dir / "report.html").exists()
+        return
+    assert said in read(run_dir).text
+    assert str(tmp_path) not in (run_dir / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_damaged_prediction_file_is_an_error(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    (run_dir / "fold0" / "predictions_test.csv").write_text("case_id\n", encoding="utf-8")
+    with pytest.raises(UserError, match="holds no case"):
+        read(run_dir)
+    assert not (run_dir / "report.html").exists()
+
+
+def test_the_extreme_cases_of_a_fold():
+    table = _cases("c", (0.1, 0.45, 0.7, 0.95))
+    np.testing.assert_allclose(certainty(table), [0.9, 0.55, 0.7, 0.95])
+    rows = extreme_cases({3: table}).rows
+    assert [(row[0].text, row[1].text, row[2].text, row[3].text, row[5].text) for row in rows] == [
+        ("c-3", "3", "most certain", "0.950", "class 1 (0.95), right"),
+        ("c-0", "3", "most certain", "0.900", "class 0 (0.90), right"),
+        ("c-1", "3", "least certain", "0.550", "class 0 (0.55), right"),
+        ("c-2", "3", "least certain", "0.700", "class 1 (0.70), right"),
+    ]
+    assert len(extreme_cases({0: table.head(1)}).rows) == 1
+
+
+def test_certainty_in_survival_is_the_distance_from_the_median_risk():
+    (table,) = survival_folds((1.0, 5.0, 2.0)).values()
+    assert certainty(table).tolist() == [1.0, 3.0, 0.0]
+    assert extreme_cases({0: table}).rows[0][4].text == "died after 2.0 months"
+
+
+def test_without_explanations_the_way_to_them_is_told(tmp_path: Path):
+    page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls"))
+    assert HOW_TO_EXPLAIN in page.text
+    assert len(page.rows("Most and least certain")) == 12
+    assert page.pictures == []
+
+
+def test_explanations_are_shown(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    place = write_explanations(run_dir, fold=1, size=(60, 40))
+    gradient((50, 50)).save(place / "P1000-S0" / "overlay.png")
+    page = read(run_dir)
+    assert page.pictures == [
+        "attention over the slide, slide P1000-S0",
+        *(
+            f"{what}, slide {slide}"
+            for slide in ("P1000-S0", "P1001-S0")
+            for what in ("attention", "anchor of each patch")
+        ),
+    ]
+    predicted = read_predictions(run_dir / "fold1" / "predictions_test.csv").iloc[0]
+    told = verdict_of(page, "most certain; certainty 0.750; ")
+    assert told.startswith(
+        f"most certain; certainty 0.750; class {predicted['label']}; class {predicted['prediction']} ("
+    )
+    assert "Slide P1002-S0: The features have no coordinates." in page.text
+    assert all(note in page.text for note in READING_NOTES)
+    anchors = page.rows("Anchors of fold 1")
+    assert len(anchors) == 8
+    assert anchors[-1]["note"] == "chosen by no patch"
+    assert anchors[-1]["auc 1"] == "–"
+
+
+def test_a_slide_that_is_no_name_of_a_folder_is_refused(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    place = write_explanations(run_dir)
+    (place / "cases.csv").write_text("case_id,slide_ids,reason,certainty\nP,../../x,chosen,0.5\n", encoding="utf-8")
+    assert "slide '../../x' of case P is no name of a folder" in read(run_dir).text
+
+
+def test_models_without_anchors_have_no_section_of_anchors(tmp_path: Path):
+    page = read(write_run(tmp_path / "cls" / "BRCA" / "abmil", "cls", model="abmil"))
+    assert "Anchors" not in page.text.splitlines()
+
+
+def test_predictions_beyond_500_are_cut_and_said():
+    one = _cases("c", (0.1, 0.2, 0.7, 0.9))
+    many = pd.concat([one] * 100, ignore_index=True)
+    table = prediction_table({0: many, 1: many})
+    assert len(table.rows) == 500
+    assert table.notes == ("The first 500 of 800; all are in fold*/predictions_test.csv.",)
+    assert prediction_table({0: many}).notes == ()
+    assert [cell.text for cell in table.rows[0]] == ["c-0", "c-0", "0", "0", "0", "0.900", "0.100"]
+
+
+def test_settings_and_provenance_are_shown(tmp_path: Path):
+    call = {"started": "2026-01-02T00:00:00", "folds": [1], "git": {"commit": "abc", "modified": True}}
+    record = {"git": {"commit": "0123", "modified": False}, "resumed": [call], "settings": {"lr": 2e-4, "ablate": None}}
+    page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", **record))
+    assert page.rows("Options of main.py") == [
+        {"option": "lr", "value": "0.0002"},
+        {"option": "ablate", "value": "none"},
+    ]
+    assert {"what": "split file", "fold or file": "fold1.csv", "SHA-256": "sha-1"} in page.rows("SHA-256")
+    assert page.rows("Calls that went on")[0]["git commit"] == "git commit abc, with files changed since"
+    assert "Code: git commit 0123." in page.text
+
+
+def test_names_of_a_data_set_do_not_run(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", dataset="<script>alert(1)</script>")
+    table = read_predictions(run_dir / "fold0" / "predictions_test.csv")
+    table.loc[0, "case_id"] = "<img src=x onerror=alert(1)>"
+    write_predictions(run_dir / "fold0" / "predictions_test.csv", table)
+    page = read(run_dir)
+    assert page.scripts == 1
+    assert page.pictures == []
+    assert "<script>alert(1)</script>: mico (released)" in page.text.splitlines()
+
+
+def test_it_is_fast_and_uses_the_resamples_of_the_tables(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=4, n_cases=100)
+    path = write_run_report(run_dir)
+    assert f"{N_RESAMPLES} bootstrap resamples" in path.read_text(encoding="utf-8")
+    assert json.loads((run_dir / "run.json").read_text())["task"] == "surv"  # nothing of the run is touched
+    assert sorted(file.name for file in run_dir.iterdir()) == [
+        "fold0",
+        "fold1",
+        "fold2",
+        "fold3",
+        "report.html",
+        "run.json",
+    ]
