@@ -16,7 +16,7 @@ from utils.report.model_comparison import (
     difference_table,
     differences,
     model_forest,
-    reference_run,
+    reference_runs,
     split_difference,
 )
 from utils.report.page import write_page
@@ -86,7 +86,7 @@ def _compared(
 def _warnings(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResults]]) -> Iterator[str]:
     yield from folders.damaged
     for runs in cohorts.values():
-        ours = reference_run(runs)
+        ours = next(iter(reference_runs(runs)), None)
         for run in runs:
             place = _place(run, folders.results_dir)
             yield from (f"{place}: {text}" for text in run_warnings(run))
@@ -134,7 +134,7 @@ def _cohort_blocks(
     runs: Sequence[RunResults], compared: Sequence[Difference], results_dir: Path, n_resamples: int
 ) -> Iterator[Block]:
     """Facts, forest chart, differences, and a folded part per run."""
-    ours = reference_run(runs)
+    ours = next(iter(reference_runs(runs)), None)
     facts = ours or runs[0]
     yield Charts((model_forest(runs, ours),))
     if compared:

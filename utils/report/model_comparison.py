@@ -28,11 +28,19 @@ class Difference:
     p_holm: float | None = None
 
 
-def reference_run(runs: Sequence[RunResults]) -> RunResults | None:
-    """The MiCo run that the others are compared with: whole (no ablation), released form first, then by name."""
+def reference_runs(runs: Sequence[RunResults]) -> list[RunResults]:
+    """The MiCo runs that others may be compared with, best first: predicted, whole (no ablation), all of one form.
+
+    The released form where it is there; among its runs the one with the name that main.py gives, then by name.
+    """
     whole = [run for run in runs if run.run["model"] == MICO and not run.run["settings"].get("ablate") and run.tables]
     forms = [*FORMULATIONS, *(run.run["formulation"] for run in whole)]
-    return min(whole, key=lambda run: (forms.index(run.run["formulation"]), run.name), default=None)
+    whole.sort(key=lambda run: (forms.index(run.run["formulation"]), run.name != _usual_name(run), run.name))
+    return [run for run in whole if run.run["formulation"] == whole[0].run["formulation"]]
+
+
+def _usual_name(run: RunResults) -> str:
+    return f"{run.run['model']}_{run.run['formulation']}"
 
 
 def split_difference(ours: RunResults, other: RunResults) -> str:
@@ -45,13 +53,21 @@ def split_difference(ours: RunResults, other: RunResults) -> str:
 def differences(runs: Sequence[RunResults], *, seed: int, n_resamples: int) -> list[Difference]:
     """MiCo against each other run of a cohort, in the main metric of its task; empty without a MiCo run.
 
-    Each is `utils.paired_bootstrap.paired_difference` over the folds that both have. Holm's correction is left to
-    `adjusted`, as its family reaches over cohorts.
+    A run is compared with the first of the `reference_runs` of its own seed. Each is
+    `utils.paired_bootstrap.paired_difference` over the folds that both have. Holm's correction is left to `adjusted`,
+    as its family reaches over cohorts.
     """
-    ours = reference_run(runs)
-    if ours is None:
-        return []
-    return [_difference(ours, run, seed, n_resamples) for run in runs if run is not ours]
+    references = reference_runs(runs)
+    of_seed = {run.run["seed"]: run for run in reversed(references)}  # the first of each seed
+    compared = []
+    for run in runs if references else ():
+        ours = of_seed.get(run.run["seed"])
+        if ours is None:
+            reason = f"no {references[0].model} run of its seed, {run.run['seed']}"
+            compared.append(Difference(references[0], run, None, reason))
+        elif ours is not run:
+            compared.append(_difference(ours, run, seed, n_resamples))
+    return compared
 
 
 def adjusted(family: Sequence[Difference]) -> list[Difference]:
@@ -62,28 +78,26 @@ def adjusted(family: Sequence[Difference]) -> list[Difference]:
 
 def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Table:
     """A row per comparison; those that cannot be made say why."""
-    ours = compared[0].ours
     rows = []
     for one in compared:
-        label = one.other.name
+        names = (one.other.name, one.other.model)
         if one.result is None:
-            rows.append(row(label, one.other.model, *[UNDEFINED] * 4, one.reason))
+            rows.append(row(*names, *[UNDEFINED] * 4, one.reason))
             continue
         result = one.result
         rows.append(
             row(
-                label,
-                one.other.model,
+                *names,
                 Cell(f"{result.difference:+.3f}", result.difference),
                 Cell(f"{result.low:+.3f} to {result.high:+.3f}", result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
-                f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}",
+                f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}; {one.ours.name}",
             )
         )
-    word = METRIC_WORDS[ours.metric]
+    word = METRIC_WORDS[compared[0].ours.metric]
     return Table(
-        caption=f"{word} of {ours.name} minus {word} of the others, on the same test cases",
+        caption=f"{word} of {compared[0].ours.model} minus {word} of the others, on the same test cases",
         header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
         rows=tuple(rows),
         notes=(

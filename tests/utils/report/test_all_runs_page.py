@@ -11,7 +11,7 @@ from utils.holm import holm
 from utils.paired_bootstrap import paired_difference
 from utils.predictions import read_predictions
 from utils.report.all_runs_page import write_all_runs_report
-from utils.report.model_comparison import reference_run, split_difference
+from utils.report.model_comparison import differences, reference_runs, split_difference
 from utils.report.run_page import write_run_report
 from utils.report.run_results import RunResults, read_results
 from utils.run_record import DEFAULT_SEED
@@ -64,15 +64,17 @@ def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(results
     }
     adjusted = dict(zip(expected, holm([one.p for one in expected.values()]), strict=True))
     page = read(results)
-    captions = [name for name in page.tables if name.startswith("C-index of mico minus")]
-    assert captions == ["C-index of mico minus C-index of the others, on the same test cases"]  # BLCA then LUAD
+    captions = [name for name in page.tables if name.startswith("C-index of mico (released) minus")]
+    assert captions == [
+        "C-index of mico (released) minus C-index of the others, on the same test cases"
+    ]  # BLCA then LUAD
     shown = {row["against"]: row for row in page.rows(captions[0])}  # the last table of this caption: LUAD
     for model in ("abmil", "meanpool"):
         one, row = expected["LUAD", model], shown[model]
         assert row["difference"] == f"{one.difference:+.3f}"
         assert row["95 % interval"] == f"{one.low:+.3f} to {one.high:+.3f}"
         assert float(row["p (Holm)"].replace("<", "")) == pytest.approx(adjusted["LUAD", model], abs=1e-3)
-        assert row["based on"] == "2 folds, 60 patients"
+        assert row["based on"] == "2 folds, 60 patients; mico"
 
 
 def test_runs_of_other_splits_are_not_compared(results: Path):
@@ -81,7 +83,7 @@ def test_runs_of_other_splits_are_not_compared(results: Path):
     page = read(results)
     assert "surv/LUAD/elsewhere: not comparable: other splits (fold1.csv differs)." in page.text
     assert "Left out: elsewhere (other splits)." in page.text
-    (row,) = [row for row in page.rows("C-index of mico minus") if row["against"] == "elsewhere"]
+    (row,) = [row for row in page.rows("C-index of mico (released) minus") if row["against"] == "elsewhere"]
     assert row["difference"] == "–"
     assert row["based on"] == "not comparable: other splits (fold1.csv differs)"
 
@@ -137,12 +139,28 @@ def loaded(root: Path, name: str, **record: object) -> RunResults:
 
 def test_the_reference_is_the_whole_mico_in_the_released_form(tmp_path: Path):
     paper = loaded(tmp_path, "a", formulation="paper")
-    released = loaded(tmp_path, "z")
+    released, usual = loaded(tmp_path, "d"), loaded(tmp_path, "mico_released")
     ablated = loaded(tmp_path, "b", settings={"ablate": ["route"]})
     other = loaded(tmp_path, "c", model="abmil")
-    assert reference_run([paper, ablated, released, other]) is released
-    assert reference_run([paper, ablated, other]) is paper
-    assert reference_run([ablated, other]) is None
+    assert reference_runs([paper, ablated, released, other, usual]) == [usual, released]
+    assert reference_runs([paper, ablated, other]) == [paper]
+    assert reference_runs([ablated, other]) == []
+
+
+def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
+    first, again, second = (loaded(tmp_path, name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    others = [loaded(tmp_path, f"abmil_{seed}", model="abmil", noise=3, seed=seed) for seed in (1, 2, 3)]
+    compared = differences([first, again, second, *others], seed=0, n_resamples=20)
+    assert [(one.ours, one.other) for one in compared] == [
+        (first, again),
+        (first, others[0]),
+        (second, others[1]),
+        (first, others[2]),
+    ]
+    assert compared[0].result is not None
+    assert compared[0].result.difference == 0
+    assert [one.result is None for one in compared] == [False, False, False, True]
+    assert compared[3].reason == "no mico (released) run of its seed, 3"
 
 
 def test_splits_differ_only_where_both_have_the_fold(tmp_path: Path):
