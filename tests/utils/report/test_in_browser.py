@@ -10,6 +10,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.utils.report.browser import DESKTOP, PHONE, chromium, complaints, open_page, requests
 from tests.utils.report.report_folders import write_explanations, write_run
@@ -18,6 +19,7 @@ from utils.report.run_page import write_run_report
 
 PAGES = ("cls", "surv", "all")
 by_page = pytest.mark.parametrize("name", PAGES)
+by_page_and_long = pytest.mark.parametrize("name", [*PAGES, "long"])
 by_size = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 pytestmark = pytest.mark.xdist_group("report in browser")
 
@@ -63,6 +65,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found[task] = write_run_report(run_dir, n_resamples=100)
         for noise, model in enumerate(("abmil", "transmil"), start=2):
             write_run(root / task / dataset / model, task, model=model, noise=noise)
+        long_name = "a_run_whose_name_is_longer_than_a_telephone_is_wide_" * 2
+        write_run(
+            root / task / dataset / long_name, task, model="dsmil", warnings=[long_name], splits={"fold0.csv": "x"}
+        )
+    found["long"] = write_run_report(write_run(root / "surv" / long_name / long_name, "surv"), n_resamples=20)
     found["all"] = write_all_runs_report(root, n_resamples=100)
     return found
 
@@ -84,7 +91,7 @@ def sort_button(table: WebElement, heading: str) -> WebElement:
     return table.find_element(By.XPATH, f".//th[normalize-space()='{heading}']/button")
 
 
-@by_page
+@by_page_and_long
 @by_size
 def test_it_fits_the_window_and_asks_for_nothing(
     browser: Chrome, pages: dict[str, Path], name: str, size: tuple[int, int]
@@ -105,6 +112,45 @@ def test_text_in_charts_can_be_read_on_a_phone(browser: Chrome, pages: dict[str,
     sizes = browser.execute_script(LETTER_HEIGHTS)
     assert len(sizes) > 20
     assert min(sizes) >= 9
+
+
+@by_page
+def test_without_javascript_everything_is_there_and_no_button_is_dead(
+    browser: Chrome, pages: dict[str, Path], name: str
+):
+    open_page(browser, pages[name])
+    with_script = visible(browser)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        open_page(browser, pages[name])
+        assert visible(browser) == with_script
+        assert browser.find_elements(By.TAG_NAME, "button") == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def visible(browser: Chrome) -> dict[str, int]:
+    """How many of each thing of the content are there."""
+    selectors = ("main svg.chart", "main table", "main tbody tr", "main img", "main details")
+    return {selector: len(browser.find_elements(By.CSS_SELECTOR, selector)) for selector in selectors}
+
+
+def test_the_keyboard_skips_to_the_content_and_reaches_what_scrolls(browser: Chrome, pages: dict[str, Path]):
+    open_page(browser, pages["surv"], PHONE)
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    skip = browser.switch_to.active_element
+    assert skip.text == "Skip to the content"
+    assert skip.location["x"] == 0
+    skip.send_keys(Keys.ENTER)
+    assert browser.switch_to.active_element.get_attribute("id") == "content"
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    box = browser.switch_to.active_element
+    assert box.get_attribute("class") == "scroll"
+    wide = table_with(browser, "Metrics of the test cases").find_element(By.XPATH, "..")
+    ActionChains(browser).move_to_element(wide).perform()
+    browser.execute_script("arguments[0].focus()", wide)
+    ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT).perform()
+    WebDriverWait(browser, 5).until(lambda driver: driver.execute_script("return arguments[0].scrollLeft > 0", wide))
 
 
 def test_a_table_sorts_by_numbers_with_the_mouse(browser: Chrome, pages: dict[str, Path]):
