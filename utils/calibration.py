@@ -25,7 +25,7 @@ class Reliability:
     Attributes:
         predicted: (B,) mean prediction of the group, ascending.
         observed: (B,) share (classification) or Kaplan-Meier estimate (survival); NaN where there is none.
-        low, high: (B,) its 95 % limits.
+        low, high: (B,) its 95 % limits; NaN where there are none (log-log limits of a survival of 0 or 1).
         n: (B,) cases.
     """
 
@@ -124,7 +124,7 @@ def survival_reliability(
     `utils.censoring_metrics`, from the training cases). Probabilities share a scale, so cases of all folds are grouped
     together, into up to five groups of equal size by prediction. Edges of folds differ somewhat: a case's time is
     counted in units of its fold's edge, and the Kaplan-Meier estimate of the group is read at 1. A group that ends
-    before 1 with a censored case has no estimate there (NaN).
+    before 1 with a censored case has no estimate there (NaN), and an estimate of 0 or 1 has no limits.
 
     Args:
         tables: {fold: predictions of a survival run}.
@@ -169,6 +169,8 @@ def _survival_groups(predicted: np.ndarray, event: np.ndarray, time: np.ndarray)
         curve = kaplan_meier(event[chosen], time[chosen])
         at = int(np.searchsorted(curve.time, 1.0, side="right")) - 1
         observed = (curve.survival[at], curve.low[at], curve.high[at])
+        if observed[0] in (0, 1):
+            observed = (observed[0], np.nan, np.nan)
         if time[chosen].max() < 1 and curve.survival[-1] > 0:
             observed = (np.nan, np.nan, np.nan)
         rows.append((predicted[chosen].mean(), *observed, chosen.sum()))

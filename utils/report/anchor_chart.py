@@ -69,7 +69,7 @@ def _reach(values: np.ndarray) -> tuple[float, float]:
 def _named(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarray) -> list[int]:
     """Up to ten anchors, highest in attention or share first, whose numbers cover no other anchor and no number."""
     x, y = plot.x(np.where(known, share, np.inf)), plot.y(np.where(known, attention, np.inf))
-    rank = np.maximum(share / np.nanmax(share[known]), attention / np.nanmax(attention[known]))
+    rank = np.maximum(share / plot.x.high, attention / plot.y.high)
     chosen: list[int] = []
     for row in sorted(np.flatnonzero(known).tolist(), key=lambda index: -rank[index]):
         covered = known & (x > x[row]) & (x - x[row] < 36) & (np.abs(y - y[row]) < 12)
@@ -137,9 +137,8 @@ def _mixing(overall: np.ndarray) -> Chart:
     for row in range(0, rows, 1 if rows <= 20 else 5):
         parts.append(text(left - 8, top + (row + 0.5) * height + 4.5, str(row), class_="tick end"))
     bottom = top + rows * height
-    step = next(nice for nice in (1, 2, 5, 10, 20, 50) if columns / nice <= 14)
-    for column in range(0, columns, step):
-        parts.append(text(left + (column + 0.5) * width, bottom + 17, str(column), class_="tick mid"))
+    for column in (tick for tick in nice_ticks(0, columns - 1, 12) if tick == int(tick)):
+        parts.append(text(left + (column + 0.5) * width, bottom + 17, f"{column:g}", class_="tick mid"))
     parts.append(text((left + WIDTH - right) / 2, bottom + 38, "anchor of the first stage", class_="label mid"))
     turned = f"translate(15 {short(top + rows * height / 2)}) rotate(-90)"
     parts.append(text(0, 0, "remaining anchor", class_="label mid", transform=turned))

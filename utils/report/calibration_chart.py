@@ -73,7 +73,7 @@ def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.Data
     note = sentences(
         f"Survival beyond the middle inner edge of each fold's time bins ({edges} months).",
         f"{bins.n.sum()} test cases in {len(bins.n)} groups of similar prediction over all folds; observed: "
-        "Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits.",
+        "Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits (none at 0 or 1).",
         f"{unknown} of {len(bins.n)} groups have nobody under observation at the edge and no point." if unknown else "",
         left_out_text(result.left_out),
     )
@@ -92,9 +92,14 @@ def _picture(bins: Reliability, title: str, x_label: str, y_label: str) -> str:
         if np.isnan(observed):
             continue
         at = float(plot.x(predicted))
-        tip = f"predicted {predicted:.3f}\nobserved {observed:.3f} ({low:.3f} to {high:.3f})\n{n} cases"
-        bar = tag("path", class_="whisker s0", d=f"M{short(at)} {short(plot.y(low))}V{short(plot.y(high))}")
-        plot.add(tag("g", bar + mark(0, at, float(plot.y(observed)), class_="mark s0"), data_tip=tip))
+        drawn, limits = mark(0, at, float(plot.y(observed)), class_="mark s0"), ""
+        if not np.isnan(low):
+            limits = f" ({low:.3f} to {high:.3f})"
+            drawn = (
+                tag("path", class_="whisker s0", d=f"M{short(at)} {short(plot.y(low))}V{short(plot.y(high))}") + drawn
+            )
+        tip = f"predicted {predicted:.3f}\nobserved {observed:.3f}{limits}\n{n} cases"
+        plot.add(tag("g", drawn, data_tip=tip))
     return plot.svg(title, f"{len(bins.n)} groups of cases.")
 
 

@@ -100,6 +100,6 @@ def _draw_numbers(plot: Plot, halves: list[tuple[str, np.ndarray]], ticks: np.nd
     plot.add(text(8, top, "number at risk", class_="key muted", width=WIDTH - 16))
     for row, (name, time) in enumerate(halves):
         y = top + _ROW * (row + 1)
-        plot.add(text(8, y, name.split(" (")[0], class_="key"))
+        plot.add(text(8, y, name, class_="key"))
         for tick, count in zip(ticks, n_at_risk(time, ticks), strict=True):
             plot.add(text(float(plot.x(tick)), y, str(count), class_="tick mid"))

@@ -75,7 +75,7 @@ def test_the_heat_map_holds_the_mixing():
     assert {"anchor of the first stage", "remaining anchor"} <= set(texts(chart.svg))
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (8, 64), (16, 128), (32, 256)])
+@pytest.mark.parametrize("shape", [(1, 2), (8, 64), (16, 128), (32, 256), (1, 1), (3, 900)])
 def test_heat_maps_of_any_size_fit(shape: tuple[int, int]):
     overall = np.random.default_rng(0).normal(size=shape)
     *_, chart = anchor_charts(_anchors(shape[1]), {"overall": overall.tolist()})

@@ -74,5 +74,5 @@ def test_a_group_without_an_estimate_has_no_point():
     lost = survival_fold(1, n=10).assign(hazard_0=0.8, hazard_1=0.8, time=1.0, event=0)
     (chart,) = calibration_charts({0: followed, 1: lost}, {k: outcomes_of(survival_fold(7, n=200)) for k in (0, 1)})
     check_picture(chart.svg)
-    assert [lines[0] for lines in tips(chart.svg)] == ["predicted 0.810"]
+    assert tips(chart.svg) == [["predicted 0.810", "observed 1.000", "10 cases"]]
     assert "1 of 2 groups have nobody under observation at the edge and no point." in chart.note

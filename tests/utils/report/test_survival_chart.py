@@ -74,6 +74,8 @@ def test_what_is_undefined_is_said():
     check_picture(chart.svg)
     assert "log-rank p undefined (no events)" in chart.note
     assert "Left out: fold 3 (all risks equal)." in chart.note
+    all_die = table_of_survival(np.arange(1.0, 9), np.ones(8), np.arange(8.0))
+    check_picture(survival_charts({0: all_die})[0].svg)
     at_zero = table_of_survival(np.zeros(2), np.ones(2), np.array([0.5, 0.7]))
     check_picture(survival_charts({0: at_zero})[0].svg)
 
