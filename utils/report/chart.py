@@ -37,7 +37,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Key:
-    """An entry of a legend: its words, the classes of its sample, and `line`, `band` or the number of a mark."""
+    """An entry of a legend: its words, the classes of its sample, and `line`, `band`, `none` or a number of a mark."""
 
     label: str
     classes: str
@@ -207,7 +207,9 @@ def _legend(keys: Sequence[Key]) -> tuple[list[str], float]:
         width = 34 + min(text_width(key.label), WIDTH - 60)
         if x > _GAP and x + width > WIDTH - _GAP:
             x, y = _GAP, y + _LEGEND_ROW
-        parts += [_sample(key, x, y - 4.5), text(x + 32, y, key.label, width=WIDTH - 60, class_="key")]
+        if key.sample != "none":
+            parts.append(_sample(key, x, y - 4.5))
+        parts.append(text(x + 32, y, key.label, width=WIDTH - 60, class_="key"))
         x += width + 16
     return parts, y + 2 if keys else 0.0
 

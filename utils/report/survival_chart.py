@@ -56,7 +56,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
     halves = [(name, groups.event[groups.high == high], groups.time[groups.high == high]) for high, name in _HALVES]
     names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
     longest = max(float(groups.time.max()), 1.0)
-    legend = [Key(name, look(index)) for index, name in enumerate(names)]
+    legend = [*(Key(name, look(index)) for index, name in enumerate(names)), Key(f"log-rank {p}", "", "none")]
     plot = Plot((0, longest), (0, 1), legend=legend, left=94, below=112)
     ticks = month_ticks(longest)
     plot.x_axis([float(tick) for tick in ticks], "time (months)")
@@ -66,7 +66,6 @@ def _picture(groups: RiskGroups, p: str) -> str:
     for index, (name, event, time) in enumerate(halves):
         _draw_curve(plot, name, event, time, index)
     plot.frame()
-    plot.add(text(plot.left + 10, plot.bottom - 12, f"log-rank {p}", class_="fact", width=plot.right - plot.left - 20))
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
     return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
 
