@@ -68,7 +68,7 @@ def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame 
         words.append(f"certainty {case.certainty:.3f}")
     rows = None if table is None else table[(table["case_id"] == case.case_id) & _is_of(table, case.slide_ids)]
     if rows is not None and len(rows):
-        words += [outcome_words(rows.iloc[0]), told_words(rows.iloc[0])]
+        words += [f"outcome: {outcome_words(rows.iloc[0])}", f"prediction: {told_words(rows.iloc[0])}"]
     return Gallery(case.case_id, "; ".join(words), tuple(pictures), tuple(notes))
 
 

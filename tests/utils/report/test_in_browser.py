@@ -210,6 +210,19 @@ def test_a_picture_is_enlarged_and_the_focus_comes_back(browser: Chrome, pages: 
         assert browser.switch_to.active_element == button
 
 
+def test_an_enlarged_picture_scrolls_on_a_phone(browser: Chrome, pages: dict[str, Path]):
+    open_page(browser, pages["cls"], PHONE)
+    browser.find_element(By.CSS_SELECTOR, ".picture button").click()
+    large = browser.find_element(By.CSS_SELECTOR, "dialog img")
+    assert large.size["width"] > 1.5 * PHONE[0]
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    box = browser.find_element(By.CSS_SELECTOR, "dialog").rect
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE[0]
+    browser.switch_to.active_element.send_keys(Keys.ENTER)  # the focus is on "Close"
+    assert not browser.execute_script("return document.querySelector('dialog').open")
+
+
 def test_a_curve_shows_its_value_at_the_pointer(browser: Chrome, pages: dict[str, Path]):
     open_page(browser, pages["cls"])
     chart = browser.find_element(By.CSS_SELECTOR, "#curves svg.chart")

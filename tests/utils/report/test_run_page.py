@@ -222,10 +222,9 @@ def test_explanations_are_shown(tmp_path: Path):
         ),
     ]
     predicted = read_predictions(run_dir / "fold1" / "predictions_test.csv").iloc[0]
-    told = verdict_of(page, "most certain; certainty 0.750; ")
-    assert told.startswith(
-        f"most certain; certainty 0.750; class {predicted['label']}; class {predicted['prediction']} ("
-    )
+    told = verdict_of(page, "most certain; certainty 0.750; ").split("; ")
+    assert told[2] == f"outcome: class {predicted['label']}"
+    assert told[3].startswith(f"prediction: class {predicted['prediction']} (")
     assert "Slide P1002-S0: The features have no coordinates." in page.text
     assert all(note in page.text for note in READING_NOTES)
     anchors = page.rows("Anchors of fold 1")

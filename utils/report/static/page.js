@@ -43,8 +43,9 @@
   if (pictures.length) {
     const large = make("img", { alt: "" });
     const caption = make("p", {});
-    const close = make("button", { type: "button", textContent: "Close" });
-    const dialog = make("dialog", {}, large, make("div", {}, caption, close));
+    const close = make("button", { type: "button", textContent: "Close", autofocus: true });
+    const box = make("div", { className: "large", tabIndex: 0 }, large); // scrolls where the window is small
+    const dialog = make("dialog", {}, box, make("div", { className: "below" }, caption, close));
     dialog.setAttribute("aria-label", "Enlarged picture");
     document.body.append(dialog);
     close.addEventListener("click", () => dialog.close());
