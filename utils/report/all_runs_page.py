@@ -22,7 +22,7 @@ from utils.report.model_comparison import (
 from utils.report.page import write_page
 from utils.report.run_charts import calibration, learning, outcome_charts
 from utils.report.run_folders import RunFolders, read_runs
-from utils.report.run_page import REPORT, run_warnings, warning_block
+from utils.report.run_page import REPORT, run_warnings, warning_blocks
 from utils.report.run_results import METRIC_WORDS, RunResults
 from utils.run_record import DEFAULT_SEED
 from utils.summary_text import TASK_WORDS
@@ -50,7 +50,7 @@ def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
     """The content of the report over all runs."""
     cohorts = folders.cohorts()
     compared = _compared(cohorts, n_resamples)
-    sections = [Section("warnings", "Warnings", (warning_block(tuple(_warnings(folders, cohorts))),))]
+    sections = [Section("warnings", "Warnings", warning_blocks(tuple(_warnings(folders, cohorts))))]
     if cohorts:
         sections.append(Section("overview", "Overview", tuple(_overview(folders, cohorts))))
     for index, ((task, dataset), runs) in enumerate(cohorts.items()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from utils.metrics import N_RESAMPLES
@@ -10,7 +10,7 @@ from utils.report.anchor_blocks import anchor_blocks
 from utils.report.case_pictures import case_blocks
 from utils.report.case_tables import prediction_table
 from utils.report.cohort_table import cohort_blocks
-from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, Text
+from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, Text, counted
 from utils.report.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.page import write_page
 from utils.report.run_charts import calibration, distributions, learning, outcome_charts
@@ -20,6 +20,7 @@ from utils.run_plan import MICO
 from utils.summary_text import TASK_WORDS
 
 REPORT = "report.html"
+MAX_WARNINGS = 12  # shown at once
 
 
 def write_run_report(run_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
@@ -58,13 +59,17 @@ def run_warnings(results: RunResults) -> Iterator[str]:
         yield from (f"Left out: {relative_to(results.run_dir, error)}" for error in explained.problems)
 
 
-def warning_block(warnings: tuple[str, ...]) -> Block:
-    """The list of warnings, or the sentence that there are none."""
-    return Bullets(warnings, kind="warning") if warnings else Text("None.")
+def warning_blocks(warnings: Sequence[str]) -> tuple[Block, ...]:
+    """The list of warnings, its end folded where it is long, or the sentence that there are none."""
+    if not warnings:
+        return (Text("None."),)
+    shown: tuple[Block, ...] = (Bullets(tuple(warnings[:MAX_WARNINGS]), kind="warning"),)
+    more = tuple(warnings[MAX_WARNINGS:])
+    return (*shown, Folded(counted(len(more), "more warning"), (Bullets(more, kind="warning"),))) if more else shown
 
 
 def _sections(results: RunResults) -> Iterator[Section]:
-    yield Section("warnings", "Warnings", (warning_block(tuple(run_warnings(results))),))
+    yield Section("warnings", "Warnings", warning_blocks(tuple(run_warnings(results))))
     yield Section("cohort", "Cohort and split", cohort_blocks(results))
     if results.tables:
         metrics: tuple[Block, ...] = (metric_table(results), Charts((metric_forest(results),)))

@@ -100,6 +100,14 @@ def test_warnings_missing_folds_and_undefined_metrics_come_first(tmp_path: Path)
     )
 
 
+def test_the_end_of_many_warnings_is_folded(tmp_path: Path):
+    warnings = [f"warning {index}" for index in range(14)]
+    page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", warnings=warnings))
+    lines = page.text.splitlines()
+    start = lines.index("warning 0")
+    assert lines[start : start + 15] == [*warnings[:12], "2 more warnings", *warnings[12:]]
+
+
 def _one_class() -> pd.DataFrame:
     return classification_table(["x", "y"], [["x"], ["y"]], np.array([1, 1]), np.array([[0.2, 0.8], [0.6, 0.4]]))
 
