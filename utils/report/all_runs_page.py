@@ -105,7 +105,7 @@ def _overview(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResult
         others = [METRIC_WORDS[metric] for metric in metrics[1:]]
         yield Table(
             caption=f"{TASK_WORDS[task].capitalize()} runs",
-            header=("run", "data set", "model", "folds", main, f"{main}, 95 % interval", *others, "warnings"),
+            header=("run", "data set", main, f"{main}, 95 % interval", *others, "model", "folds", "warnings"),
             rows=tuple(_overview_row(run, metrics, folders.results_dir) for run in runs),
             notes=("mean ± population standard deviation over folds; interval of the mean over folds.",),
         )
@@ -121,11 +121,11 @@ def _overview_row(run: RunResults, metrics: Sequence[str], results_dir: Path) ->
     return row(
         Cell(run.name, href=link),
         str(run.run["dataset"]),
-        run.model,
-        Cell(f"{n_folds} of {n_planned}", float(n_folds)),
         means[0],
         interval_cell(run.intervals[metrics[0]].overall),
         *means[1:],
+        run.model,
+        Cell(f"{n_folds} of {n_planned}", float(n_folds)),
         number(float(n_warnings), 0),
     )
 

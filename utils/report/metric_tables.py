@@ -13,7 +13,7 @@ from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.run_results import METRIC_WORDS, RunResults
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
-_SHOWN = {"cls": ("acc", "balanced_acc", "f1", "auc"), "surv": ("c_index", *CORRECTED_FOR_CENSORING)}
+_SHOWN = {"cls": ("auc", "acc", "balanced_acc", "f1"), "surv": ("c_index", *CORRECTED_FOR_CENSORING)}
 _DEFINITIONS = {
     "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the mean of "
     "each class against the rest.",

@@ -105,6 +105,14 @@ def test_it_fits_the_window_and_asks_for_nothing(
     assert requests(browser) == [pages[name].as_uri()]
 
 
+@by_page_and_long
+def test_captions_of_wide_tables_are_whole_on_a_phone(browser: Chrome, pages: dict[str, Path], name: str):
+    open_page(browser, pages[name], PHONE)
+    unfold(browser)
+    right = "return [...document.querySelectorAll('caption span')].map((span) => span.getBoundingClientRect().right)"
+    assert max(browser.execute_script(right)) <= PHONE[0]
+
+
 @by_page
 def test_text_in_charts_can_be_read_on_a_phone(browser: Chrome, pages: dict[str, Path], name: str):
     open_page(browser, pages[name], PHONE)
