@@ -27,15 +27,13 @@ def certainty(table: pd.DataFrame) -> np.ndarray:
 
 
 def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
-    """The most and the least certain test cases of each fold, three of each at most and no case twice."""
+    """The most and the least certain test cases of each fold, three of each; of few cases each comes once."""
     rows = []
     for fold, table in tables.items():
         certain = certainty(table)
         order = np.argsort(-certain, kind="stable")
-        n_most = min(N_EXTREME, -(-len(order) // 2))
-        n_least = min(N_EXTREME, len(order) - n_most)
-        chosen = [(index, "most certain") for index in order[:n_most]]
-        chosen += [(index, "least certain") for index in order[::-1][:n_least]]
+        chosen = [(index, "most certain") for index in order[:N_EXTREME]]
+        chosen += [(index, "least certain") for index in order[N_EXTREME:][::-1][:N_EXTREME]]
         for index, reason in chosen:
             case = table.iloc[int(index)]
             rows.append(

@@ -197,8 +197,8 @@ def test_the_extreme_cases_of_a_fold():
     assert [(row[0].text, row[1].text, row[2].text, row[3].text, row[5].text) for row in rows] == [
         ("c-3", "3", "most certain", "0.950", "class 1 (0.95), right"),
         ("c-0", "3", "most certain", "0.900", "class 0 (0.90), right"),
+        ("c-2", "3", "most certain", "0.700", "class 1 (0.70), right"),
         ("c-1", "3", "least certain", "0.550", "class 0 (0.55), right"),
-        ("c-2", "3", "least certain", "0.700", "class 1 (0.70), right"),
     ]
     assert len(extreme_cases({0: table.head(1)}).rows) == 1
 
