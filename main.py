@@ -11,39 +11,50 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from datasets.bags import BagDataset, outcomes_of
+from datasets.bags import BagDataset, Batch, outcomes_of
 from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
 from datasets.cases import PARTS, Case
 from datasets.errors import DataError
 from datasets.features import SlideFeatures, check_widths, find_slides, read_slide
 from datasets.fingerprint import fingerprint
+from datasets.patch_geometry import patch_geometry
 from datasets.slide_cache import SlideCache
+from datasets.split_report import count_part
 from datasets.splits import Fold, find_folds, keep_available, read_fold
 from models import GRAPH_MODELS, MODELS, MiCo, build_model
 from models.losses import hazards, nll_survival, risk
+from models.nearest_anchor import NearestAnchors, nearest_anchors
 from models.objective import training_objective
 from models.output import BagOutput
+from models.reducer_mixing import observe_mixing
 from utils.allocator import keep_freed_memory
 from utils.arguments import build_parser, resolve
 from utils.atomic import write_json
 from utils.checkpoint import load_checkpoint
 from utils.console import log_to_terminal
 from utils.device import resolve_device, resolve_precision
-from utils.engine import Runner, predict
+from utils.engine import Runner, evaluate, predict
 from utils.errors import UserError
+from utils.explain.anchor_explanation import write_anchor_explanation
+from utils.explain.anchor_shares import AnchorShares
+from utils.explain.chosen_cases import ChosenCase, choose_by_certainty, choose_slides, write_cases
+from utils.explain.slide_explanation import SlideExplanation, write_slide_explanation
+from utils.explain.slide_image import require_slide_reader
 from utils.feature_norm import FeatureNorm, fit_zscore
 from utils.figures import write_figures
 from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
@@ -51,12 +62,14 @@ from utils.free_memory import free_memory
 from utils.optim import build_optimizer
 from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.provenance import digest, digest_of, git_commit, package_versions
+from utils.report.run_page import write_run_report
 from utils.run_dir import ChangedSettingsError, claim, fold_dir, permit
 from utils.seed import derive_seed, seed_everything
 from utils.settings import RunSettings, as_plain
 from utils.stopwatch import Stopwatch, in_words
 from utils.summary_text import format_summary
 from utils.tables import fold_metrics, write_summary
+from utils.tensorboard_log import TensorBoardLog, require_tensorboard
 from utils.threads import map_in_threads
 from utils.training import Schedule, train
 from utils.training_outcomes import read_training_outcomes, write_training_outcomes
@@ -66,6 +79,7 @@ logger = logging.getLogger("main")
 PREDICTED = ("metrics.json", "predictions_val.csv", "predictions_test.csv")
 FINISHED = {"cls": PREDICTED, "surv": (*PREDICTED, "outcomes_train.csv")}
 READING_THREADS = 4
+EXPLAINED_CASES = 3  # most certain, and as many least certain, of each fold
 CACHE_SHARE = 0.5  # of the free memory: the rest is for the model, batches under way and the files of the page cache
 SELECTION = {"cls": "val_f1", "surv": "val_loss"}
 LOGGED = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
@@ -117,7 +131,8 @@ def main(args: argparse.Namespace) -> int:
         sys.stderr.write(f"main.py: error: {error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("main.py: interrupted; the same command with --resume goes on after the last whole epoch\n")
+        how = "begins it again" if args.stage == "explain" else "with --resume goes on after the last whole epoch"
+        sys.stderr.write(f"main.py: interrupted; the same command {how}\n")
         return 130
     return 0
 
@@ -126,6 +141,8 @@ def run(settings: RunSettings) -> None:
     """Check everything, run each fold, and write the tables and figures of all folds that are there."""
     if settings.model not in MODELS:
         raise UserError(f"got --model {settings.model}, expected one of {', '.join(MODELS)}")
+    if settings.tensorboard:
+        require_tensorboard()
     device = resolve_device(settings.device)
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
     cache = slide_cache(settings)
@@ -133,18 +150,33 @@ def run(settings: RunSettings) -> None:
     new_model(settings, folds[0])  # an impossible combination of options stops here
     record = run_record(settings, folds)
     settings = permitted(settings, record)
-    check_values(settings, folds)
+    if settings.stage == "explain":
+        check_what_is_explained(settings, folds)
+    else:
+        check_values(settings, folds)
     if cache is not None:
         logger.info(cache.describe())
     claim(settings.run_dir, record, **how_to_claim(settings))
     for warning in dict.fromkeys(w for inputs in folds for w in inputs.warnings):
         logger.warning("warning: %s", warning)
     for inputs in folds:
-        run_fold(settings, inputs, device)
-    if settings.stage != "train":
-        summary = write_summary(settings.run_dir)
-        logger.info("\n%s", format_summary(summary))
-    for path in [] if settings.no_figures else write_figures(settings.run_dir):
+        if settings.stage == "explain":
+            explain_fold(settings, inputs, device)
+        else:
+            run_fold(settings, inputs, device)
+    write_results(settings)
+
+
+def write_results(settings: RunSettings) -> None:
+    """Tables, figures and report of all folds that are there, as far as the stage changed them."""
+    run_dir, written = settings.run_dir, []
+    if settings.stage in ("all", "test"):
+        logger.info("\n%s", format_summary(write_summary(run_dir)))
+    if settings.stage != "explain" and not settings.no_figures:
+        written += write_figures(run_dir)
+    if settings.stage != "train" and not settings.no_figures:
+        written.append(write_run_report(run_dir))
+    for path in written:
         logger.info("wrote %s", path)
 
 
@@ -182,7 +214,7 @@ def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
     try:
         permit(settings.run_dir, dict(record), **how_to_claim(settings))
     except ChangedSettingsError as error:
-        if settings.on_change != "restart" or settings.stage == "test":
+        if settings.on_change != "restart" or settings.stage in ("test", "explain"):
             raise
         logger.warning("warning: %s is begun again, with other settings: %s", settings.run_dir, error.changed)
         return replace(settings, resume=False, overwrite=True)
@@ -250,6 +282,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "seed": settings.seed,
         "folds": sorted(inputs.fold.index for inputs in folds),
         "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
+        "cohort": {f"fold{inputs.fold.index}": count_parts(inputs.fold) for inputs in folds},
         "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},
         "anchors": {f"fold{inputs.fold.index}": inputs.anchors.digest for inputs in folds},
         "features": {
@@ -264,6 +297,12 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def count_parts(fold: Fold) -> dict[str, dict[str, Any]]:
+    """Cases, slides and outcomes of each part, for the report."""
+    classes = {str(label): label for label in range(fold.n_outputs)} if fold.task == "cls" else {}
+    return {part: count_part(fold.part(part), classes) for part in PARTS}
 
 
 def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) -> None:
@@ -323,7 +362,7 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
     validation = EvaluationBatches(bags(inputs, "val"), batch_size=settings.batch_size, reader=reader)
     targets, logged = outcomes_of(fold.val), LOGGED[settings.task]
 
-    def evaluate(logits: Tensor) -> dict[str, float | None]:
+    def measure(logits: Tensor) -> dict[str, float | None]:
         table = prediction_table(settings.task, fold.val, logits)
         measured = fold_metrics(table, seed=settings.seed, n_resamples=0)
         return {"val_loss": loss(logits, targets).item(), **{f"val_{name}": measured[name] for name in logged}}
@@ -342,7 +381,9 @@ def train_fold(settings: RunSettings, inputs: FoldInputs, runner: Runner, place:
     def objective(out: BagOutput, target: Mapping[str, Tensor]) -> Tensor:
         return training_objective(out, target, loss, instance_weight=settings.instance_weight)
 
-    train(runner, training, validation, objective, evaluate, optimizer, schedule, place, checkpoint=about)
+    with closing(TensorBoardLog(place / "tensorboard")) if settings.tensorboard else nullcontext() as on_epoch:
+        parts = runner, training, validation, objective, measure, optimizer, schedule, place
+        train(*parts, checkpoint=about, on_epoch=on_epoch)
 
 
 def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:
@@ -420,6 +461,100 @@ def predict_part(settings: RunSettings, inputs: FoldInputs, runner: Runner, part
     label = f"fold {inputs.fold.index} {part}"
     logits = predict(runner, batches, n_batches=len(batches), label=label)
     return prediction_table(settings.task, inputs.fold.part(part), logits)
+
+
+def check_what_is_explained(settings: RunSettings, folds: Sequence[FoldInputs]) -> None:
+    """Every slide to explain is a test slide of a fold, whose model has not seen it, and images can be opened."""
+    if settings.slides_dir is not None:
+        require_slide_reader()
+        if not settings.slides_dir.is_dir():
+            raise UserError(f"got --slides_dir {settings.slides_dir}, expected a directory of slide images")
+    tested = {slide_id for inputs in folds for slide_id in inputs.fold.slides("test")}
+    unknown = [slide_id for slide_id in settings.explain_slides or () if slide_id not in tested]
+    if unknown:
+        raise UserError(
+            f"got --explain_slides {unknown[0]}, which none of the folds tests ({len(unknown)} such slides in all): "
+            f"expected test slides of fold {', '.join(str(inputs.fold.index) for inputs in folds)}"
+        )
+
+
+def explain_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) -> None:
+    """Explain the chosen test cases of a fold, and its anchors by all of its test cases."""
+    fold, place = inputs.fold.index, fold_dir(settings.run_dir, inputs.fold.index)
+    predictions = read_predictions(place / "predictions_test.csv")
+    case_ids = dict(zip(predictions["slide_ids"], predictions["case_id"], strict=True))
+    chosen = chosen_cases(settings, predictions)
+    wanted = {slide_id for case in chosen for slide_id in case.slide_ids}
+    model, norm, _ = load_model(place / "checkpoint.pt")
+    runner = new_runner(settings, model.to(device), norm, Stopwatch())
+    batches = EvaluationBatches(bags(inputs, "test"), batch_size=1, reader=batch_reader(settings, device))
+    shares = AnchorShares(model.n_anchors) if isinstance(model, MiCo) and inputs.anchors.read_slide is None else None
+    with observe_mixing(model) if isinstance(model, MiCo) else nullcontext() as mixing:
+        for batch, out in evaluate(runner, batches, n_batches=len(batches), label=f"explaining fold {fold}"):
+            case_id = case_ids[";".join(batch.slide_ids)]
+            nearest = nearest_of(runner, batch)
+            if shares is not None and nearest is not None:
+                shares.add(case_id, batch.slide_ids, as_array(out.attention), as_array(nearest.anchor))
+            for slide in slide_explanations(settings, case_id, batch, out, nearest):
+                if slide.slide_id in wanted:
+                    folder = place / "explain" / slide.slide_id
+                    for note in write_slide_explanation(
+                        folder, slide, geojson=settings.geojson, slides_dir=settings.slides_dir
+                    ):
+                        logger.info("%s: %s", slide.slide_id, note)
+    write_cases(place / "explain" / "cases.csv", chosen, predictions)
+    if shares is not None and mixing is not None:
+        title = f"{settings.dataset}: {settings.run_dir.name}, fold {fold}"
+        write_anchor_explanation(place / "explain", shares.table(), predictions, mixing.record(), title)
+    elif isinstance(model, MiCo):
+        logger.info("no table of anchors for fold %d, since each slide has anchors of its own", fold)
+    logger.info("explained %d cases of fold %d in %s", len(chosen), fold, place / "explain")
+
+
+def nearest_of(runner: Runner, batch: Batch) -> NearestAnchors | None:
+    """The nearest anchor of each patch of a batch in feature space; None for a model without anchors."""
+    if not isinstance(runner.model, MiCo):
+        return None
+    anchors = runner.model.cluster_centers if batch.anchors is None else batch.anchors
+    return nearest_anchors(batch.features, batch.slide_index, anchors, scale=runner.feature_norm)
+
+
+def slide_explanations(
+    settings: RunSettings, case_id: str, batch: Batch, out: BagOutput, nearest: NearestAnchors | None
+) -> Iterator[SlideExplanation]:
+    """What a model made of each slide of a case."""
+    stop = 0
+    for slide in batch.slides():
+        start, stop = stop, stop + len(slide.features)
+        rows = slice(start, stop)
+        geometry = patch_geometry(slide)
+        yield SlideExplanation(
+            slide_id=slide.slide_id,
+            case_id=case_id,
+            attention=as_array(out.attention[rows]),
+            nearest=None if nearest is None else as_array(nearest.anchor[rows]),
+            distance=None if nearest is None else as_array(nearest.distance[rows]),
+            anchors=None if out.stage_assignment is None else as_array(out.stage_assignment[rows]),
+            coords=None if slide.coords is None else as_array(slide.coords),
+            patch_size=geometry.size,
+            patch_size_source=geometry.source,
+            mpp=settings.mpp or geometry.mpp,
+        )
+
+
+def as_array(values: Tensor) -> np.ndarray:
+    """Outputs of a model on the CPU."""
+    return values.cpu().numpy()
+
+
+def chosen_cases(settings: RunSettings, predictions: pd.DataFrame) -> list[ChosenCase]:
+    """The test cases of a fold to explain."""
+    if settings.explain_slides is None:
+        return choose_by_certainty(
+            predictions, EXPLAINED_CASES if settings.explain_cases is None else settings.explain_cases
+        )
+    by_certainty = choose_by_certainty(predictions, settings.explain_cases or 0)
+    return by_certainty + choose_slides(predictions, settings.explain_slides)
 
 
 def prediction_table(task: str, cases: Sequence[Case], logits: Tensor) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-# Sourced by run_cls.sh and run_surv.sh with their arguments as variables: anchors of each fold, then main.py.
+# Sourced by run_cls.sh and run_surv.sh with their arguments as variables: anchors of each fold, main.py, explanations.
 bash script/setup.sh
 
 if [ "$GPU" = auto ]; then
@@ -27,8 +27,12 @@ case "$ANCHOR_SCOPE-$FEATURE_NORM" in
     slide-*) anchors="${stem}_slides" ;;
     *) echo "error: got ANCHOR_SCOPE=$ANCHOR_SCOPE, expected dataset or slide" >&2; exit 2 ;;
 esac
-.venv/bin/python main.py --task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}" \
-    --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}" \
-    --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --lr "$LR" \
-    --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device" \
-    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@"
+arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
+    --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}"
+    --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --lr "$LR"
+    --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
+    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")
+.venv/bin/python main.py "${arguments[@]}"
+if [ "$EXPLAIN" != 0 ]; then
+    .venv/bin/python main.py "${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
+fi

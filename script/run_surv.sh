@@ -25,6 +25,8 @@ GRAD_ACCUM="${GRAD_ACCUM:-2}"
 SEED="${SEED:-2024}"
 GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features
+EXPLAIN="${EXPLAIN:-0}"                                         # k: explain the k most and k least certain test cases of each fold
+SLIDES_DIR="${SLIDES_DIR:-}"                                    # slide images, to lay these explanations over
 RESULTS_DIR="${RESULTS_DIR:-results}"
 
 . script/run_folds.sh

@@ -139,7 +139,7 @@ def train_epoch(
 
 
 @torch.no_grad()
-def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Batch, Any]]:
+def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Any, Any]]:
     """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model."""
     runner.model.eval()
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")

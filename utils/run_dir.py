@@ -97,7 +97,7 @@ def remove_results(run_dir: Path) -> None:
             path.unlink()  # a folder on another disk is not ours to empty
         elif path.is_dir():
             shutil.rmtree(path)
-    for name in ("run.json", "summary.csv", "summary.json", "summary.md"):
+    for name in ("run.json", "summary.csv", "summary.json", "summary.md", "report.html"):
         (run_dir / name).unlink(missing_ok=True)
 
 

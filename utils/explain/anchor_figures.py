@@ -23,7 +23,7 @@ _ROW = 0.165  # inches
 def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
     """A row per anchor, most frequent first: its share of all patches, its relative attention, its association.
 
-    At most 64 anchors, the most frequent ones; anchors that no patch is nearest to are left out. The title says how many.
+    At most 64 anchors, the most frequent ones; those that no patch is nearest to are left out. The title says how many.
     An association is drawn in colour where Holm's p is at most 0.05, and in grey where the anchor has a note.
 
     Args:

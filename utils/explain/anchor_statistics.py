@@ -1,7 +1,8 @@
 """`anchors.csv`: what each anchor of a fold is associated with, over the fold's test cases.
 
-One row per anchor of the model; a patch belongs to the anchor that it is nearest to in feature space. A case is what a prediction is about: a patient in survival, a slide in
-classification. On training cases the association would be optimistic, as the model was fitted to them.
+One row per anchor of the model; a patch belongs to the anchor that it is nearest to in feature space. A case is what a
+prediction is about: a patient in survival, a slide in classification. On training cases the association would be
+optimistic, as the model was fitted to them.
 
 | column | |
 |---|---|

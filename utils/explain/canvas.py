@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from utils.atomic import atomic_path
 
+# For attention. Made for colour-vision deficiencies (Nunez et al., PLOS ONE 2018); unlike pink and violet stains.
+COLOUR_MAP = "cividis"
 MARGIN = 16
 TEXT_SIZE = 13
 LINE = 18
 TITLE_SIZE = 16
 _TITLE_LINE = 22
+_NICE = (1.0, 2.0, 5.0)
 
 
 @cache
@@ -39,10 +45,25 @@ def put_text(page: Image.Image, position: tuple[float, float], text: str, anchor
     ImageDraw.Draw(page).text(position, text, "black", text_font(TEXT_SIZE), anchor)
 
 
-def save_page(page: Image.Image, path: Path) -> None:
-    """Write the page as PNG, atomically."""
+def save_page(page: Image.Image, path: Path, texts: Mapping[str, str] | None = None) -> None:
+    """Write the page as PNG, atomically, with these text chunks."""
+    about = PngInfo()
+    for name, text in (texts or {}).items():
+        about.add_text(name, text)
     with atomic_path(path) as temporary:
-        page.save(temporary, format="PNG", optimize=True)
+        page.save(temporary, format="PNG", optimize=True, pnginfo=about)
+
+
+def scale_bar_length(width: float) -> float:
+    """The length of a scale bar for a picture of `width`, in the same unit: 1, 2 or 5 times a power of ten.
+
+    It is the longest one of at most a quarter of the width.
+
+    >>> [scale_bar_length(width) for width in (4.0, 30.0, 0.9)]
+    [1.0, 5.0, 0.2]
+    """
+    power = 10.0 ** math.floor(math.log10(width / 4))
+    return max(step * power for step in _NICE if step * power <= width / 4 * (1 + 1e-9))
 
 
 def _wrap(title: str, width: int) -> str:

@@ -9,19 +9,15 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.explain.canvas import LINE, MARGIN, new_page, put_text, save_page
+from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar_length
 from utils.explain.slide_image import SlideImage, check_patches
 from utils.plotting import GREY
 
-COLOUR_MAP = (
-    "cividis"  # made for colour-vision deficiencies (Nunez et al., PLOS ONE 2018); unlike pink and violet stains
-)
 OPACITY = 0.5
 _MAX_SIDE = 1600
 _MAX_PIXELS = 1_600_000  # with _MAX_SIDE: a PNG of dense tissue stays below 4 MB
 _MIN_PAGE = 560
 _BAR = (256, 14)
-_NICE = (1.0, 2.0, 5.0)
 
 
 def draw_overlay(
@@ -94,18 +90,6 @@ def paint_patches(
         (left, top), (right, bottom) = first[patch], last[patch]
         raster[top:bottom, left:right] = values[patch]
     return raster
-
-
-def scale_bar_length(width: float) -> float:
-    """The length of a scale bar for a picture of `width`, in the same unit: 1, 2 or 5 times a power of ten.
-
-    It is the longest one of at most a quarter of the width.
-
-    >>> [scale_bar_length(width) for width in (4.0, 30.0, 0.9)]
-    [1.0, 5.0, 0.2]
-    """
-    power = 10.0 ** math.floor(math.log10(width / 4))
-    return max(step * power for step in _NICE if step * power <= width / 4 * (1 + 1e-9))
 
 
 def _picture_size(dimensions: tuple[int, int]) -> tuple[int, int]:

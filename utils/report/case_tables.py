@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
+from utils.explain.chosen_cases import certainty, choose_by_certainty
 from utils.predictions import output_columns, task_of
 from utils.report.content import Cell, Table, count, number, row
 
@@ -18,27 +18,15 @@ CERTAINTY_WORDS = {
 }
 
 
-def certainty(table: pd.DataFrame) -> np.ndarray:
-    """(n,): the highest class probability, or `|risk - median risk|` over the table's cases."""
-    if task_of(table) == "cls":
-        return table[output_columns(table)].to_numpy().max(axis=1)
-    risk = table["risk"].to_numpy()
-    return np.abs(risk - np.median(risk))
-
-
 def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
     """The most and the least certain test cases of each fold, three of each; of few cases each comes once."""
     rows = []
     for fold, table in tables.items():
         certain = certainty(table)
-        order = np.argsort(-certain, kind="stable")
-        chosen = [(index, "most certain") for index in order[:N_EXTREME]]
-        chosen += [(index, "least certain") for index in order[N_EXTREME:][::-1][:N_EXTREME]]
-        for index, reason in chosen:
-            case = table.iloc[int(index)]
-            rows.append(
-                row(case["case_id"], count(fold), reason, number(certain[index]), outcome_words(case), told_words(case))
-            )
+        for chosen in choose_by_certainty(table, N_EXTREME):
+            case = table.iloc[chosen.row]
+            words = outcome_words(case), told_words(case)
+            rows.append(row(case["case_id"], count(fold), chosen.reason, number(certain[chosen.row]), *words))
     return Table(
         caption="Most and least certain test cases of each fold",
         header=("case", "fold", "chosen as", "certainty", "outcome", "prediction"),

@@ -61,8 +61,8 @@ def test_a_map_redrawn_from_the_table_is_the_picture(tmp_path: Path, layout):
 
     ((place, pixels),) = maps_of(tmp_path / "a.png")
     levels = np.minimum(table["percentile"].to_numpy() * 256 / 100, 255).astype(int)
-    viridis = (np.array([matplotlib.colormaps["viridis"](int(level))[:3] for level in levels]) * 255).round()
-    assert np.array_equal(pixels, redrawn(table, place, size, viridis.astype(np.uint8)))
+    cividis = (np.array([matplotlib.colormaps["cividis"](int(level))[:3] for level in levels]) * 255).round()
+    assert np.array_equal(pixels, redrawn(table, place, size, cividis.astype(np.uint8)))
 
     columns = ("nearest_anchor", "anchor_1", "anchor_2")
     for column, (place, pixels) in zip(columns, maps_of(tmp_path / "k.png"), strict=True):
@@ -100,7 +100,7 @@ def test_the_most_frequent_anchors_have_colours_of_their_own():
 
 def test_attention_has_one_colour_scale_for_all_slides():
     ends = attention_colours(np.array([0.0, 100.0]))
-    assert ends.tolist() == [[68, 1, 84], [253, 231, 37]]  # viridis
+    assert ends.tolist() == [[0, 34, 78], [254, 232, 56]]  # cividis
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_attention_has_one_colour_scale_for_all_slides():
     [
         (900, 448 / 24, 0.5, (214, "2 mm")),
         (24, 448 / 24, 0.25, (4, "0.02 mm")),
-        (900, 20.0, None, (250, "5,000 level-0 px")),
-        (1, 448.0, None, (1, "200 level-0 px")),
+        (900, 20.0, None, (100, "2,000 level-0 pixels")),
+        (1, 448.0, None, (1, "100 level-0 pixels")),
     ],
 )
 def test_scale_bars_have_round_lengths(width: int, pixel_size: float, mpp: float | None, expected: tuple):

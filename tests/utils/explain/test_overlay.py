@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.utils.explain.tiled_tiff import halve, write_tiled_tiff
 from utils.errors import UserError
-from utils.explain.overlay import COLOUR_MAP, OPACITY, draw_overlay, overlay_picture, paint_patches, scale_bar_length
+from utils.explain.canvas import COLOUR_MAP, scale_bar_length
+from utils.explain.overlay import OPACITY, draw_overlay, overlay_picture, paint_patches
 from utils.explain.slide_image import SlideImage, open_slide_image
 
 RED, GREEN, BLUE, GREY = (200, 20, 30), (10, 150, 40), (30, 40, 220), (128, 128, 128)

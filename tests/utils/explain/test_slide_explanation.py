@@ -1,0 +1,106 @@
+"""All files of an explained slide, with and without coordinates, and over a slide image."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.utils.explain.tiled_tiff import halve, write_tiled_tiff
+from utils.explain.patch_table import read_patches
+from utils.explain.slide_explanation import FILES, OVERLAYS, SlideExplanation, write_slide_explanation
+
+DRAWN = {"slide.json", "patches.csv", "attention.png", "anchors.png", "slide.geojson"}
+
+
+@pytest.fixture
+def slide() -> SlideExplanation:
+    """40 patches of 32 pixels in a slide of 320 x 256."""
+    rng = np.random.default_rng(0)
+    cells = rng.permutation(np.stack(np.divmod(np.arange(80), 8), axis=1))[:40]
+    return SlideExplanation(
+        slide_id="S.1",
+        case_id="P",
+        attention=rng.dirichlet(np.ones(40)).astype(np.float32),
+        nearest=rng.integers(0, 5, size=40),
+        distance=rng.random(40),
+        anchors=rng.integers(0, 5, size=(40, 2)),
+        coords=cells * 32,
+        patch_size=32,
+        patch_size_source="attribute patch_size_level0",
+        mpp=None,
+    )
+
+
+@pytest.fixture
+def slides_dir(tmp_path: Path) -> Path:
+    pixels = np.random.default_rng(1).integers(0, 255, size=(256, 320, 3), dtype=np.uint8)
+    (tmp_path / "slides").mkdir()
+    write_tiled_tiff(tmp_path / "slides" / "S.1.tif", [pixels, halve(pixels)], mpp=0.25)
+    return tmp_path / "slides"
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def facts_in(folder: Path) -> dict:
+    return json.loads((folder / "slide.json").read_text())
+
+
+def test_a_slide_with_coordinates_has_maps(tmp_path: Path, slide: SlideExplanation):
+    folder = tmp_path / "out"
+    assert write_slide_explanation(folder, slide) == []
+    assert names_in(folder) == DRAWN
+    facts = facts_in(folder)
+    assert {*facts.pop("files"), "slide.json"} == DRAWN
+    assert facts == {
+        "slide_id": "S.1",
+        "case_id": "P",
+        "n_patches": 40,
+        "patch_size_level0": 32,
+        "patch_size_source": "attribute patch_size_level0",
+        "mpp": None,
+        "no_map": None,
+    }
+    assert len(read_patches(folder / "patches.csv")) == 40
+    with Image.open(folder / "anchors.png") as picture:
+        names = [place["name"] for place in json.loads(picture.text["maps"])]
+    assert names == ["nearest anchor in feature space", "anchor chosen in stage 1", "anchor chosen in stage 2"]
+
+
+def test_a_slide_image_adds_overlays_and_its_scale(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
+    folder = tmp_path / "out"
+    assert write_slide_explanation(folder, slide, slides_dir=slides_dir) == []
+    assert names_in(folder) == {*DRAWN, *OVERLAYS}
+    assert facts_in(folder)["mpp"] == pytest.approx(0.25)
+    write_slide_explanation(folder, replace(slide, mpp=0.5), slides_dir=slides_dir)
+    assert facts_in(folder)["mpp"] == 0.5  # what is asked for comes before what the image says
+
+
+def test_a_slide_without_an_image_is_named_and_has_maps(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
+    notes = write_slide_explanation(tmp_path / "out", replace(slide, slide_id="S.2"), slides_dir=slides_dir)
+    assert notes == [f"no overlay, since {slides_dir} holds no image of this slide"]
+    assert names_in(tmp_path / "out") == DRAWN
+
+
+def test_what_an_earlier_explanation_left_is_removed(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
+    folder = tmp_path / "out"
+    write_slide_explanation(folder, slide, slides_dir=slides_dir)
+    (folder / "notes.txt").write_text("of a pathologist")
+    reason = "the feature file has no coords"
+    blind = replace(slide, coords=None, patch_size=None, patch_size_source=reason)
+    assert write_slide_explanation(folder, blind) == [f"no map, since {reason}"]
+    assert names_in(folder) == {"slide.json", "patches.csv", "notes.txt"}
+    assert facts_in(folder)["no_map"] == f"no map, since {reason}"
+    assert {*DRAWN, *OVERLAYS} == set(FILES)
+
+
+def test_a_model_without_anchors_has_its_attention(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
+    plain = replace(slide, nearest=None, distance=None, anchors=None)
+    write_slide_explanation(tmp_path / "out", plain, slides_dir=slides_dir)
+    assert names_in(tmp_path / "out") == {*DRAWN, *OVERLAYS} - {"anchors.png", "anchor_patches.png"}

@@ -1,0 +1,130 @@
+"""What is written of an explained slide, `fold{k}/explain/{slide_id}/`: tables, maps, overlays on its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from utils.atomic import write_json
+from utils.explain.contact_sheet import draw_anchor_patches, draw_attended_patches
+from utils.explain.geojson import write_geojson
+from utils.explain.map_picture import draw_anchor_maps, draw_attention_map
+from utils.explain.overlay import draw_overlay
+from utils.explain.patch_raster import patch_raster
+from utils.explain.patch_table import patch_table, stages_of, write_patches
+from utils.explain.slide_image import find_slide_image, microns_per_pixel, open_slide_image
+
+OVERLAYS = ("overlay.png", "attended_patches.png", "anchor_patches.png")
+FILES = ("slide.json", "patches.csv", "attention.png", "anchors.png", "slide.geojson", *OVERLAYS)
+
+
+@dataclass(frozen=True)
+class SlideExplanation:
+    """What a model made of the M patches of a slide, and where they lie.
+
+    Attributes:
+        slide_id: the slide.
+        case_id: the case that the attention was shared in.
+        attention: (M,), each patch's share of its case's attention.
+        nearest: (M,) the nearest anchor in feature space; None for models without anchors.
+        distance: (M,) Euclidean, to it.
+        anchors: (M, L) the anchor chosen in each stage; None where patches choose none.
+        coords: (M, 2) upper left corners in level-0 pixels; None where the feature file has none.
+        patch_size: side of a patch in level-0 pixels; None where nothing tells.
+        patch_size_source: where that comes from, or why there is none.
+        mpp: microns per level-0 pixel; None where it is not known.
+    """
+
+    slide_id: str
+    case_id: str
+    attention: np.ndarray
+    nearest: np.ndarray | None
+    distance: np.ndarray | None
+    anchors: np.ndarray | None
+    coords: np.ndarray | None
+    patch_size: int | None
+    patch_size_source: str
+    mpp: float | None
+
+    @property
+    def title(self) -> str:
+        """What pictures of the slide are called."""
+        return self.slide_id if self.case_id == self.slide_id else f"{self.slide_id}, case {self.case_id}"
+
+
+def write_slide_explanation(
+    folder: Path, slide: SlideExplanation, *, geojson: str = "patches", slides_dir: Path | None = None
+) -> list[str]:
+    """Write `patches.csv`, and where there are coordinates the maps, `slide.geojson` and overlays; last `slide.json`.
+
+    What an earlier explanation of the slide left is removed first.
+
+    Args:
+        folder: of the slide.
+        slide: what to write.
+        geojson: `patches` or `regions`, see `utils.explain.geojson`.
+        slides_dir: where an image of the slide is looked for, `{slide_id}.svs` or of another known ending.
+
+    Returns:
+        Sentences on what could not be written, for the log.
+
+    Raises:
+        UserError: an image of the slide that cannot be read or does not fit its patches.
+    """
+    table = patch_table(
+        slide.attention, coords=slide.coords, nearest=slide.nearest, distance=slide.distance, anchors=slide.anchors
+    )
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    write_patches(folder / "patches.csv", table)
+    files, notes, mpp, no_map = ["patches.csv"], [], slide.mpp, None
+    if slide.coords is None or slide.patch_size is None:
+        no_map = f"no map, since {slide.patch_size_source}"
+        notes.append(no_map)
+    else:
+        image = None if slides_dir is None else find_slide_image(slides_dir, slide.slide_id)
+        if image is not None:
+            mpp = _write_overlays(folder, slide, table, slide.coords, slide.patch_size, image)
+            files += [name for name in OVERLAYS if (folder / name).exists()]
+        elif slides_dir is not None:
+            notes.append(f"no overlay, since {slides_dir} holds no image of this slide")
+        files += _write_maps(folder, slide, table, slide.coords, slide.patch_size, mpp)
+        write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson)
+        files.append("slide.geojson")
+    facts = {"slide_id": slide.slide_id, "case_id": slide.case_id, "n_patches": len(table)}
+    sizes = {"patch_size_level0": slide.patch_size, "patch_size_source": slide.patch_size_source, "mpp": mpp}
+    write_json(folder / "slide.json", {**facts, **sizes, "no_map": no_map, "files": files})
+    return notes
+
+
+def _write_maps(
+    folder: Path, slide: SlideExplanation, table: pd.DataFrame, coords: np.ndarray, patch_size: int, mpp: float | None
+) -> list[str]:
+    attention, percentile = table["attention"].to_numpy(), table["percentile"].to_numpy()
+    raster = patch_raster(coords, patch_size, attention)
+    draw_attention_map(folder / "attention.png", raster, attention, percentile, mpp=mpp, title=slide.title)
+    columns = {"nearest anchor in feature space": "nearest_anchor"} if slide.nearest is not None else {}
+    columns |= {f"anchor chosen in stage {number}": name for number, name in enumerate(stages_of(table), start=1)}
+    if not columns:
+        return ["attention.png"]
+    assignments = {name: table[column].to_numpy() for name, column in columns.items()}
+    draw_anchor_maps(folder / "anchors.png", raster, assignments, mpp=mpp, title=slide.title)
+    return ["attention.png", "anchors.png"]
+
+
+def _write_overlays(
+    folder: Path, slide: SlideExplanation, table: pd.DataFrame, coords: np.ndarray, patch_size: int, path: Path
+) -> float | None:
+    """Write what is laid over the slide's image; returns the microns per level-0 pixel that are known then."""
+    attention, title = table["attention"].to_numpy(), slide.title
+    with open_slide_image(path) as image:
+        mpp = slide.mpp or microns_per_pixel(image)
+        place = image, coords, patch_size
+        draw_overlay(folder / "overlay.png", *place, table["percentile"].to_numpy(), mpp=mpp, title=title)
+        draw_attended_patches(folder / "attended_patches.png", *place, attention, slide.nearest, title=title)
+        if slide.nearest is not None and slide.distance is not None:
+            draw_anchor_patches(folder / "anchor_patches.png", *place, slide.nearest, slide.distance, title=title)
+    return mpp
