@@ -50,6 +50,7 @@ from utils.console import log_to_terminal
 from utils.device import resolve_device, resolve_precision
 from utils.engine import Runner, evaluate, predict
 from utils.errors import UserError
+from utils.explain.anchor_colours import similar_colours
 from utils.explain.anchor_explanation import write_anchor_explanation
 from utils.explain.anchor_shares import AnchorShares
 from utils.explain.chosen_cases import ChosenCase, choose_by_certainty, choose_slides, write_cases
@@ -524,7 +525,7 @@ def slide_explanations(
 ) -> Iterator[SlideExplanation]:
     """What a model made of each slide of a case."""
     stop = 0
-    for slide in batch.slides():
+    for index, slide in enumerate(batch.slides()):
         start, stop = stop, stop + len(slide.features)
         rows = slice(start, stop)
         geometry = patch_geometry(slide)
@@ -534,6 +535,7 @@ def slide_explanations(
             attention=as_array(out.attention[rows]),
             nearest=None if nearest is None else as_array(nearest.anchor[rows]),
             distance=None if nearest is None else as_array(nearest.distance[rows]),
+            colours=None if nearest is None else similar_colours(as_array(nearest.anchors_of(index))),
             anchors=None if out.stage_assignment is None else as_array(out.stage_assignment[rows]),
             coords=None if slide.coords is None else as_array(slide.coords),
             patch_size=geometry.size,
@@ -544,7 +546,7 @@ def slide_explanations(
 
 def as_array(values: Tensor) -> np.ndarray:
     """Outputs of a model on the CPU."""
-    return values.cpu().numpy()
+    return values.detach().cpu().numpy()
 
 
 def chosen_cases(settings: RunSettings, predictions: pd.DataFrame) -> list[ChosenCase]:

@@ -18,10 +18,21 @@ from models.similarity import l2_similarity
 
 
 class NearestAnchors(NamedTuple):
-    """The nearest anchor (N,) int64 of each patch, and the Euclidean distance (N,) to it, float32 or wider."""
+    """The anchors that patches are nearest to.
+
+    Attributes:
+        anchor: (N,) int64, of each patch.
+        distance: (N,) Euclidean, to it, float32 or wider.
+        anchors: (K, D), or (n_slides, K, D), what was compared with.
+    """
 
     anchor: Tensor
     distance: Tensor
+    anchors: Tensor
+
+    def anchors_of(self, slide: int) -> Tensor:
+        """The anchors (K, D) of a slide."""
+        return self.anchors if self.anchors.dim() == 2 else self.anchors[slide]
 
 
 @torch.no_grad()
@@ -49,4 +60,4 @@ def nearest_anchors(
         nearest, index = l2_similarity(rows, block.own(anchors), block.slides).max(dim=1)
         chosen.put(block, index)
         distance.put(block, -nearest)
-    return NearestAnchors(chosen.all(), distance.all())
+    return NearestAnchors(chosen.all(), distance.all(), anchors)

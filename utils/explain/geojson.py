@@ -24,11 +24,14 @@ from utils.explain.patch_table import stages_of
 KINDS = ("patches", "regions")
 
 
-def write_geojson(path: Path, table: pd.DataFrame, patch_size: int, *, kind: str = "patches") -> None:
+def write_geojson(
+    path: Path, table: pd.DataFrame, patch_size: int, *, kind: str = "patches", colours: np.ndarray | None = None
+) -> None:
     """Write the patches of a table (`utils.explain.patch_table`, with coordinates), atomically, feature by feature.
 
     `patches`: a square and the numbers of each patch. `regions`: the union of the patches of each nearest anchor, with
-    their number, share and attention; for a model without anchors, of all patches.
+    their number, share and attention; for a model without anchors, of all patches. `colours` (K, 3) are those of the
+    anchors, see `utils.explain.anchor_colours.anchor_colours`.
 
     Raises:
         ValueError: for another kind, or a table without coordinates.
@@ -37,7 +40,8 @@ def write_geojson(path: Path, table: pd.DataFrame, patch_size: int, *, kind: str
         raise ValueError(f"got kind {kind!r}, expected one of {', '.join(KINDS)}")
     if "x" not in table.columns:
         raise ValueError("got a table without coordinates, expected columns x and y")
-    features = _patches(table, patch_size) if kind == "patches" else _regions(table, patch_size)
+    make = _patches if kind == "patches" else _regions
+    features = make(table, patch_size, colours)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         for number, feature in enumerate(features):
@@ -46,10 +50,10 @@ def write_geojson(path: Path, table: pd.DataFrame, patch_size: int, *, kind: str
         file.write("\n]}\n")
 
 
-def _patches(table: pd.DataFrame, size: int) -> Iterator[dict[str, Any]]:
+def _patches(table: pd.DataFrame, size: int, colours: np.ndarray | None) -> Iterator[dict[str, Any]]:
     """A detection for each patch; its ring runs counter-clockwise on paper where y points up, as RFC 7946 asks."""
     nearest = table["nearest_anchor"].to_numpy() if "nearest_anchor" in table.columns else None
-    classes = _classes(nearest)
+    classes = _classes(nearest, colours)
     names = ["attention", "percentile", *(["distance"] if nearest is not None else []), *stages_of(table)]
     labels = [name.replace("percentile", "attention percentile").replace("_", " of stage ") for name in names]
     columns = [table[name].tolist() for name in names]
@@ -63,12 +67,12 @@ def _patches(table: pd.DataFrame, size: int) -> Iterator[dict[str, Any]]:
         yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def _regions(table: pd.DataFrame, size: int) -> Iterator[dict[str, Any]]:
+def _regions(table: pd.DataFrame, size: int, colours: np.ndarray | None) -> Iterator[dict[str, Any]]:
     """An annotation for each anchor, the largest first."""
     x, y = table["x"].to_numpy(dtype=np.float64), table["y"].to_numpy(dtype=np.float64)
     squares = shapely.box(x, y, x + size, y + size)
     nearest = table["nearest_anchor"].to_numpy() if "nearest_anchor" in table.columns else np.zeros(len(table), int)
-    classes = _classes(nearest) if "nearest_anchor" in table.columns else {}
+    classes = _classes(nearest, colours) if "nearest_anchor" in table.columns else {}
     counts = np.bincount(nearest)
     for anchor in np.argsort(-counts, kind="stable")[: (counts > 0).sum()].tolist():
         own = nearest == anchor
@@ -82,9 +86,9 @@ def _regions(table: pd.DataFrame, size: int) -> Iterator[dict[str, Any]]:
         yield {"type": "Feature", "geometry": mapping(region), "properties": properties}
 
 
-def _classes(nearest: np.ndarray | None) -> dict[int, dict[str, Any]]:
+def _classes(nearest: np.ndarray | None, colours: np.ndarray | None) -> dict[int, dict[str, Any]]:
     """{anchor: QuPath's class} in the colours of the slide's map."""
     if nearest is None:
         return {}
-    colours = anchor_colours(nearest)
-    return {k: {"name": f"anchor {k}", "color": list(colours.of(k))} for k in np.unique(nearest).tolist()}
+    own = anchor_colours(nearest, colours)
+    return {k: {"name": f"anchor {k}", "color": list(own.of(k))} for k in np.unique(nearest).tolist()}

@@ -8,7 +8,7 @@ pixels, `origin` (x, y) in level-0 pixels and `pixel_size` in level-0 pixels a p
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.explain.anchor_colours import OTHER, AnchorColours, anchor_colours
+from utils.explain.anchor_colours import AnchorColours
 from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar_length
 from utils.explain.patch_raster import PatchRaster
 
@@ -60,13 +60,18 @@ def draw_attention_map(
 
 
 def draw_anchor_maps(
-    path: Path, raster: PatchRaster, assignments: dict[str, np.ndarray], *, mpp: float | None, title: str
+    path: Path,
+    raster: PatchRaster,
+    assignments: Mapping[str, tuple[np.ndarray, AnchorColours]],
+    *,
+    mpp: float | None,
+    title: str,
 ) -> None:
-    """Write a map for each assignment {name: (M,) anchors} as PNG, each with colours for its most frequent anchors."""
-    panels = []
-    for name, assignment in assignments.items():
-        colours = anchor_colours(assignment)
-        panels.append(Panel(name, painted(raster, colours.of_all(assignment)), _swatches(colours)))
+    """Write a map for each assignment {name: (M,) anchors, and their colours} as PNG."""
+    panels = [
+        Panel(name, painted(raster, colours.table[assignment]), _swatches(colours))
+        for name, (assignment, colours) in assignments.items()
+    ]
     _write(path, panels, raster, mpp=mpp, title=title)
 
 
@@ -122,18 +127,16 @@ def _bar(lines: Sequence[str]) -> Image.Image:
 
 
 def _swatches(colours: AnchorColours) -> Image.Image:
-    """A line for each anchor with a colour of its own: number and share of the slide's patches."""
-    lines = [
-        (colours.of(k), f"anchor {k}: {_percent(s)}") for k, s in zip(colours.anchors, colours.shares, strict=True)
-    ]
+    """A line for each of the most frequent anchors: colour, number and share of the slide's patches."""
+    image = Image.new("RGB", (_LEGEND, (len(colours.named) + 1) * _SWATCH_LINE), "white")
+    for number, (anchor, share) in enumerate(zip(colours.named, colours.shares, strict=True)):
+        top = number * _SWATCH_LINE
+        ImageDraw.Draw(image).rectangle((0, top + 2, 14, top + 16), fill=colours.of(anchor))
+        put_text(image, (22, top + 9), f"anchor {anchor}: {_percent(share)}", "lm")
     if colours.n_others:
         rest = _percent(1 - sum(colours.shares))
-        lines.append((OTHER, f"{colours.n_others} {'other' if colours.n_others == 1 else 'others'}: {rest}"))
-    image = Image.new("RGB", (_LEGEND, len(lines) * _SWATCH_LINE), "white")
-    for number, (colour, text) in enumerate(lines):
-        top = number * _SWATCH_LINE
-        ImageDraw.Draw(image).rectangle((0, top + 2, 14, top + 16), fill=colour)
-        put_text(image, (22, top + 9), text, "lm")
+        text = f"{colours.n_others} {'other' if colours.n_others == 1 else 'others'}: {rest}"
+        put_text(image, (22, len(colours.named) * _SWATCH_LINE + 9), text, "lm")
     return image
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from utils.atomic import write_json
+from utils.explain.anchor_colours import anchor_colours
 from utils.explain.contact_sheet import draw_anchor_patches, draw_attended_patches
 from utils.explain.geojson import write_geojson
 from utils.explain.map_picture import draw_anchor_maps, draw_attention_map
@@ -31,6 +32,7 @@ class SlideExplanation:
         attention: (M,), each patch's share of its case's attention.
         nearest: (M,) the nearest anchor in feature space; None for models without anchors.
         distance: (M,) Euclidean, to it.
+        colours: (K, 3) uint8 of these anchors, see `utils.explain.anchor_colours.similar_colours`.
         anchors: (M, L) the anchor chosen in each stage; None where patches choose none.
         coords: (M, 2) upper left corners in level-0 pixels; None where the feature file has none.
         patch_size: side of a patch in level-0 pixels; None where nothing tells.
@@ -43,6 +45,7 @@ class SlideExplanation:
     attention: np.ndarray
     nearest: np.ndarray | None
     distance: np.ndarray | None
+    colours: np.ndarray | None
     anchors: np.ndarray | None
     coords: np.ndarray | None
     patch_size: int | None
@@ -92,7 +95,7 @@ def write_slide_explanation(
         elif slides_dir is not None:
             notes.append(f"no overlay, since {slides_dir} holds no image of this slide")
         files += _write_maps(folder, slide, table, slide.coords, slide.patch_size, mpp)
-        write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson)
+        write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson, colours=slide.colours)
         files.append("slide.geojson")
     facts = {"slide_id": slide.slide_id, "case_id": slide.case_id, "n_patches": len(table)}
     sizes = {"patch_size_level0": slide.patch_size, "patch_size_source": slide.patch_size_source, "mpp": mpp}
@@ -106,11 +109,15 @@ def _write_maps(
     attention, percentile = table["attention"].to_numpy(), table["percentile"].to_numpy()
     raster = patch_raster(coords, patch_size, attention)
     draw_attention_map(folder / "attention.png", raster, attention, percentile, mpp=mpp, title=slide.title)
-    columns = {"nearest anchor in feature space": "nearest_anchor"} if slide.nearest is not None else {}
-    columns |= {f"anchor chosen in stage {number}": name for number, name in enumerate(stages_of(table), start=1)}
-    if not columns:
+    assignments = {}
+    if slide.nearest is not None:
+        colours = anchor_colours(slide.nearest, slide.colours)
+        assignments["nearest anchor (similar colours: similar anchors)"] = slide.nearest, colours
+    for number, name in enumerate(stages_of(table), start=1):
+        chosen = table[name].to_numpy()
+        assignments[f"anchor chosen in stage {number}"] = chosen, anchor_colours(chosen)
+    if not assignments:
         return ["attention.png"]
-    assignments = {name: table[column].to_numpy() for name, column in columns.items()}
     draw_anchor_maps(folder / "anchors.png", raster, assignments, mpp=mpp, title=slide.title)
     return ["attention.png", "anchors.png"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.explain.anchor_colours import OTHER, anchor_colours
+from utils.explain.anchor_colours import OTHER, _srgb, anchor_colours, similar_colours
 from utils.explain.map_picture import attention_colours, draw_anchor_maps, draw_attention_map, scale_bar
 from utils.explain.patch_raster import patch_raster
 from utils.explain.patch_table import patch_table, read_patches, write_patches
@@ -55,7 +55,9 @@ def test_a_map_redrawn_from_the_table_is_the_picture(tmp_path: Path, layout):
     )
     table = read_patches(tmp_path / "patches.csv")
     raster = patch_raster(coords, size, attention)
-    names = {"nearest": nearest, "stage 1": stages[:, 0], "stage 2": stages[:, 1]}
+    table_of_colours = similar_colours(rng.random((12, 5)))
+    names = {"nearest": (nearest, anchor_colours(nearest, table_of_colours))}
+    names |= {f"stage {i}": (stages[:, i], anchor_colours(stages[:, i])) for i in (0, 1)}
     draw_attention_map(tmp_path / "a.png", raster, attention, table["percentile"].to_numpy(), mpp=0.5, title="slide")
     draw_anchor_maps(tmp_path / "k.png", raster, names, mpp=None, title="slide")
 
@@ -66,7 +68,8 @@ def test_a_map_redrawn_from_the_table_is_the_picture(tmp_path: Path, layout):
 
     columns = ("nearest_anchor", "anchor_1", "anchor_2")
     for column, (place, pixels) in zip(columns, maps_of(tmp_path / "k.png"), strict=True):
-        colours = anchor_colours(table[column].to_numpy())
+        of_column = table_of_colours if column == "nearest_anchor" else None
+        colours = anchor_colours(table[column].to_numpy(), of_column)
         assert np.array_equal(pixels, redrawn(table, place, size, np.array([colours.of(k) for k in table[column]])))
 
 
@@ -90,12 +93,36 @@ def test_of_two_patches_in_one_place_the_more_attended_is_on_top():
 def test_the_most_frequent_anchors_have_colours_of_their_own():
     assignment = np.repeat(np.arange(12), [5, 1, 9, 9, 2, 2, 2, 2, 2, 2, 0, 7])
     colours = anchor_colours(assignment)
-    assert colours.anchors == (2, 3, 11, 0, 4, 5, 6, 7)
+    assert colours.named == (2, 3, 11, 0, 4, 5, 6, 7)
     assert colours.shares[0] == 9 / 43
     assert colours.n_others == 3  # 1, 8 and 9: nobody is nearest to 10
-    assert len({colours.of(k) for k in colours.anchors}) == 8
+    assert len({colours.of(k) for k in colours.named}) == 8
     assert colours.of(1) == colours.of(10) == OTHER
-    assert colours.of_all(assignment)[0].tolist() == list(colours.of(0))
+
+
+def test_similar_anchors_have_similar_colours():
+    """Four groups of anchors: colours of a group lie together, and the groups apart."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(4), 6)
+    centres = np.array([[9, 6, 0, 0, 0], [9, -6, 0, 0, 0], [-9, 6, 0, 0, 0], [-9, -6, 0, 0, 0]])
+    anchors = centres[group] + rng.normal(size=(24, 5)) * 0.3
+    colours = similar_colours(anchors).astype(int)
+    means = np.stack([colours[group == k].mean(axis=0) for k in range(4)])
+    nearest = np.abs(colours[:, None] - means[None]).sum(axis=2).argmin(axis=1)
+    assert np.array_equal(nearest, group)
+    assert np.array_equal(colours, similar_colours(anchors + 100))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (2, 1), (3, 2)])
+def test_few_anchors_have_colours(shape: tuple):
+    colours = similar_colours(np.random.default_rng(0).random(shape))
+    assert len(np.unique(colours, axis=0)) == len(colours) == shape[0]
+
+
+def test_the_colour_space_is_that_of_its_reference():
+    """White, black, and red of sRGB, whose OKLab values are known."""
+    lab = np.array([[1, 0, 0], [0, 0, 0], [0.62795536, 0.22486306, 0.1258463]])
+    assert _srgb(lab).tolist() == [[255, 255, 255], [0, 0, 0], [255, 0, 0]]
 
 
 def test_attention_has_one_colour_scale_for_all_slides():

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.utils.explain.tiled_tiff import halve, write_tiled_tiff
+from utils.explain.anchor_colours import similar_colours
 from utils.explain.patch_table import read_patches
 from utils.explain.slide_explanation import FILES, OVERLAYS, SlideExplanation, write_slide_explanation
 
@@ -28,6 +29,7 @@ def slide() -> SlideExplanation:
         attention=rng.dirichlet(np.ones(40)).astype(np.float32),
         nearest=rng.integers(0, 5, size=40),
         distance=rng.random(40),
+        colours=similar_colours(rng.random((5, 3))),
         anchors=rng.integers(0, 5, size=(40, 2)),
         coords=cells * 32,
         patch_size=32,
@@ -70,7 +72,11 @@ def test_a_slide_with_coordinates_has_maps(tmp_path: Path, slide: SlideExplanati
     assert len(read_patches(folder / "patches.csv")) == 40
     with Image.open(folder / "anchors.png") as picture:
         names = [place["name"] for place in json.loads(picture.text["maps"])]
-    assert names == ["nearest anchor in feature space", "anchor chosen in stage 1", "anchor chosen in stage 2"]
+    assert names == [
+        "nearest anchor (similar colours: similar anchors)",
+        "anchor chosen in stage 1",
+        "anchor chosen in stage 2",
+    ]
 
 
 def test_a_slide_image_adds_overlays_and_its_scale(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
@@ -101,6 +107,6 @@ def test_what_an_earlier_explanation_left_is_removed(tmp_path: Path, slide: Slid
 
 
 def test_a_model_without_anchors_has_its_attention(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
-    plain = replace(slide, nearest=None, distance=None, anchors=None)
+    plain = replace(slide, nearest=None, distance=None, colours=None, anchors=None)
     write_slide_explanation(tmp_path / "out", plain, slides_dir=slides_dir)
     assert names_in(tmp_path / "out") == {*DRAWN, *OVERLAYS} - {"anchors.png", "anchor_patches.png"}
