@@ -10,9 +10,8 @@ import pandas as pd
 
 from utils.metrics import missing_classes
 from utils.predictions import output_columns
-from utils.resampled_metrics import resampled_metric
-from utils.seed import derive_seed
-from utils.survival_stats import UndefinedMetricError, bootstrap_concordance, concordance, resample_counts
+from utils.resampled_metrics import resampled_metric, resampled_patients
+from utils.survival_stats import UndefinedMetricError, bootstrap_concordance, concordance
 
 INTERVAL_METRICS = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
 
@@ -60,19 +59,14 @@ def metric_intervals(
         raise ValueError(f"task: expected one of {', '.join(INTERVAL_METRICS)}, got {task!r}")
     if not tables:
         raise ValueError("tables: expected at least one fold, got none")
-    counts = {fold: _counts(table, fold, seed, n_resamples) for fold, table in tables.items()}
+    counts = {
+        fold: resampled_patients(table, fold, seed=seed, n_resamples=n_resamples) for fold, table in tables.items()
+    }
     intervals = {metric: _intervals(tables, metric, counts) for metric in INTERVAL_METRICS[task]}
     if task == "surv":
         per_fold = {fold: _concordance_interval(table, seed, n_resamples) for fold, table in tables.items()}
         intervals["c_index"] = MetricInterval(per_fold, intervals["c_index"].overall)
     return intervals
-
-
-def _counts(table: pd.DataFrame, fold: int, seed: int, n_resamples: int) -> np.ndarray:
-    """(1 + n_resamples, n): the table itself, then how often each row is drawn."""
-    patients, patient_of_row = np.unique(table["case_id"].to_numpy(dtype=str), return_inverse=True)
-    drawn = resample_counts(len(patients), n_resamples, derive_seed(seed, "metric intervals", fold))[:, patient_of_row]
-    return np.concatenate([np.ones((1, len(table)), dtype=drawn.dtype), drawn])
 
 
 def _intervals(tables: Mapping[int, pd.DataFrame], metric: str, counts: Mapping[int, np.ndarray]) -> MetricInterval:

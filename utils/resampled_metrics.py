@@ -12,7 +12,19 @@ import numpy as np
 import pandas as pd
 
 from utils.predictions import output_columns
-from utils.survival_stats import resampled_pairs
+from utils.seed import derive_seed
+from utils.survival_stats import resample_counts, resampled_pairs
+
+
+def resampled_patients(table: pd.DataFrame, fold: int, *, seed: int, n_resamples: int) -> np.ndarray:
+    """(1 + n_resamples, n): the table itself, then the copies of its rows in resamples of its patients.
+
+    A patient (`case_id`) is drawn with all rows it has. Equal folds and seeds give equal draws, so that figures and
+    tables of a report agree.
+    """
+    patients, patient_of_row = np.unique(table["case_id"].to_numpy(dtype=str), return_inverse=True)
+    drawn = resample_counts(len(patients), n_resamples, derive_seed(seed, "metric intervals", fold))[:, patient_of_row]
+    return np.concatenate([np.ones((1, len(table)), dtype=drawn.dtype), drawn])
 
 
 def resampled_metric(metric: str, table: pd.DataFrame, counts: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from utils.metrics import missing_classes
 from utils.predictions import output_columns
-from utils.seed import derive_seed
-from utils.survival_stats import UndefinedMetricError, resample_counts
+from utils.resampled_metrics import resampled_patients
+from utils.survival_stats import UndefinedMetricError
 
 N_RATES = 101
 
@@ -74,9 +74,8 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
             left_out[fold] = str(reason)
             continue
         score = table[f"prob_{positive}"].to_numpy()
-        whole = np.ones((1, len(table)), dtype=np.int64)
-        drawn = _patients_drawn(table, fold, seed=seed, n_resamples=n_resamples)
-        false_rate, true_rate = roc_points(is_positive, score, np.concatenate([whole, drawn]))
+        counts = resampled_patients(table, fold, seed=seed, n_resamples=n_resamples)
+        false_rate, true_rate = roc_points(is_positive, score, counts)
         folds[fold] = (false_rate[0], true_rate[0])
         area = (np.diff(false_rate) * (true_rate[:, 1:] + true_rate[:, :-1]) / 2).sum(axis=1)
         auc[fold] = float(area[0])
@@ -133,9 +132,3 @@ def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -
         share = np.divide(passed, total, out=np.full_like(passed, np.nan), where=total > 0)
         rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=1))
     return rates[0], rates[1]
-
-
-def _patients_drawn(table: pd.DataFrame, fold: int, *, seed: int, n_resamples: int) -> np.ndarray:
-    """(n_resamples, n): copies of each row of the table when its patients are drawn with replacement."""
-    patients, patient_of_row = np.unique(table["case_id"].to_numpy(dtype=str), return_inverse=True)
-    return resample_counts(len(patients), n_resamples, derive_seed(seed, "roc band", fold))[:, patient_of_row]

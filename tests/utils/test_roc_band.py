@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from tests.utils.report.cohorts import classification_fold, table_of_classes
+from utils.metric_intervals import metric_intervals
 from utils.roc_band import roc_band, roc_points
 from utils.seed import derive_seed
 from utils.survival_stats import UndefinedMetricError, resample_counts
@@ -21,7 +22,7 @@ def _literal(tables: dict[int, pd.DataFrame], positive: int, seed: int, n: int) 
     curves, areas = np.full((n, len(tables), len(grid)), np.nan), np.full((n, len(tables)), np.nan)
     for k, (fold, table) in enumerate(tables.items()):
         patients = np.unique(table["case_id"].to_numpy(dtype=str))
-        for b, counts in enumerate(resample_counts(len(patients), n, derive_seed(seed, "roc band", fold))):
+        for b, counts in enumerate(resample_counts(len(patients), n, derive_seed(seed, "metric intervals", fold))):
             copies = dict(zip(patients, counts, strict=True))
             drawn = table.loc[table.index.repeat([copies[case] for case in table["case_id"]])]
             is_positive = drawn["label"] == positive
@@ -87,3 +88,10 @@ def test_a_fold_with_one_class_is_left_out_and_none_at_all_is_undefined():
     np.testing.assert_array_equal(band.mean, roc_band({0: good}, 1, seed=0, n_resamples=20).mean)
     with pytest.raises(UndefinedMetricError, match="class 1 and of another one"):
         roc_band({7: bad}, 1, seed=0)
+
+
+def test_the_interval_of_the_area_is_that_of_the_table():
+    tables = {fold: classification_fold(fold, n=24) for fold in (0, 1)}
+    band = roc_band(tables, 1, seed=4, n_resamples=40)
+    overall = metric_intervals(tables, "cls", seed=4, n_resamples=40)["auc"].overall
+    assert (band.auc_low, band.auc_high) == pytest.approx((overall.low, overall.high), rel=1e-12)
