@@ -36,7 +36,7 @@ def test_classification_writes_what_the_interface_promises(cls_cohort, run_main,
     ended = run_main(*arguments).check()
     run_dir = tmp_path / "cls" / RUN
     figures = ["figures/learning_curves.png", "figures/roc.png"]
-    tables = ["run.json", "summary.csv", "summary.json", "summary.md"]
+    tables = ["report.html", "run.json", "summary.csv", "summary.json", "summary.md"]
     folds = [f"fold{k}/{name}" for k in (0, 1) for name in FOLD_FILES]
     assert files_in(run_dir) == sorted([*figures, *tables, *folds])
     assert (run_dir / "summary.md").read_text().strip() in ended.out

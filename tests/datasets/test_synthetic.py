@@ -110,7 +110,7 @@ class TestSurvivalCohort:
         for slide_id, path in list(slides.items())[:10]:
             slide = read_slide(path)
             assert slide.coords is not None
-            assert slide.attributes == {"patch_size_level0": 448.0}
+            assert slide.attributes == {"patch_size_level0": 448.0, "mpp": 0.5}
             assert 150 <= len(slide.features) <= 400
             assert (slide.coords % 448 == 0).all()
             assert len(torch.unique(slide.coords, dim=0)) == len(slide.coords) == len(tissue_of(survival, slide_id))
