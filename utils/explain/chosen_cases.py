@@ -16,6 +16,7 @@ import pandas as pd
 
 from utils.atomic import write_text
 from utils.errors import UserError
+from utils.explain.number_table import ADVICE
 from utils.predictions import output_columns, task_of
 
 COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
@@ -98,15 +99,14 @@ def read_cases(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, unreadable, or of other columns.
     """
-    advice = "make it again with main.py --stage explain"
     kinds = {**dict.fromkeys(COLUMNS[:3], str), COLUMNS[3]: np.float64}
     try:
         table = pd.read_csv(path, dtype=kinds, keep_default_na=False)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {ADVICE}.") from error
     except ValueError as error:  # includes pandas' own errors for damaged and empty files
-        raise UserError(f"{path}: expected a table of cases, found something else ({error}); {advice}.") from error
+        raise UserError(f"{path}: expected a table of cases, found something else ({error}); {ADVICE}.") from error
     if list(table.columns) != list(COLUMNS):
         found = ", ".join(map(str, table.columns))
-        raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {found}; {advice}.")
+        raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {found}; {ADVICE}.")
     return table

@@ -23,8 +23,8 @@ from scipy.stats import rankdata
 
 from utils.atomic import write_text
 from utils.errors import UserError
+from utils.explain.number_table import ADVICE
 
-ADVICE = "explain the fold again with main.py --stage explain"
 _INTEGER = ("patch", "x", "y", "nearest_anchor")
 
 
