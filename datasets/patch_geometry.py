@@ -41,7 +41,7 @@ def patch_geometry(slide: SlideFeatures) -> PatchGeometry:
         return PatchGeometry(size, "attributes patch_size and downsample", mpp)
     if slide.coords is None:
         return PatchGeometry(None, "the feature file has no coords", mpp)
-    spacing = usual_spacing(slide.coords.numpy())
+    spacing = usual_spacing(slide.coords.cpu().numpy())
     if spacing is None:
         return PatchGeometry(
             None, "no attribute tells the size of a patch, and no two patches lie in one row or column", mpp

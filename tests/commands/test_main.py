@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import main as main_command
 from datasets import slide_cache
@@ -19,7 +20,7 @@ from datasets.splits import read_fold
 from models import MODELS, build_model
 from models.losses import hazards, risk
 from tests.commands.conftest import cls_arguments, files_in, surv_arguments
-from utils import training
+from utils import tensorboard_log, training
 from utils.censoring_metrics import TrainingOutcomes
 from utils.metrics import survival_metrics
 
@@ -367,3 +368,36 @@ def test_a_checkpoint_is_a_model_with_its_scale(surv_cohort, run_main, tmp_path)
     assert not model.training
     assert norm.kind == "zscore"
     assert epoch == json.loads((fold_dir / "metrics.json").read_text())["best_epoch"]
+
+
+def test_tensorboard_shows_the_log(cls_cohort, run_main, tmp_path):
+    run_main(*cls_arguments(cls_cohort, tmp_path, "--folds", "1", "--tensorboard")).check()
+    fold_dir = tmp_path / "cls" / RUN / "fold1"
+    events = EventAccumulator(str(fold_dir / "tensorboard"))
+    events.Reload()
+    log = pd.read_csv(fold_dir / "log.csv")
+    assert set(events.Tags()["scalars"]) == set(log.columns) - {"epoch"}
+    for name in log.columns.drop("epoch"):
+        shown = [(event.step, event.value) for event in events.Scalars(name)]
+        assert shown == [(epoch, pytest.approx(value)) for epoch, value in zip(log["epoch"], log[name], strict=True)]
+
+
+def test_tensorboard_that_is_not_there_stops_before_any_work(cls_cohort, run_main, tmp_path, monkeypatch):
+    monkeypatch.setattr(tensorboard_log, "find_spec", lambda name: None)
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path, "--tensorboard"))
+    assert (ended.status, files_in(tmp_path)) == (2, [])
+    assert "--with-extras" in ended.err
+
+
+def test_the_record_counts_the_parts_of_each_fold(surv_cohort, run_main, tmp_path):
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "0")).check()
+    run_main(*surv_arguments(surv_cohort, tmp_path, "--folds", "1", "--resume")).check()
+    cohort = json.loads((tmp_path / "surv" / RUN / "run.json").read_text())["cohort"]
+    assert list(cohort) == ["fold0", "fold1"]
+    for k in (0, 1):
+        fold = read_fold(surv_cohort.splits_dir / f"fold{k}.csv", "surv", n_bins=2)
+        for part, counts in cohort[f"fold{k}"].items():
+            cases = fold.part(part)
+            assert counts["cases"] == len(cases)
+            assert counts["slides"] == sum(len(case.slide_ids) for case in cases)
+            assert counts["events"] == sum(case.censored == 0 for case in cases)
