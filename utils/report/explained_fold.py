@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from dataclasses import dataclass, field
@@ -13,9 +12,8 @@ import pandas as pd
 
 from utils.errors import UserError
 from utils.explain.anchor_statistics import read_anchor_statistics
+from utils.explain.chosen_cases import read_cases
 from utils.explain.number_table import ADVICE
-
-_COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def read_explained_fold(path: Path) -> ExplainedFold:
     Raises:
         UserError: `cases.csv` is unreadable, lacks a column or holds a cell that is not as in `utils.explain`.
     """
-    cases = _read_cases(path)
+    cases = tuple(_case(path, *row) for row in read_cases(path).itertuples(index=False, name=None))
     place = path.parent
     problems: list[UserError] = []
     facts: dict[str, dict[str, Any]] = {}
@@ -77,33 +75,12 @@ def read_explained_fold(path: Path) -> ExplainedFold:
     return ExplainedFold(place, cases, facts, anchors, mixing, tuple(problems))
 
 
-def _read_cases(path: Path) -> tuple[ExplainedCase, ...]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, restval="")
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no CSV text that can be read ({error}); {ADVICE}.") from error
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        found = ", ".join(reader.fieldnames or ()) or "nothing"
-        raise UserError(f"{path}: column {missing[0]} is missing (found {found}); {ADVICE}.")
-    return tuple(_case(path, row) for row in rows)
-
-
-def _case(path: Path, row: dict[str, str]) -> ExplainedCase:
-    slide_ids = tuple(row["slide_ids"].split(";"))
-    strange = [name for name in slide_ids if Path(name).name != name or name in ("", ".", "..")]
+def _case(path: Path, case_id: str, slide_ids: str, reason: str, certainty: float) -> ExplainedCase:
+    slides = tuple(slide_ids.split(";"))
+    strange = [name for name in slides if Path(name).name != name or name in ("", ".", "..")]
     if strange:
-        raise UserError(f"{path}: slide {strange[0]!r} of case {row['case_id']} is no name of a folder; {ADVICE}.")
-    try:
-        certainty = float(row["certainty"]) if row["certainty"] else None
-    except ValueError as error:
-        raise UserError(
-            f"{path}: certainty of case {row['case_id']} is {row['certainty']!r}, expected a number; {ADVICE}."
-        ) from error
-    finite = certainty if certainty is not None and math.isfinite(certainty) else None
-    return ExplainedCase(row["case_id"], slide_ids, row["reason"], finite)
+        raise UserError(f"{path}: slide {strange[0]!r} of case {case_id} is no name of a folder; {ADVICE}.")
+    return ExplainedCase(case_id, slides, reason, certainty if math.isfinite(certainty) else None)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -162,7 +162,10 @@ def test_the_recorded_classes_are_shown(tmp_path: Path):
         ("fold0/log.csv", "Left out: fold0/log.csv: column epoch is missing"),
         ("fold0/outcomes_train.csv", None),
         ("fold0/predictions_val.csv", "Left out: fold0/predictions_val.csv: "),
-        ("fold0/explain/cases.csv", "Left out: fold0/explain/cases.csv: column case_id is missing (found nonsense)"),
+        (
+            "fold0/explain/cases.csv",
+            "Left out: fold0/explain/cases.csv: expected the columns case_id, slide_ids, reason",
+        ),
         ("fold0/explain/anchors.csv", "Left out: fold0/explain/anchors.csv: "),
         ("fold0/explain/reducer_mixing.json", "Left out: fold0/explain/reducer_mixing.json: is no JSON text"),
         ("fold0/explain/P0000-S0/slide.json", "Left out: fold0/explain/P0000-S0/slide.json: is no JSON text"),
