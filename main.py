@@ -70,7 +70,7 @@ from utils.settings import RunSettings, as_plain
 from utils.stopwatch import Stopwatch, in_words
 from utils.summary_text import format_summary
 from utils.tables import fold_metrics, write_summary
-from utils.tensorboard_log import TensorBoardLog, require_tensorboard
+from utils.tensorboard_log import TensorBoardLog, require_tensorboard, write_whole_log
 from utils.threads import map_in_threads
 from utils.training import Schedule, train
 from utils.training_outcomes import read_training_outcomes, write_training_outcomes
@@ -311,6 +311,8 @@ def run_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device) ->
     place = fold_dir(settings.run_dir, inputs.fold.index)
     if is_finished(settings, inputs.fold.index):
         logger.info("fold %d is finished", inputs.fold.index)
+        if settings.tensorboard:
+            write_whole_log(place / "log.csv", place / "tensorboard")
         return
     stopwatch = Stopwatch(device if settings.profile else None)
     if settings.stage != "test":
@@ -509,7 +511,7 @@ def explain_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device
         write_anchor_explanation(place / "explain", shares.table(), predictions, mixing.record(), title)
     elif isinstance(model, MiCo):
         logger.info("no table of anchors for fold %d, since each slide has anchors of its own", fold)
-    logger.info("explained %d cases of fold %d in %s", len(chosen), fold, place / "explain")
+    logger.info("explained %d case%s of fold %d in %s", len(chosen), "s" * (len(chosen) != 1), fold, place / "explain")
 
 
 def nearest_of(runner: Runner, batch: Batch) -> NearestAnchors | None:
@@ -541,6 +543,7 @@ def slide_explanations(
             patch_size=geometry.size,
             patch_size_source=geometry.source,
             mpp=settings.mpp or geometry.mpp,
+            mpp_source="--mpp" if settings.mpp else geometry.mpp_source,
         )
 
 

@@ -18,11 +18,13 @@ class PatchGeometry(NamedTuple):
         size: side of a patch in level-0 pixels; None where nothing tells.
         source: where the size comes from, or why there is none, in words.
         mpp: microns per level-0 pixel; None where the file does not say.
+        mpp_source: the attribute that says it.
     """
 
     size: int | None
     source: str
     mpp: float | None
+    mpp_source: str | None = None
 
 
 def patch_geometry(slide: SlideFeatures) -> PatchGeometry:
@@ -33,20 +35,21 @@ def patch_geometry(slide: SlideFeatures) -> PatchGeometry:
     smallest of all would often be the gap between two pieces of tissue with grids of their own).
     """
     known = slide.attributes
-    mpp = next((known[name] for name in _MICRONS if known.get(name, 0) > 0), None)
+    told = next((name for name in _MICRONS if known.get(name, 0) > 0), None)
+    scale = (None, None) if told is None else (known[told], f"attribute {told}")
     if known.get("patch_size_level0", 0) >= 1:
-        return PatchGeometry(round(known["patch_size_level0"]), "attribute patch_size_level0", mpp)
+        return PatchGeometry(round(known["patch_size_level0"]), "attribute patch_size_level0", *scale)
     if known.get("patch_size", 0) >= 1 and known.get("downsample", 0) > 0:
         size = round(known["patch_size"] * known["downsample"])
-        return PatchGeometry(size, "attributes patch_size and downsample", mpp)
+        return PatchGeometry(size, "attributes patch_size and downsample", *scale)
     if slide.coords is None:
-        return PatchGeometry(None, "the feature file has no coords", mpp)
+        return PatchGeometry(None, "the feature file has no coords", *scale)
     spacing = usual_spacing(slide.coords.cpu().numpy())
     if spacing is None:
         return PatchGeometry(
-            None, "no attribute tells the size of a patch, and no two patches lie in one row or column", mpp
+            None, "no attribute tells the size of a patch, and no two patches lie in one row or column", *scale
         )
-    return PatchGeometry(spacing, "spacing of the patches", mpp)
+    return PatchGeometry(spacing, "spacing of the patches", *scale)
 
 
 def usual_spacing(coords: np.ndarray) -> int | None:

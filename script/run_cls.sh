@@ -27,6 +27,7 @@ GPU="${GPU:-auto}"                                              # number of the 
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features
 EXPLAIN="${EXPLAIN:-0}"                                         # k: explain the k most and k least certain test cases of each fold
 SLIDES_DIR="${SLIDES_DIR:-}"                                    # slide images, to lay these explanations over
+EXPLAIN_OPTIONS="${EXPLAIN_OPTIONS:-}"                          # more options for them, such as --mpp 0.25 --geojson regions
 RESULTS_DIR="${RESULTS_DIR:-results}"
 
 . script/run_folds.sh

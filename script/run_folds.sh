@@ -1,4 +1,8 @@
 # Sourced by run_cls.sh and run_surv.sh with their arguments as variables: anchors of each fold, main.py, explanations.
+case "$EXPLAIN" in ''|*[!0-9]*) echo "error: got EXPLAIN=$EXPLAIN, expected a number of cases, 0 for none" >&2; exit 2 ;; esac
+if [ -n "$SLIDES_DIR" ] && [ ! -d "$SLIDES_DIR" ]; then
+    echo "error: got SLIDES_DIR=$SLIDES_DIR, expected a directory of slide images" >&2; exit 2
+fi
 bash script/setup.sh
 
 if [ "$GPU" = auto ]; then
@@ -34,5 +38,7 @@ arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")
 .venv/bin/python main.py "${arguments[@]}"
 if [ "$EXPLAIN" != 0 ]; then
-    .venv/bin/python main.py "${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
+    read -r -a more <<< "$EXPLAIN_OPTIONS"
+    .venv/bin/python main.py "${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" \
+        ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"} ${more[@]+"${more[@]}"}
 fi

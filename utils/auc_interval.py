@@ -13,7 +13,7 @@ from utils.survival_stats import UndefinedMetricError
 
 @dataclass(frozen=True)
 class AucInterval:
-    """`auc` with 95 % limits and the two-sided p value of "AUC = 0.5"; these three are None for the `reason` given."""
+    """`auc` with 95 % limits and the two-sided p value of "AUC = 0.5"; those that are None are so for the `reason`."""
 
     auc: float
     low: float | None
@@ -30,8 +30,10 @@ def auc_interval(positive: np.ndarray, score: np.ndarray) -> AucInterval:
 
     The interval is Wald's on the logit scale, `logit A -+ 1.96 sqrt(V) / (A (1 - A))`, mapped back: it stays within 0
     and 1, which the plain one does not for strong scores or few cases. p is of the same scale: it is below 0.05 exactly
-    if the interval leaves out 0.5. Where a side has one case, V has no estimate; where all positive cases lie above (or
-    below) all others, the estimate is 0, which speaks of no certainty: there, limits and p are undefined.
+    if the interval leaves out 0.5. Where a side has one case, V has no estimate: limits and p are undefined. Where all
+    positive cases lie above (or below) all others, the estimate is 0, which speaks of no certainty: limits are
+    undefined, and p is that of a permutation test, which is exact: one of the `(m + n)! / (m! n!)` ways to call m cases
+    positive is as extreme, and one at the other end, so `p = min(1, 2 m! n! / (m + n)!)`.
 
     Args:
         positive: (m + n,) bool.
@@ -63,7 +65,8 @@ def auc_interval(positive: np.ndarray, score: np.ndarray) -> AucInterval:
     under = m - _wins(score[~positive], score[positive])  # (n,): sum_i psi
     auc = float(above.sum() / (m * n))
     if not above.any() or not below.any():
-        return AucInterval(auc, None, None, None, "all positive cases lie on one side of all others")
+        exact = min(1.0, 2 / math.comb(m + n, m))
+        return AucInterval(auc, None, None, exact, "all positive cases lie on one side of all others (exact p)")
     if m == 1 or n == 1:
         return AucInterval(auc, None, None, None, "one case on a side has no variance")
     variance = (above / n).var(ddof=1) / m + (under / m).var(ddof=1) / n

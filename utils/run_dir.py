@@ -62,7 +62,8 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
             f"{run_dir} already holds {there}: pass --resume to go on with it, --overwrite to remove it, or another "
             "--run_name"
         )
-    return _merge(_read_own(run_dir), record, run_dir)
+    begin_again = ", --overwrite, --on_change restart, or another --run_name" if stage in ("all", "train") else ""
+    return _merge(_read_own(run_dir), record, run_dir, advice=f"use the same ones{begin_again}")
 
 
 def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
@@ -147,7 +148,7 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
     return record
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path, *, advice: str) -> dict[str, Any]:
     """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
     changed = [
         f"{name} was {old['settings'].get(name)} and is {value}"
@@ -163,8 +164,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path) -> dict[str,
     if changed:
         named = "; ".join(changed)
         raise ChangedSettingsError(
-            f"{run_dir} was begun with other settings ({named}): use the same ones, --overwrite, --on_change restart, "
-            "or another --run_name",
+            f"{run_dir} was begun with other settings ({named}): {advice}",
             named,
         )
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,3 +48,12 @@ class TensorBoardLog:
         """Close the event file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def write_whole_log(log: Path, folder: Path) -> None:
+    """Write all rows of a `log.csv` to an event file, for a fold that was trained without; a folder that is there stays."""
+    if folder.exists():
+        return
+    with closing(TensorBoardLog(folder)) as tensorboard, log.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            tensorboard({name: float(cell) if cell else None for name, cell in row.items()})

@@ -382,6 +382,18 @@ def test_tensorboard_shows_the_log(cls_cohort, run_main, tmp_path):
         assert shown == [(epoch, pytest.approx(value)) for epoch, value in zip(log["epoch"], log[name], strict=True)]
 
 
+def test_tensorboard_shows_the_log_of_a_fold_that_is_finished(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "1")
+    run_main(*arguments).check()
+    fold_dir = tmp_path / "cls" / RUN / "fold1"
+    run_main(*arguments, "--resume", "--tensorboard").check()
+    run_main(*arguments, "--resume", "--tensorboard").check()  # adds nothing
+    events = EventAccumulator(str(fold_dir / "tensorboard"))
+    events.Reload()
+    log = pd.read_csv(fold_dir / "log.csv")
+    assert [event.value for event in events.Scalars("val_loss")] == pytest.approx(log["val_loss"].tolist())
+
+
 def test_tensorboard_that_is_not_there_stops_before_any_work(cls_cohort, run_main, tmp_path, monkeypatch):
     monkeypatch.setattr(tensorboard_log, "find_spec", lambda name: None)
     ended = run_main(*cls_arguments(cls_cohort, tmp_path, "--tensorboard"))

@@ -29,8 +29,8 @@ def slide(coords: torch.Tensor | None, **attributes: float) -> SlideFeatures:
             (448, "attribute patch_size_level0", None),
         ),
         ({"patch_size": 256.0, "downsample": 4.0}, (1024, "attributes patch_size and downsample", None)),
-        ({"patch_size": 256.0, "mpp": 0.25}, (256, "spacing of the patches", 0.25)),
-        ({"level0_mpp": 0.5}, (256, "spacing of the patches", 0.5)),
+        ({"patch_size": 256.0, "mpp": 0.25}, (256, "spacing of the patches", 0.25, "attribute mpp")),
+        ({"level0_mpp": 0.5}, (256, "spacing of the patches", 0.5, "attribute level0_mpp")),
         ({"mpp": 0.0}, (256, "spacing of the patches", None)),
     ],
 )

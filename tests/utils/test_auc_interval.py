@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -74,8 +75,6 @@ def test_the_interval_covers_what_it_promises():
 @pytest.mark.parametrize(
     ("positive", "score", "auc", "reason"),
     [
-        ([1, 1, 0, 0], [3, 4, 1, 2], 1.0, "on one side"),
-        ([1, 1, 0, 0], [1, 2, 3, 4], 0.0, "on one side"),
         ([1, 0, 0, 0], [2, 1, 3, 1], 2 / 3, "one case on a side"),
         ([1, 1, 1, 0], [2, 1, 3, 1.5], 2 / 3, "one case on a side"),
     ],
@@ -85,6 +84,29 @@ def test_an_auc_without_an_estimate_of_its_variance(positive: list, score: list,
     assert result.auc == pytest.approx(auc)
     assert (result.low, result.high, result.p) == (None, None, None)
     assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("positive", "score"),
+    [
+        ([1, 1, 0, 0], [3, 4, 1, 2]),
+        ([1, 1, 0, 0], [1, 2, 3, 4]),
+        ([1, 1, 1, 0, 0, 0, 0], [5, 6, 7, 1, 2, 3, 4]),
+        ([1, 0], [2, 1]),
+        ([1, 0, 0, 0, 0], [9, 1, 2, 3, 4]),
+    ],
+)
+def test_the_p_of_separated_classes_is_that_of_all_permutations(positive: list, score: list):
+    result = auc_interval(np.array(positive, dtype=bool), np.array(score))
+    assert result.auc in (0, 1)
+    assert (result.low, result.high) == (None, None)
+    assert "on one side" in result.reason
+    every = list(itertools.combinations(range(len(score)), sum(positive)))
+    extreme = 0
+    for chosen in every:
+        labels = np.isin(np.arange(len(score)), chosen)
+        extreme += abs(roc_auc_score(labels, score) - 0.5) >= 0.5 - 1e-12
+    assert result.p == pytest.approx(extreme / len(every))
 
 
 @pytest.mark.parametrize(

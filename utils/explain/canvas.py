@@ -66,6 +66,19 @@ def scale_bar_length(width: float) -> float:
     return max(step * power for step in _NICE if step * power <= width / 4 * (1 + 1e-9))
 
 
+def scale_bar(width: int, pixel_size: float, mpp: float | None) -> tuple[int, str]:
+    """Length in pixels and label of the scale bar of a map `width` pixels wide, each of `pixel_size` level-0 pixels.
+
+    >>> scale_bar(400, 20.0, 0.5)
+    (100, '1 mm')
+    >>> scale_bar(400, 20.0, None)
+    (100, '2,000 level-0 pixels')
+    """
+    unit = pixel_size * (mpp / 1000 if mpp is not None else 1.0)  # millimetres, or level-0 pixels, to a pixel
+    length = scale_bar_length(width * unit)
+    return max(1, round(length / unit)), f"{length:g} mm" if mpp is not None else f"{length:,g} level-0 pixels"
+
+
 def _wrap(title: str, width: int) -> str:
     """The title in lines that fit into `width` pixels, as few as can be."""
     wrapped = title

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from utils.explain.anchor_colours import AnchorColours
-from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar_length
+from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar
 from utils.explain.patch_raster import PatchRaster
 
 _PAPER = (255, 255, 255)
@@ -73,19 +73,6 @@ def draw_anchor_maps(
         for name, (assignment, colours) in assignments.items()
     ]
     _write(path, panels, raster, mpp=mpp, title=title)
-
-
-def scale_bar(width: int, pixel_size: float, mpp: float | None) -> tuple[int, str]:
-    """Length in pixels and label of the scale bar of a map `width` pixels wide, each of `pixel_size` level-0 pixels.
-
-    >>> scale_bar(400, 20.0, 0.5)
-    (100, '1 mm')
-    >>> scale_bar(400, 20.0, None)
-    (100, '2,000 level-0 pixels')
-    """
-    unit = pixel_size * (mpp / 1000 if mpp is not None else 1.0)  # millimetres, or level-0 pixels, to a pixel
-    length = scale_bar_length(width * unit)
-    return max(1, round(length / unit)), f"{length:g} mm" if mpp is not None else f"{length:,g} level-0 pixels"
 
 
 def _write(path: Path, panels: Sequence[Panel], raster: PatchRaster, *, mpp: float | None, title: str) -> None:

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar_length
+from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar
 from utils.explain.slide_image import SlideImage, check_patches
 from utils.plotting import GREY
 
@@ -38,7 +38,7 @@ def draw_overlay(
         coords: (M, 2) upper left corners of the patches, in level-0 pixels.
         patch_size: in level-0 pixels.
         percentile: (M,) of each patch's attention within the slide, 0..100.
-        mpp: micrometres per level-0 pixel; None: no scale bar.
+        mpp: micrometres per level-0 pixel; None: the scale bar is in level-0 pixels.
         title: may have several lines.
 
     Raises:
@@ -121,12 +121,7 @@ def _draw_colour_bar(page: Image.Image, corner: tuple[int, int]) -> None:
 
 def _draw_scale_bar(page: Image.Image, top: int, mpp: float | None, level0_per_pixel: float) -> None:
     right = page.width - MARGIN
-    if mpp is None:
-        put_text(page, (right, top), "no scale: size of a pixel unknown", "ra")
-        return
-    mm_per_pixel = level0_per_pixel * mpp / 1000
-    length = scale_bar_length((page.width - 2 * MARGIN) * mm_per_pixel)
-    left = right - round(length / mm_per_pixel)
-    draw = ImageDraw.Draw(page)
-    draw.rectangle((left, top + 4, right - 1, top + 8), fill="black")
-    put_text(page, ((left + right) / 2, top + _BAR[1] + 4), f"{length:g} mm", "ma")
+    length, label = scale_bar(page.width - 2 * MARGIN, level0_per_pixel, mpp)
+    left = right - length
+    ImageDraw.Draw(page).rectangle((left, top + 4, right - 1, top + 8), fill="black")
+    put_text(page, (right, top + _BAR[1] + 4), label, "ra")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from utils.atomic import write_json
+from utils.errors import UserError
 from utils.explain.anchor_colours import anchor_colours
 from utils.explain.contact_sheet import draw_anchor_patches, draw_attended_patches
 from utils.explain.geojson import write_geojson
@@ -38,6 +39,7 @@ class SlideExplanation:
         patch_size: side of a patch in level-0 pixels; None where nothing tells.
         patch_size_source: where that comes from, or why there is none.
         mpp: microns per level-0 pixel; None where it is not known.
+        mpp_source: where that comes from; None where it is not known.
     """
 
     slide_id: str
@@ -51,6 +53,7 @@ class SlideExplanation:
     patch_size: int | None
     patch_size_source: str
     mpp: float | None
+    mpp_source: str | None
 
     @property
     def title(self) -> str:
@@ -73,9 +76,6 @@ def write_slide_explanation(
 
     Returns:
         Sentences on what could not be written, for the log.
-
-    Raises:
-        UserError: an image of the slide that cannot be read or does not fit its patches.
     """
     table = patch_table(
         slide.attention, coords=slide.coords, nearest=slide.nearest, distance=slide.distance, anchors=slide.anchors
@@ -83,23 +83,28 @@ def write_slide_explanation(
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
     write_patches(folder / "patches.csv", table)
-    files, notes, mpp, no_map = ["patches.csv"], [], slide.mpp, None
+    files, notes, mpp, mpp_source, no_map = ["patches.csv"], [], slide.mpp, slide.mpp_source, None
     if slide.coords is None or slide.patch_size is None:
         no_map = f"no map, since {slide.patch_size_source}"
         notes.append(no_map)
     else:
-        image = None if slides_dir is None else find_slide_image(slides_dir, slide.slide_id)
-        if image is not None:
-            mpp = _write_overlays(folder, slide, table, slide.coords, slide.patch_size, image)
-            files += [name for name in OVERLAYS if (folder / name).exists()]
-        elif slides_dir is not None:
-            notes.append(f"no overlay, since {slides_dir} holds no image of this slide")
+        if slides_dir is not None:
+            try:
+                of_image = _write_overlays(folder, slide, table, slide.coords, slide.patch_size, slides_dir)
+            except UserError as error:  # an image that cannot be opened costs its own overlay, not the other slides
+                notes.append(f"no overlay, since {error}")
+            else:
+                files += [name for name in OVERLAYS if (folder / name).exists()]
+                notes += _two_scales(mpp, of_image)
+                if mpp is None and of_image is not None:
+                    mpp, mpp_source = of_image, "slide image"
         files += _write_maps(folder, slide, table, slide.coords, slide.patch_size, mpp)
         write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson, colours=slide.colours)
         files.append("slide.geojson")
     facts = {"slide_id": slide.slide_id, "case_id": slide.case_id, "n_patches": len(table)}
-    sizes = {"patch_size_level0": slide.patch_size, "patch_size_source": slide.patch_size_source, "mpp": mpp}
-    write_json(folder / "slide.json", {**facts, **sizes, "no_map": no_map, "files": files})
+    sizes = {"patch_size_level0": slide.patch_size, "patch_size_source": slide.patch_size_source}
+    scale = {"mpp": mpp, "mpp_source": mpp_source}
+    write_json(folder / "slide.json", {**facts, **sizes, **scale, "no_map": no_map, "files": files})
     return notes
 
 
@@ -115,7 +120,7 @@ def _write_maps(
         assignments["nearest anchor (similar colours: similar anchors)"] = slide.nearest, colours
     for number, name in enumerate(stages_of(table), start=1):
         chosen = table[name].to_numpy()
-        assignments[f"anchor chosen in stage {number}"] = chosen, anchor_colours(chosen)
+        assignments[f"anchor chosen in stage {number} (colours of this map only)"] = chosen, anchor_colours(chosen)
     if not assignments:
         return ["attention.png"]
     draw_anchor_maps(folder / "anchors.png", raster, assignments, mpp=mpp, title=slide.title)
@@ -123,15 +128,30 @@ def _write_maps(
 
 
 def _write_overlays(
-    folder: Path, slide: SlideExplanation, table: pd.DataFrame, coords: np.ndarray, patch_size: int, path: Path
+    folder: Path, slide: SlideExplanation, table: pd.DataFrame, coords: np.ndarray, patch_size: int, slides_dir: Path
 ) -> float | None:
-    """Write what is laid over the slide's image; returns the microns per level-0 pixel that are known then."""
+    """Write what is laid over the slide's image; returns the microns per level-0 pixel that the image tells.
+
+    Raises:
+        UserError: no image of the slide, one that cannot be read, or that does not fit its patches.
+    """
+    path = find_slide_image(slides_dir, slide.slide_id)
+    if path is None:
+        raise UserError(f"{slides_dir} holds no image of this slide")
     attention, title = table["attention"].to_numpy(), slide.title
     with open_slide_image(path) as image:
-        mpp = slide.mpp or microns_per_pixel(image)
+        of_image = microns_per_pixel(image)
+        mpp = slide.mpp or of_image
         place = image, coords, patch_size
         draw_overlay(folder / "overlay.png", *place, table["percentile"].to_numpy(), mpp=mpp, title=title)
         draw_attended_patches(folder / "attended_patches.png", *place, attention, slide.nearest, title=title)
         if slide.nearest is not None and slide.distance is not None:
             draw_anchor_patches(folder / "anchor_patches.png", *place, slide.nearest, slide.distance, title=title)
-    return mpp
+    return of_image
+
+
+def _two_scales(mpp: float | None, of_image: float | None) -> list[str]:
+    """A sentence where the slide's image says another scale than the one used; 5 % are a matter of calibration."""
+    if mpp is None or of_image is None or abs(mpp / of_image - 1) <= 0.05:
+        return []
+    return [f"the scale bar uses {mpp:g} microns per level-0 pixel, while the slide image says {of_image:g}"]

@@ -42,7 +42,7 @@ def test_counts_and_attention_of_a_hand_worked_fold():
     assert table["n_cases"].tolist() == [2, 1, 1, 0]
     np.testing.assert_allclose(table["mean_attention"], [1, 2 / 3, 5 / 3, np.nan])
     assert table["auc_1"].tolist()[:3] == [1, 0, 1]
-    why = "class 1: all positive cases lie on one side of all others"
+    why = "class 1: all positive cases lie on one side of all others (exact p)"
     assert table["note"].tolist() == [why, f"{why}; in 1 case only", f"{why}; in 1 case only", "nearest to no patch"]
 
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from utils.explain.anchor_colours import OTHER, _srgb, anchor_colours, similar_colours
-from utils.explain.map_picture import attention_colours, draw_anchor_maps, draw_attention_map, scale_bar
+from utils.explain.canvas import scale_bar
+from utils.explain.map_picture import attention_colours, draw_anchor_maps, draw_attention_map
 from utils.explain.patch_raster import patch_raster
 from utils.explain.patch_table import patch_table, read_patches, write_patches
 

@@ -35,6 +35,7 @@ def slide() -> SlideExplanation:
         patch_size=32,
         patch_size_source="attribute patch_size_level0",
         mpp=None,
+        mpp_source=None,
     )
 
 
@@ -67,16 +68,15 @@ def test_a_slide_with_coordinates_has_maps(tmp_path: Path, slide: SlideExplanati
         "patch_size_level0": 32,
         "patch_size_source": "attribute patch_size_level0",
         "mpp": None,
+        "mpp_source": None,
         "no_map": None,
     }
     assert len(read_patches(folder / "patches.csv")) == 40
     with Image.open(folder / "anchors.png") as picture:
         names = [place["name"] for place in json.loads(picture.text["maps"])]
-    assert names == [
-        "nearest anchor (similar colours: similar anchors)",
-        "anchor chosen in stage 1",
-        "anchor chosen in stage 2",
-    ]
+    nearest, *stages = names
+    assert nearest == "nearest anchor (similar colours: similar anchors)"
+    assert stages == [f"anchor chosen in stage {stage} (colours of this map only)" for stage in (1, 2)]
 
 
 def test_a_slide_image_adds_overlays_and_its_scale(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
@@ -84,8 +84,21 @@ def test_a_slide_image_adds_overlays_and_its_scale(tmp_path: Path, slide: SlideE
     assert write_slide_explanation(folder, slide, slides_dir=slides_dir) == []
     assert names_in(folder) == {*DRAWN, *OVERLAYS}
     assert facts_in(folder)["mpp"] == pytest.approx(0.25)
-    write_slide_explanation(folder, replace(slide, mpp=0.5), slides_dir=slides_dir)
-    assert facts_in(folder)["mpp"] == 0.5  # what is asked for comes before what the image says
+    assert facts_in(folder)["mpp_source"] == "slide image"
+    (note,) = write_slide_explanation(folder, replace(slide, mpp=0.5, mpp_source="--mpp"), slides_dir=slides_dir)
+    assert note == "the scale bar uses 0.5 microns per level-0 pixel, while the slide image says 0.25"
+    facts = facts_in(folder)
+    assert (facts["mpp"], facts["mpp_source"]) == (0.5, "--mpp")  # what is asked for comes first
+    assert write_slide_explanation(folder, replace(slide, mpp=0.251), slides_dir=slides_dir) == []
+
+
+def test_an_image_that_cannot_be_opened_costs_its_overlay_only(tmp_path: Path, slide: SlideExplanation):
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "S.1.tif").write_bytes(b"no image")
+    (note,) = write_slide_explanation(tmp_path / "out", slide, slides_dir=tmp_path / "slides")
+    assert note.startswith("no overlay, since ")
+    assert "S.1.tif" in note
+    assert names_in(tmp_path / "out") == DRAWN
 
 
 def test_a_slide_without_an_image_is_named_and_has_maps(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
