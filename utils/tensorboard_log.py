@@ -51,7 +51,7 @@ class TensorBoardLog:
 
 
 def write_whole_log(log: Path, folder: Path) -> None:
-    """Write all rows of a `log.csv` to an event file, for a fold that was trained without; a folder that is there stays."""
+    """Write all rows of a `log.csv` to an event file, for a fold that was trained without; an old folder stays."""
     if folder.exists():
         return
     with closing(TensorBoardLog(folder)) as tensorboard, log.open(encoding="utf-8", newline="") as file:
