@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ def read_explained_fold(path: Path) -> ExplainedFold:
     try:
         if (place / "anchors.csv").exists():
             anchors = read_anchor_statistics(place / "anchors.csv")
-        mixing = _read_json(place / "reducer_mixing.json")
+    except UserError as error:
+        problems.append(error)
+    try:
+        mixing = _read_mixing(place / "reducer_mixing.json")
     except UserError as error:
         problems.append(error)
     return ExplainedFold(place, cases, facts, anchors, mixing, tuple(problems))
@@ -81,6 +85,25 @@ def _case(path: Path, case_id: str, slide_ids: str, reason: str, certainty: floa
     if strange:
         raise UserError(f"{path}: slide {strange[0]!r} of case {case_id} is no name of a folder; {ADVICE}.")
     return ExplainedCase(case_id, slides, reason, certainty if math.isfinite(certainty) else None)
+
+
+def _read_mixing(path: Path) -> dict[str, Any] | None:
+    """`reducer_mixing.json`, of which the report shows `overall`; None where the file is not there."""
+    mixing = _read_json(path)
+    if mixing is not None and not _is_matrix(mixing.get("overall")):
+        raise UserError(f"{path}: overall is no matrix of finite numbers with rows of one length; {ADVICE}.")
+    return mixing
+
+
+def _is_matrix(value: object) -> bool:
+    rows = value if isinstance(value, list) else []
+    lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
+    return len(lengths) == 1 and 0 not in lengths and all(_is_finite(entry) for row in rows for entry in row)
+
+
+def _is_finite(entry: object) -> bool:
+    # JSON knows NaN, infinity and integers beyond float64 here; a bool would pass for an integer.
+    return isinstance(entry, (int, float)) and not isinstance(entry, bool) and abs(entry) <= sys.float_info.max
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

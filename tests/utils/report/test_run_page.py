@@ -185,6 +185,31 @@ def test_a_damaged_optional_file_is_a_sentence(tmp_path: Path, name: str, said: 
     assert str(tmp_path) not in (run_dir / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{}", "overall is no matrix"),
+        ('{"overall": null}', "overall is no matrix"),
+        ('{"overall": []}', "overall is no matrix"),
+        ('{"overall": [[], []]}', "overall is no matrix"),
+        ('{"overall": [1, 2]}', "overall is no matrix"),
+        ('{"overall": [[1, "2"]]}', "overall is no matrix"),
+        ('{"overall": [[1, null]]}', "overall is no matrix"),
+        ('{"overall": [[1, true]]}', "overall is no matrix"),
+        ('{"overall": [[1, NaN]]}', "overall is no matrix"),
+        (f'{{"overall": [[1, 1{400 * "0"}]]}}', "overall is no matrix"),
+        ('{"overall": [[1, 2], [3]]}', "overall is no matrix"),
+        ("[1, 2]", "holds list, expected a JSON object"),
+    ],
+)
+def test_a_mixing_that_is_no_matrix_is_left_out(tmp_path: Path, content: str, said: str):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=1)
+    (write_explanations(run_dir, size=(30, 20)) / "reducer_mixing.json").write_text(content, encoding="utf-8")
+    page = read(run_dir)
+    assert f"Left out: fold0/explain/reducer_mixing.json: {said}" in page.text
+    assert len(page.rows("Anchors of fold 0")) == 8
+
+
 def test_a_damaged_prediction_file_is_an_error(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
     (run_dir / "fold0" / "predictions_test.csv").write_text("case_id\n", encoding="utf-8")
