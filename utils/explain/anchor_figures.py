@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from utils.explain.anchor_notes import notes_of
 from utils.explain.anchor_statistics import auc_columns, classes_of
 from utils.plotting import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
 
 MAX_ANCHORS = 64
 _LEVEL = 0.05
+_HAZARDS = ("log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm")
 _DIVERGING = "RdBu_r"  # ColorBrewer's, of which every common colour-vision deficiency tells both ends apart
 _ROW = 0.165  # inches
 
@@ -24,7 +26,8 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
     """A row per anchor, most frequent first: its share of all patches, its relative attention, its association.
 
     At most 64 anchors, the most frequent ones; those that no patch is nearest to are left out. The title says how many.
-    An association is drawn in colour where Holm's p is at most 0.05, and in grey where the anchor has a note.
+    An association is drawn in colour where Holm's p is at most 0.05, and in grey where the anchor has a note about it.
+    A point with p and without limits (an AUC of 0 or 1) is no such case: its p is exact, the note says why it has none.
 
     Args:
         statistics: as of `utils.explain.anchor_statistics`.
@@ -40,17 +43,16 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
     _draw_share(all_axes[0], shown)
     _draw_attention(all_axes[1], shown)
     if classes is None:
-        columns = ("log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm")
-        _draw_association(all_axes[2], shown, columns, chance=0.0)
+        _draw_association(all_axes[2], shown, None)
         all_axes[2].set_xlabel("log hazard ratio per SD of the share\n(right: earlier death)", fontsize=8)
     for axes, positive in zip(all_axes[2:], classes or (), strict=classes is not None):
-        _draw_association(axes, shown, auc_columns(positive), chance=0.5)
+        _draw_association(axes, shown, positive)
         axes.set_xlabel(f"AUC of the share, class {positive}\n(right: more in class {positive})", fontsize=8)
     for axes in all_axes:
         _finish_rows(axes, shown, labels=axes is all_axes[0])
     figure.supxlabel(
-        f"lines: 95 % intervals; filled: p at most {_LEVEL} after Holm's correction over the anchors;\n"
-        "grey: a note in anchors.csv, such as an anchor in a handful of cases",
+        f"lines: 95 % intervals; filled: p at most {_LEVEL} after Holm's correction over the anchors (an AUC of 0 or 1 "
+        "has an exact p and no interval);\ngrey: a note in anchors.csv, such as an anchor in a handful of cases",
         fontsize=8,
     )
     return figure
@@ -118,14 +120,17 @@ def _draw_attention(axes: Axes, shown: pd.DataFrame) -> None:
     axes.set_xlabel("attention per patch\n(1: as the average patch)", fontsize=8)
 
 
-def _draw_association(axes: Axes, shown: pd.DataFrame, columns: Sequence[str], *, chance: float) -> None:
-    estimate, low, high, _, corrected = (shown[name].to_numpy() for name in columns)
+def _draw_association(axes: Axes, shown: pd.DataFrame, positive: int | None) -> None:
+    """AUCs of class `positive`, or log hazard ratios (None)."""
+    columns, chance = (_HAZARDS, 0.0) if positive is None else (auc_columns(positive), 0.5)
+    estimate, low, high, p, corrected = (shown[name].to_numpy() for name in columns)
     limits = _visible_range(np.concatenate([estimate, low, high]), chance)
     for row in range(len(shown)):
         if np.isnan(estimate[row]):
             axes.text(chance, row, "undefined", fontsize=6, color=GREY, ha="center", va="center")
             continue
-        doubtful = shown["note"].iloc[row] != ""
+        is_exact = np.isnan(low[row]) and not np.isnan(p[row])
+        doubtful = bool(notes_of(shown["note"].iloc[row], None if is_exact else positive))
         clear = corrected[row] <= _LEVEL and not doubtful
         colour = VERMILION if clear else GREY if doubtful else BLACK
         if not np.isnan(low[row]):  # an AUC of 0 or 1 has no interval

@@ -38,7 +38,7 @@ _SURVIVAL_WORDS = (
 )
 _CLASS_WORDS = (
     "AUC of the share for a class against the rest (DeLong's variance, interval on the logit scale); above 0.5, cases "
-    "of the class have more of the anchor."
+    "of the class have more of the anchor. An AUC of 0 or 1 has no interval: where it has a p, that is exact."
 )
 _COLUMN_WORDS = (
     "share: of the patches of all test cases; cases: with at least one such patch; attention: per patch, 1 is as much "

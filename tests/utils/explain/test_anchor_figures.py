@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -87,6 +88,28 @@ def test_intervals_and_colours_are_those_of_the_table():
     intervals = [line for line in axes.get_lines() if line.get_marker() != "o" and len(set(line.get_ydata())) == 1]
     assert [list(line.get_xdata()) for line in intervals] == [[0.8, 0.95], [0.4, 0.8], [0.7, 0.9]]
     assert [text.get_text() for text in axes.texts] == ["undefined"]
+
+
+def test_notes_of_another_class_and_of_an_exact_p_are_no_doubt():
+    """Anchors 0 and 1 separate class 0, clearly and not; 2 and 3 have notes about a class; 4 has one on its cases."""
+    nan = np.nan
+    columns = {"auc_0": [1.0, 0.0, 0.7, 0.7, 1.0], "auc_0_low": [nan, nan, 0.6, 0.6, nan]}
+    columns |= {"auc_0_high": [nan, nan, 0.8, 0.8, nan], "p_0": [0.002, 0.1, 0.01, 0.01, 0.002]}
+    columns |= {"p_0_holm": [0.01, 0.2, 0.03, 0.03, 0.01]}
+    columns |= {name.replace("_0", "_1", 1): [0.5] * 5 for name in list(columns)}
+    notes = ["class 0: one side", "class 0: one side", "class 1: a", "class 0: b", "class 0: one side; in 2 cases only"]
+    statistics = pd.DataFrame({"anchor": range(5), "n_patches": [5, 4, 3, 2, 1], "share": [0.3, 0.3, 0.2, 0.1, 0.1]})
+    statistics = statistics.assign(n_cases=9, mean_attention=1.0, **columns, note=notes)
+    zero, one = anchor_overview(statistics, "title").axes[2:]
+    assert _colours(zero) == [VERMILION, BLACK, VERMILION, GREY, GREY]
+    assert _colours(one) == [BLACK, BLACK, GREY, BLACK, GREY]
+    assert sum(len(set(line.get_ydata())) == 1 and len(line.get_xdata()) == 2 for line in zero.get_lines()) == 2
+
+
+def _colours(axes: Axes) -> list[str]:
+    """Of the points, from the first row on."""
+    points = {line.get_ydata()[0]: line.get_color() for line in axes.get_lines() if line.get_marker() == "o"}
+    return [points[row] for row in sorted(points)]
 
 
 def test_a_fold_without_any_association_is_drawn():

@@ -41,8 +41,8 @@ def test_two_classes_word_for_word():
         auc_1=[1.0, np.nan, 0.71234],
         auc_1_low=[np.nan, np.nan, 0.5],
         auc_1_high=[np.nan, np.nan, 0.9],
-        p_1=[np.nan, np.nan, 0.0001],
-        p_1_holm=[np.nan, np.nan, 0.0002],
+        p_1=[0.0667, np.nan, 0.0001],
+        p_1_holm=[0.0667, np.nan, 0.0002],
         note=["class 1: no interval", "nearest to no patch", ""],
     )
     text = anchor_text(statistics, classes_of_cases(np.array([0, 1, 0]), 2), "BRCA, fold 1")
@@ -50,7 +50,7 @@ def test_two_classes_word_for_word():
     assert cells(text)[0][5:] == ["AUC class 1 (95 %)", "p class 1", "p class 1 (Holm)", "note"]
     assert [row[5:] for row in cells(text)[1:]] == [
         ["0.71 (0.50 to 0.90)", "<0.001", "<0.001", ""],
-        ["1.00", "–", "–", "class 1: no interval"],
+        ["1.00", "0.067", "0.067", "class 1: no interval"],
     ]
     assert "AUC of the share" in text
 
