@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from utils.explain.anchor_notes import notes_of
 from utils.report.chart import WIDTH, Chart, Plot, picture, sentences
 from utils.report.confusion_chart import MOST_OPAQUE
+from utils.report.content import counted
 from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.scale import nice_ticks
 from utils.report.svg import short, tag, text
@@ -17,6 +19,7 @@ from utils.summary_text import format_p
 
 _MOST_ROWS = 16
 _OPACITIES = 10
+_NAMED = 4
 
 
 def anchor_charts(anchors: pd.DataFrame, mixing: Mapping[str, Any] | None) -> list[Chart]:
@@ -50,13 +53,19 @@ def _attention(anchors: pd.DataFrame) -> Chart:
         name = anchors["anchor"].iloc[row]
         tip = f"anchor {name}\n{share[row]:.2%} of the patches\nattention {attention[row]:.3g}"
         plot.add(tag("circle", cx=at[0], cy=at[1], r=4, class_="mark open s0", data_tip=tip))
-    for row in _named(plot, share, attention, known):
+    named = _named(plot, share, attention, known)
+    for row in named:
         x, y = float(plot.x(share[row])), float(plot.y(attention[row]))
         plot.add(text(x + 8, y + 4.5, str(anchors["anchor"].iloc[row]), class_="small"))
-    unchosen = int((~known).sum())
+    nowhere, unknown = int((~known & (share == 0)).sum()), int((~known & (share != 0)).sum())
     note = sentences(
-        "Numbers name anchors with the highest attention or share; dotted: attention of an average patch.",
-        f"{unchosen} of {len(anchors)} anchors are chosen by no patch." if unchosen else "",
+        f"Numbers: of the {_NAMED} anchors of highest share and the {_NAMED} of highest attention, those with room for "
+        "one."
+        if named
+        else "",
+        "Dotted: attention of an average patch.",
+        f"{counted(nowhere, 'anchor')} of {len(anchors)}: nearest to no patch." if nowhere else "",
+        f"{counted(unknown, 'anchor')} of {len(anchors)}: attention unknown." if unknown else "",
     )
     return Chart(title, plot.svg(title, f"{int(known.sum())} anchors."), note)
 
@@ -67,16 +76,21 @@ def _reach(values: np.ndarray) -> tuple[float, float]:
 
 
 def _named(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarray) -> list[int]:
-    """Up to ten anchors, highest in attention or share first, whose numbers cover no other anchor and no number."""
+    """Of the highest in share and of those in attention, the anchors whose numbers cover no other anchor or number."""
     x, y = plot.x(np.where(known, share, np.inf)), plot.y(np.where(known, attention, np.inf))
-    rank = np.maximum(share / plot.x.high, attention / plot.y.high)
-    chosen: list[int] = []
-    for row in sorted(np.flatnonzero(known).tolist(), key=lambda index: -rank[index]):
+    candidates = [
+        row
+        for values in (share, attention)
+        for row in np.argsort(-np.where(known, values, -np.inf), kind="stable")[:_NAMED].tolist()
+        if known[row]
+    ]
+    named: list[int] = []
+    for row in dict.fromkeys(candidates):
         covered = known & (x > x[row]) & (x - x[row] < 36) & (np.abs(y - y[row]) < 12)
-        near = any(abs(x[row] - x[i]) < 36 and abs(y[row] - y[i]) < 16 for i in chosen)
+        near = any(abs(x[row] - x[i]) < 36 and abs(y[row] - y[i]) < 16 for i in named)
         if not covered.any() and not near:
-            chosen.append(row)
-    return chosen[:10]
+            named.append(row)
+    return named
 
 
 def _associations(anchors: pd.DataFrame) -> list[Chart]:
@@ -86,29 +100,32 @@ def _associations(anchors: pd.DataFrame) -> list[Chart]:
         if name == "log_hazard":
             axis = "log hazard ratio per deviation of the share"
             reading = "Above 0: cases with more of the anchor die earlier."
-            charts.append(_association(anchors, name, "p", "Anchors and survival", axis, 0.0, reading))
+            charts.append(_association(anchors, name, None, "Anchors and survival", axis, reading))
         elif name.startswith("auc_") and name[4:].isdigit():
-            c = name[4:]
+            c = int(name[4:])
             reading = f"Above 0.5: cases of class {c} have more of the anchor."
             title, axis = f"Anchors and class {c}", f"AUC of the share, class {c}"
-            charts.append(_association(anchors, name, f"p_{c}", title, axis, 0.5, reading))
+            charts.append(_association(anchors, name, c, title, axis, reading))
     return charts
 
 
-def _association(anchors: pd.DataFrame, name: str, p: str, title: str, axis: str, none: float, reading: str) -> Chart:
-    """The anchors with the smallest p values, ordered by their association."""
-    known = anchors[anchors[name].notna()]
+def _association(anchors: pd.DataFrame, name: str, positive: int | None, title: str, axis: str, reading: str) -> Chart:
+    """The anchors with the smallest p values, ordered by their association with a class, or with survival (None)."""
+    p, none = ("p", 0.0) if positive is None else (f"p_{positive}", 0.5)
+    known = anchors[anchors[name].notna() & anchors[p].notna()]
     picked = known.sort_values(p, kind="stable").head(_MOST_ROWS).sort_values(name, ascending=False, kind="stable")
-    doubtful = [isinstance(row.get("note"), str) and row["note"] != "" for _, row in picked.iterrows()]
+    doubtful = [bool(notes_of(note, positive)) for note in picked["note"]]
     rows = []
     for (_, row), doubt in zip(picked.iterrows(), doubtful, strict=True):
         value, low, high = (_number(row, f"{name}{end}") for end in ("", "_low", "_high"))
         rows.append(ForestRow(_label(row, f"{p}_holm", doubt), value, low, high))
     chart = forest_chart(rows, title=title, axis=axis, reference=none)
     if not rows:
-        return Chart(title, "", "Nothing to draw: the association of every anchor is undefined.")
+        return Chart(title, "", "Nothing to draw: the association of every anchor is undefined, or has no p.")
+    without = len(anchors) - len(known)
     note = sentences(
-        f"The {len(rows)} of {len(anchors)} anchors with the smallest p." if len(rows) < len(anchors) else "",
+        f"The {len(rows)} of {len(known)} anchors with the smallest p." if len(rows) < len(known) else "",
+        f"Without p, and not drawn: {counted(without, 'anchor')} of {len(anchors)}." if without else "",
         reading,
         "Bars: 95 % limits; p with Holm's correction over the anchors.",
         "*: see the note in the table." if any(doubtful) else "",

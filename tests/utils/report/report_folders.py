@@ -110,7 +110,7 @@ def write_explanations(
 
 
 def anchor_statistics(is_survival: bool, n_anchors: int) -> pd.DataFrame:
-    """An `anchors.csv`; the last anchor was chosen by no patch."""
+    """An `anchors.csv`; the last anchor is nearest to no patch."""
     rng = np.random.default_rng(1)
     share = np.append(rng.dirichlet(np.ones(n_anchors - 1)), 0.0)
     table = pd.DataFrame({"anchor": range(n_anchors), "n_patches": (share * 1000).astype(int), "share": share})
@@ -124,7 +124,7 @@ def anchor_statistics(is_survival: bool, n_anchors: int) -> pd.DataFrame:
     table["note"] = ""
     undefined = [name, f"{name}_low", f"{name}_high", f"p{suffix}", f"p{suffix}_holm", "mean_attention"]
     table.loc[n_anchors - 1, undefined] = np.nan
-    table.loc[n_anchors - 1, "note"] = "chosen by no patch"
+    table.loc[n_anchors - 1, "note"] = "nearest to no patch"
     return table
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.utils.report.pictures import check_picture, paths, shown_data, texts, tips
+from tests.utils.report.pictures import check_picture, parsed, paths, shown_data, texts, tips
 from utils.report.anchor_chart import anchor_charts
 
 
@@ -22,7 +22,7 @@ def _with_hazards(anchors: pd.DataFrame) -> pd.DataFrame:
 
 def test_share_and_attention_of_each_anchor():
     anchors = _anchors(64)
-    anchors.loc[3, "mean_attention"] = np.nan
+    anchors.loc[3, ["share", "mean_attention"]] = 0.0, np.nan
     (chart,) = anchor_charts(anchors, None)
     check_picture(chart.svg)
     assert len(tips(chart.svg)) == 63
@@ -31,8 +31,46 @@ def test_share_and_attention_of_each_anchor():
     assert tips(chart.svg)[0] == expected
     assert str(anchors["mean_attention"].idxmax()) in texts(chart.svg)
     assert {"share of the patches", "attention (1: as the average patch)"} <= set(texts(chart.svg))
-    assert "1 of 64 anchors are chosen by no patch." in chart.note
+    assert "1 anchor of 64: nearest to no patch." in chart.note
     assert len(chart.svg.encode()) < 12 * 1024
+
+
+def test_only_anchors_among_the_highest_are_named():
+    """All anchors of highest share and attention crowd one place; the others have room."""
+    anchors = _anchors(30)
+    anchors["share"] = [*np.linspace(0.0, 0.05, 24), *[0.12] * 6]
+    anchors["mean_attention"] = [*np.linspace(0.0, 1.0, 24), *[2.0] * 6]
+    (chart,) = anchor_charts(anchors, None)
+    named = [label.text for label in parsed(chart.svg).iter("text") if label.attrib["class"] == "small"]
+    assert len(named) == 1
+    assert set(named) <= {str(k) for k in range(24, 30)}
+    assert "Numbers: of the 4 anchors of highest share and the 4 of highest attention" in chart.note
+
+
+def test_an_anchor_is_marked_for_notes_about_the_class_of_the_chart():
+    anchors = _anchors(3)
+    for c in (0, 1):
+        anchors = anchors.assign(**{f"auc_{c}": [0.7, 0.6, 0.4], f"auc_{c}_low": 0.3, f"auc_{c}_high": 0.8})
+        anchors = anchors.assign(**{f"p_{c}": 0.5, f"p_{c}_holm": 1.0})
+    anchors["note"] = ["class 0: no interval", "class 1: no interval; in 2 cases only", ""]
+    _, zero, one = anchor_charts(anchors, None)
+    assert [lines[0] for lines in tips(zero.svg)] == ["anchor 0*, p 1.000", "anchor 1*, p 1.000", "anchor 2, p 1.000"]
+    assert [lines[0] for lines in tips(one.svg)] == ["anchor 0, p 1.000", "anchor 1*, p 1.000", "anchor 2, p 1.000"]
+
+
+def test_a_perfect_separation_is_drawn_and_anchors_without_p_are_counted():
+    anchors = _anchors(40).assign(auc_1=0.6, auc_1_low=0.5, auc_1_high=0.7, p_1=0.2, p_1_holm=1.0)
+    anchors.loc[30, ["auc_1", "auc_1_low", "auc_1_high", "p_1"]] = 1.0, np.nan, np.nan, 0.001
+    anchors.loc[30, "note"] = "class 1: no limits"
+    anchors.loc[[0, 1], ["auc_1", "auc_1_low", "auc_1_high", "p_1", "p_1_holm"]] = 0.9, np.nan, np.nan, np.nan, np.nan
+    anchors.loc[2, ["auc_1", "auc_1_low", "auc_1_high", "p_1", "p_1_holm"]] = np.nan
+    _, chart = anchor_charts(anchors, None)
+    check_picture(chart.svg)
+    assert tips(chart.svg)[0] == ["anchor 30*, p 1.000", "1.000"]
+    assert len(tips(chart.svg)) == 16
+    assert not {"anchor 0", "anchor 1", "anchor 2"} & {lines[0].split(",")[0] for lines in tips(chart.svg)}
+    assert chart.note.startswith("The 16 of 37 anchors with the smallest p.")
+    assert "Without p, and not drawn: 3 anchors of 40." in chart.note
 
 
 def test_the_anchors_with_the_smallest_p_are_ordered_by_their_association():

@@ -265,7 +265,7 @@ def test_explanations_are_shown(tmp_path: Path):
     assert all(note in page.text for note in READING_NOTES)
     anchors = page.rows("Anchors of fold 1")
     assert len(anchors) == 8
-    assert anchors[-1]["note"] == "chosen by no patch"
+    assert anchors[-1]["note"] == "nearest to no patch"
     assert anchors[-1]["auc 1"] == "–"
 
 
