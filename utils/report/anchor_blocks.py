@@ -31,13 +31,24 @@ def anchor_blocks(results: RunResults) -> tuple[Block, ...]:
         if explained.anchors is not None
     }
     if not found:
-        return (Text("Not explained yet: main.py --stage explain says what each anchor is associated with."),)
+        return (Text(_why_none(results)),)
     blocks: list[Block] = [Bullets(tuple(READING_NOTES))]
     for fold, (anchors, mixing) in found.items():
         table = Folded(f"Table of the anchors of fold {fold}", (anchor_table(anchors, fold),))
         charts = Charts(tuple(anchor_charts(anchors, mixing)))
         blocks.append(Folded(f"Fold {fold}: {len(anchors)} anchors", (charts, table), is_open=fold == min(found)))
     return tuple(blocks)
+
+
+def _why_none(results: RunResults) -> str:
+    if not results.explained:
+        return "Not explained yet: main.py --stage explain says what each anchor is associated with."
+    if any((explained.place / "anchors.csv").exists() for explained in results.explained.values()):
+        return "The table of the anchors is damaged: see the warnings."
+    return (
+        "With slide anchors, each slide has anchors of its own: there is no table of anchors over slides. The pictures "
+        "of the explained slides show where theirs are."
+    )
 
 
 def anchor_table(anchors: pd.DataFrame, fold: int) -> Table:

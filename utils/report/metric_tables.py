@@ -135,6 +135,10 @@ def _notes(results: RunResults) -> Iterator[str]:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
     if results.task == "surv" and reasons_in_words(summary, "logrank_p"):
         yield f"log-rank p undefined: {reasons_in_words(summary, 'logrank_p')}."
+    for fold in summary["folds"]:
+        skipped = fold.get("n_resamples_skipped")
+        if skipped:
+            yield f"fold {fold['fold']}: {skipped} resamples without a comparable pair were skipped."
 
 
 def metric_forest(results: RunResults) -> Chart:

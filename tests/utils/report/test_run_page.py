@@ -71,6 +71,15 @@ def test_every_number_equals_the_summary(tmp_path: Path):
     assert rows[-1]["IBS"] == f"{summary['mean']['ibs']:.3f} ± {summary['std']['ibs']:.3f}"
 
 
+def test_resamples_that_were_skipped_are_said_as_in_the_summary(tmp_path: Path):
+    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6))
+    skipped = [fold["n_resamples_skipped"] for fold in summarise(run_dir)["folds"]]
+    assert min(skipped) > 0
+    page = read(run_dir)
+    for fold, number in enumerate(skipped):
+        assert f"fold {fold}: {number} resamples without a comparable pair were skipped" in page.text
+
+
 def test_an_interval_that_holds_chance_is_said(tmp_path: Path):
     folds = {0: pd.concat([_cases(f"a{i}", (0.4, 0.6, 0.6, 0.4)) for i in range(4)], ignore_index=True)}
     page = read(Plan(tmp_path).add("cls", "BRCA", folds), n_resamples=200)
@@ -267,6 +276,17 @@ def test_explanations_are_shown(tmp_path: Path):
     assert len(anchors) == 8
     assert anchors[-1]["note"] == "nearest to no patch"
     assert anchors[-1]["auc 1"] == "–"
+
+
+def test_slide_anchors_have_no_table_over_slides(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    place = write_explanations(run_dir, size=(30, 20))
+    (place / "anchors.csv").write_text("damaged", encoding="utf-8")
+    assert "The table of the anchors is damaged: see the warnings." in read(run_dir).text.splitlines()
+    (place / "anchors.csv").unlink()
+    page = read(run_dir)
+    assert "With slide anchors, each slide has anchors of its own: there is no table" in page.text
+    assert "Not explained yet" not in page.text
 
 
 def test_a_slide_that_is_no_name_of_a_folder_is_refused(tmp_path: Path):
