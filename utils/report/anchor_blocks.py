@@ -54,8 +54,9 @@ def _why_none(results: RunResults) -> str:
 def anchor_table(anchors: pd.DataFrame, fold: int) -> Table:
     """`anchors.csv` as a table."""
     names = [str(name) for name in anchors.columns]
+    words = _WORDS if "log_hazard" in names else _WORDS | {"n_cases": "slides"}
     rows = tuple(tuple(_cell(name, row[name]) for name in names) for row in anchors.to_dict("records"))
-    return Table(f"Anchors of fold {fold}", tuple(_WORDS.get(name, name.replace("_", " ")) for name in names), rows)
+    return Table(f"Anchors of fold {fold}", tuple(words.get(name, name.replace("_", " ")) for name in names), rows)
 
 
 def _cell(name: str, value: object) -> Cell:

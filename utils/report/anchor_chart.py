@@ -103,7 +103,7 @@ def _associations(anchors: pd.DataFrame) -> list[Chart]:
             charts.append(_association(anchors, name, None, "Anchors and survival", axis, reading))
         elif name.startswith("auc_") and name[4:].isdigit():
             c = int(name[4:])
-            reading = f"Above 0.5: cases of class {c} have more of the anchor."
+            reading = f"Above 0.5: slides of class {c} have more of the anchor."
             title, axis = f"Anchors and class {c}", f"AUC of the share, class {c}"
             charts.append(_association(anchors, name, c, title, axis, reading))
     return charts

@@ -19,6 +19,7 @@ from utils.calibration import (
 from utils.metrics import NO_TRAINING_OUTCOMES
 from utils.predictions import output_columns, task_of
 from utils.report.chart import Chart, Plot, left_out_text, sentences
+from utils.report.content import counted
 from utils.report.svg import mark, short, tag
 from utils.survival_stats import UndefinedMetricError
 
@@ -46,12 +47,13 @@ def _classification(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
         bins = reliability(prob, occurred, n_groups(len(prob), MAX_BINS))
         title = f"Calibration of the probability of class {index}"
         note = sentences(
-            f"{len(prob)} test cases of {len(tables)} folds in {len(bins.n)} groups of similar prediction; bars: 95 % "
-            "Wilson limits; on the diagonal, predictions are right on average.",
+            f"{counted(len(prob), 'test slide')} of {counted(len(tables), 'fold')} in "
+            f"{counted(len(bins.n), 'group')} of similar prediction; bars: 95 % Wilson limits; on the "
+            "diagonal, predictions are right on average.",
             f"Expected calibration error {expected_calibration_error(bins):.3f}, "
             f"Brier score {brier_score(prob, occurred):.3f}.",
         )
-        svg = _picture(bins, title, f"predicted probability of class {index}", "observed share")
+        svg = _picture(bins, title, "slide", f"predicted probability of class {index}", "observed share")
         charts.append(Chart(title, svg, note))
     return charts
 
@@ -72,16 +74,17 @@ def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.Data
         return Chart(title, "", "No curve: nobody is under observation at the middle inner edge of the time bins.")
     note = sentences(
         f"Survival beyond the middle inner edge of each fold's time bins ({edges} months).",
-        f"{bins.n.sum()} test cases in {len(bins.n)} groups of similar prediction over all folds; observed: "
-        "Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits (none at 0 or 1).",
+        f"{counted(int(bins.n.sum()), 'test case')} in {counted(len(bins.n), 'group')} of similar prediction "
+        "over all folds; observed: Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits (none at 0 "
+        "or 1).",
         f"{unknown} of {len(bins.n)} groups have nobody under observation at the edge and no point." if unknown else "",
         left_out_text(result.left_out),
     )
-    svg = _picture(bins, title, "predicted probability of survival", "observed probability of survival")
+    svg = _picture(bins, title, "case", "predicted probability of survival", "observed probability of survival")
     return Chart(title, svg, note)
 
 
-def _picture(bins: Reliability, title: str, x_label: str, y_label: str) -> str:
+def _picture(bins: Reliability, title: str, noun: str, x_label: str, y_label: str) -> str:
     plot = Plot((0, 1), (0, 1), height=None)
     plot.x_axis(_TICKS, x_label)
     plot.y_axis(_TICKS, y_label)
@@ -98,9 +101,9 @@ def _picture(bins: Reliability, title: str, x_label: str, y_label: str) -> str:
             drawn = (
                 tag("path", class_="whisker s0", d=f"M{short(at)} {short(plot.y(low))}V{short(plot.y(high))}") + drawn
             )
-        tip = f"predicted {predicted:.3f}\nobserved {observed:.3f}{limits}\n{n} cases"
+        tip = f"predicted {predicted:.3f}\nobserved {observed:.3f}{limits}\n{counted(n, noun)}"
         plot.add(tag("g", drawn, data_tip=tip))
-    return plot.svg(title, f"{len(bins.n)} groups of cases.")
+    return plot.svg(title, f"{counted(len(bins.n), 'group')} of {noun}s.")
 
 
 def _columns(bins: Reliability) -> tuple[np.ndarray, ...]:

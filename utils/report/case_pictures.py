@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from utils.errors import UserError
-from utils.report.case_tables import CERTAINTY_WORDS, extreme_cases, outcome_words, told_words
-from utils.report.content import Block, Folded, Gallery, Picture, Text, counted
+from utils.report.case_tables import CERTAINTY_WORDS, extreme_cases, median_risk, outcome_words, told_words
+from utils.report.content import CASE_WORDS, Block, Folded, Gallery, Picture, Text, counted
 from utils.report.explained_fold import ExplainedCase, ExplainedFold
 from utils.report.pictures import read_picture
 from utils.report.run_results import RunResults, relative_to
@@ -32,20 +32,21 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     table = extreme_cases(results.tables)
     if not results.explained:
         return (Text(HOW_TO_EXPLAIN), table)
+    noun = CASE_WORDS[results.task]
     text = (
-        "Attention is a patch's share of the attention of its case. It says where the model took its features from, "
+        f"Attention is a patch's share of the attention of its {noun}. It says where the model took its features from, "
         f"not why. {CERTAINTY_WORDS[results.task]}"
     )
     folds = [
         Folded(
-            f"Fold {fold}: {counted(len(explained.cases), 'explained case')}",
+            f"Fold {fold}: {counted(len(explained.cases), f'explained {noun}')}",
             tuple(_gallery(explained, case, results.tables.get(fold)) for case in explained.cases),
             is_open=fold == min(results.explained),
         )
         for fold, explained in results.explained.items()
         if explained.cases
     ]
-    return (Text(text), *folds, Folded("Table of the most and least certain cases", (table,)))
+    return (Text(text), *folds, Folded(f"Table of the most and least certain {noun}s", (table,)))
 
 
 def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None) -> Gallery:
@@ -67,9 +68,21 @@ def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame 
     if case.certainty is not None:
         words.append(f"certainty {case.certainty:.3f}")
     rows = None if table is None else table[(table["case_id"] == case.case_id) & _is_of(table, case.slide_ids)]
-    if rows is not None and len(rows):
-        words += [f"outcome: {outcome_words(rows.iloc[0])}", f"prediction: {told_words(rows.iloc[0])}"]
-    return Gallery(case.case_id, "; ".join(words), tuple(pictures), tuple(notes))
+    if table is not None and rows is not None and len(rows):
+        told = told_words(rows.iloc[0], median_risk(table))
+        words += [f"outcome: {outcome_words(rows.iloc[0])}", f"prediction: {told}"]
+    return Gallery(
+        _heading(case, by_slide=table is not None and "label" in table.columns),
+        "; ".join(words),
+        tuple(pictures),
+        tuple(notes),
+    )
+
+
+def _heading(case: ExplainedCase, *, by_slide: bool) -> str:
+    """The case, and in classification its slide where that has another name."""
+    slides = ", ".join(case.slide_ids)
+    return f"{case.case_id}, slide {slides}" if by_slide and slides != case.case_id else case.case_id
 
 
 def _is_of(table: pd.DataFrame, slide_ids: tuple[str, ...]) -> pd.Series:

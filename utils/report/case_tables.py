@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from utils.explain.chosen_cases import certainty, choose_by_certainty
 from utils.predictions import output_columns, task_of
-from utils.report.content import Cell, Table, count, number, row
+from utils.report.content import CASE_WORDS, Cell, Table, count, number, row
 
 N_EXTREME = 3  # cases at each end of the certainty, per fold
 MAX_ROWS = 500
@@ -19,19 +20,26 @@ CERTAINTY_WORDS = {
 
 
 def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
-    """The most and the least certain test cases of each fold, three of each; of few cases each comes once."""
+    """The most and the least certain test cases of each fold, three of each; of few cases each comes once.
+
+    In classification a row is a slide, and names it beside its case.
+    """
+    task = task_of(next(iter(tables.values())))
+    by_slide = task == "cls"
     rows = []
     for fold, table in tables.items():
         certain = certainty(table)
+        median = median_risk(table)
         for chosen in choose_by_certainty(table, N_EXTREME):
             case = table.iloc[chosen.row]
-            words = outcome_words(case), told_words(case)
-            rows.append(row(case["case_id"], count(fold), chosen.reason, number(certain[chosen.row]), *words))
+            words = outcome_words(case), told_words(case, median)
+            names = (case["case_id"], case["slide_ids"]) if by_slide else (case["case_id"],)
+            rows.append(row(*names, count(fold), chosen.reason, number(certain[chosen.row]), *words))
     return Table(
-        caption="Most and least certain test cases of each fold",
-        header=("case", "fold", "chosen as", "certainty", "outcome", "prediction"),
+        caption=f"Most and least certain test {CASE_WORDS[task]}s of each fold",
+        header=("case", *(["slide"] if by_slide else []), "fold", "chosen as", "certainty", "outcome", "prediction"),
         rows=tuple(rows),
-        notes=(CERTAINTY_WORDS[task_of(next(iter(tables.values())))],),
+        notes=(CERTAINTY_WORDS[task],),
     )
 
 
@@ -42,13 +50,21 @@ def outcome_words(case: pd.Series) -> str:
     return f"{'died after' if case['event'] == 1 else 'censored at'} {case['time']:.1f} months"
 
 
-def told_words(case: pd.Series) -> str:
-    """What the model says of a case: `class 1 (0.93), right`, or `risk -1.978`."""
+def median_risk(table: pd.DataFrame) -> float | None:
+    """The median risk of the test cases of a fold, which certainty is measured from; None in classification."""
+    return float(np.median(table["risk"])) if "risk" in table.columns else None
+
+
+def told_words(case: pd.Series, median: float | None) -> str:
+    """What the model says: `class 1 (0.93), right`, or `risk -1.978, below the fold's median of -1.309`."""
     if "label" in case.index:
         predicted = case["prediction"]
         right = "right" if case["label"] == predicted else "wrong"
         return f"class {predicted} ({case[f'prob_{predicted}']:.2f}), {right}"
-    return f"risk {case['risk']:.3f}"
+    risk = case["risk"]
+    if median is None or risk == median:
+        return f"risk {risk:.3f}" + ("" if median is None else ", the fold's median")
+    return f"risk {risk:.3f}, {'above' if risk > median else 'below'} the fold's median of {median:.3f}"
 
 
 def prediction_table(tables: Mapping[int, pd.DataFrame]) -> Table:
@@ -65,7 +81,8 @@ def prediction_table(tables: Mapping[int, pd.DataFrame]) -> Table:
         names = [f"hazard {index}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "months", "death", "risk", *names)
     notes = (f"The first {MAX_ROWS} of {total}; all are in fold*/predictions_test.csv.",) if total > MAX_ROWS else ()
-    return Table("Predictions of the test cases", header, tuple(rows[:MAX_ROWS]), notes=notes)
+    caption = f"Predictions of the test {CASE_WORDS[task_of(first)]}s"
+    return Table(caption, header, tuple(rows[:MAX_ROWS]), notes=notes)
 
 
 def _prediction_row(fold: int, case: pd.Series) -> tuple[Cell, ...]:

@@ -25,7 +25,10 @@ def cohort_blocks(results: RunResults) -> tuple[Block, ...]:
     columns = [name for name in _KEYS if any(name in part for part in parts)]
     classes = list(dict.fromkeys(name for part in parts for name in part.get("slides_per_class", {})))
     follow_up = any("median_follow_up_months" in part for part in parts)
-    header = ["fold", "part", *(_KEYS[name] for name in columns), *(f"slides of class {name}" for name in classes)]
+    words = _KEYS
+    if results.task == "cls" and "patients" not in columns:  # there, a case of the tables is a slide
+        words = _KEYS | {"cases": "patients"}
+    header = ["fold", "part", *(words[name] for name in columns), *(f"slides of class {name}" for name in classes)]
     rows = [
         (
             Cell(str(fold), float(fold)),
@@ -38,7 +41,7 @@ def cohort_blocks(results: RunResults) -> tuple[Block, ...]:
     if follow_up:
         header.append("median follow-up (months)")
         notes += ("Median follow-up by the reverse Kaplan-Meier method.",)
-    caption = "Cases and slides of each fold"
+    caption = f"{words['cases'].capitalize()} and slides of each fold"
     return (Table(caption, tuple(header), tuple(rows), notes=notes),)
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix
 
 from utils.predictions import output_columns
 from utils.report.chart import WIDTH, Chart, picture
+from utils.report.content import counted
 from utils.report.svg import tag, text
 
 TITLE = "Confusion matrix"
@@ -26,8 +27,8 @@ def confusion_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     counts = confusion_matrix(cases["label"], cases["prediction"], labels=range(n_classes))
     right = int(np.trace(counts))
     note = (
-        f"{len(cases)} test cases of {len(tables)} folds; {right} right ({right / len(cases):.1%}). Percentages are of "
-        "the row: those on the diagonal are the recall of each class."
+        f"{counted(len(cases), 'test slide')} of {counted(len(tables), 'fold')}; {right} right "
+        f"({right / len(cases):.1%}). Percentages are of the row: those on the diagonal are the recall of each class."
     )
     return [Chart(TITLE, _picture(counts), note)]
 
@@ -49,7 +50,7 @@ def _picture(counts: np.ndarray) -> str:
         for column in range(n):
             x, y = left + column * width, top + row * height
             parts.append(_cell(counts[row, column], total, row, column, (x, y, width, height)))
-    return picture(parts, top + n * height + 12, TITLE, f"{n} classes, {int(counts.sum())} cases.")
+    return picture(parts, top + n * height + 12, TITLE, f"{n} classes, {counted(int(counts.sum()), 'slide')}.")
 
 
 def _cell(count: int, total: int, row: int, column: int, box: tuple[float, float, float, float]) -> str:
@@ -66,5 +67,5 @@ def _cell(count: int, total: int, row: int, column: int, box: tuple[float, float
         words += text(middle, centre + 17, percent, class_="key mid")
     else:
         words = text(middle, centre + 4.5, str(count), class_="key mid")
-    tip = f"class {row} predicted as class {column}\n{count} of {total} cases ({percent})"
+    tip = f"class {row} predicted as class {column}\n{count} of {counted(total, 'slide')} ({percent})"
     return tag("g", rect + words, data_tip=tip)

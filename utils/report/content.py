@@ -10,6 +10,7 @@ from utils.report.chart import Chart
 from utils.summary_text import format_p
 
 UNDEFINED = "–"
+CASE_WORDS = {"cls": "slide", "surv": "case"}  # what a prediction is about: a patient may have several slides
 
 
 @dataclass(frozen=True)

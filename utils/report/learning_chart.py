@@ -9,6 +9,7 @@ import pandas as pd
 
 from utils.learning_curves import METRIC, best_epoch
 from utils.report.chart import Chart, Key, Plot, look, points_per_curve, sentences
+from utils.report.content import CASE_WORDS, counted
 from utils.report.scale import nice_ticks, padded
 from utils.report.svg import mark
 
@@ -31,7 +32,12 @@ def learning_charts(logs: Mapping[int, pd.DataFrame], task: str) -> list[Chart]:
     metric = name.split(",")[0]
     return [
         _chart(logs, "Loss over the epochs", "loss", _LOSS),
-        _chart(logs, f"{metric} of the validation cases over the epochs", metric, ((column, "validation", ""),)),
+        _chart(
+            logs,
+            f"{metric} of the validation {CASE_WORDS[task]}s over the epochs",
+            metric,
+            ((column, "validation", ""),),
+        ),
     ]
 
 
@@ -70,7 +76,7 @@ def _chart(logs: Mapping[int, pd.DataFrame], title: str, axis: str, columns: tup
         f"One epoch in {step} is drawn." if step > 1 else "",
         gaps,
     )
-    return Chart(title, plot.svg(title, f"{axis} of {len(drawn)} folds over epochs.", x_name="epoch"), note)
+    return Chart(title, plot.svg(title, f"{axis} of {counted(len(drawn), 'fold')} over epochs.", x_name="epoch"), note)
 
 
 def _has(log: pd.DataFrame, name: str) -> bool:

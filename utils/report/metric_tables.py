@@ -8,7 +8,7 @@ from typing import Any
 from utils.metric_intervals import Interval
 from utils.metrics import CORRECTED_FOR_CENSORING
 from utils.report.chart import Chart
-from utils.report.content import UNDEFINED, Cell, Table, count, counted, listed, number, p_value, row
+from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, count, counted, listed, number, p_value, row
 from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.run_results import METRIC_WORDS, RunResults
 
@@ -53,14 +53,14 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     n_folds = summary["n_defined"][results.metric]
     if n_folds == 0:
         return (f"{word} is undefined in every fold: {reasons_in_words(summary, results.metric)}.",)
-    cases = sum(fold["n_test"] for fold in summary["folds"])
+    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), CASE_WORDS[results.task]
     spread = "mean ± standard deviation over " if n_folds > 1 else ""
-    line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, 'case')})"
+    line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
     if overall.low is None or overall.high is None:
         return (f"{line}.",)
     line += f"; 95 % interval of the mean {interval_text(overall)}."
     if overall.low <= CHANCE <= overall.high:
-        return (line, f"The interval holds {CHANCE}, the value of chance: these test cases do not show a signal.")
+        return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
     return (line,)
 
 
@@ -79,7 +79,7 @@ def metric_table(results: RunResults) -> Table:
     if summary is None:
         raise ValueError(f"{results.run_dir}: expected a run with test predictions")
     survival = results.task == "surv"
-    header = ["fold", "test cases", *(["deaths"] if survival else [])]
+    header = ["fold", f"test {CASE_WORDS[results.task]}s", *(["deaths"] if survival else [])]
     for metric in metrics:
         header += [METRIC_WORDS[metric], *(["95 % interval"] if metric in results.intervals else [])]
     if survival:
@@ -87,7 +87,7 @@ def metric_table(results: RunResults) -> Table:
     missing = [row(str(fold), "missing", *[""] * (len(header) - 2)) for fold in summary["missing_folds"]]
     folds = [tuple(_fold_cells(results, fold, metrics)) for fold in summary["folds"]]
     return Table(
-        caption="Metrics of the test cases, fold by fold",
+        caption=f"Metrics of the test {CASE_WORDS[results.task]}s, fold by fold",
         header=tuple(header),
         rows=(*folds, *missing),
         footer=(tuple(_mean_cells(results, metrics)),),

@@ -9,7 +9,7 @@ from utils.errors import UserError
 from utils.holm import holm
 from utils.paired_bootstrap import PairedDifference, Predictions, paired_difference
 from utils.report.chart import Chart
-from utils.report.content import UNDEFINED, Cell, Table, counted, p_value, row
+from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, counted, p_value, row
 from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.metric_tables import CHANCE
 from utils.report.run_results import METRIC_WORDS, RunResults
@@ -95,9 +95,9 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
                 f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}; {one.ours.name}",
             )
         )
-    word = METRIC_WORDS[compared[0].ours.metric]
+    word, noun = METRIC_WORDS[compared[0].ours.metric], CASE_WORDS[compared[0].ours.task]
     return Table(
-        caption=f"{word} of {compared[0].ours.model} minus {word} of the others, on the same test cases",
+        caption=f"{word} of {compared[0].ours.model} minus {word} of the others, on the same test {noun}s",
         header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
         rows=tuple(rows),
         notes=(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from utils.predictions import output_columns, task_of
 from utils.report.chart import WIDTH, Chart, Plot
+from utils.report.content import counted
 from utils.report.scale import nice_ticks, padded
 from utils.report.svg import dots_path, short, tag, text
 
@@ -47,7 +48,7 @@ def _survival(tables: Mapping[int, pd.DataFrame]) -> Chart:
     title = "Risk of the test cases"
     note = "Higher risk: earlier death expected. Compare within a fold: risks of different models have no common scale."
     values = np.concatenate([strip.values for strip in strips])
-    return _chart(strips, title, "risk", note, padded(float(values.min()), float(values.max())))
+    return _chart(strips, title, "case", "risk", note, padded(float(values.min()), float(values.max())))
 
 
 def _classification(tables: Mapping[int, pd.DataFrame]) -> Chart:
@@ -60,19 +61,19 @@ def _classification(tables: Mapping[int, pd.DataFrame]) -> Chart:
     title = "Probability of class 1 by label" if two else "Probability of the true class by label"
     strips = [Strip(f"label {index}", shown[label == index], index) for index in range(len(names))]
     axis = "probability of class 1" if two else "probability of the true class"
-    return _chart(strips, title, axis, f"Test cases of {len(tables)} folds.", (0.0, 1.0))
+    return _chart(strips, title, "slide", axis, f"Test slides of {counted(len(tables), 'fold')}.", (0.0, 1.0))
 
 
-def _chart(strips: Sequence[Strip], title: str, axis: str, note: str, reach: tuple[float, float]) -> Chart:
+def _chart(strips: Sequence[Strip], title: str, noun: str, axis: str, note: str, reach: tuple[float, float]) -> Chart:
     plot = Plot(reach, (len(strips), 0), left=_LEFT, height=_ROW * len(strips) + 6)
     plot.x_axis(nice_ticks(*reach), axis)
     for index, strip in enumerate(strips):
         plot.add(_strip(plot, strip, plot.top + 3 + _ROW * (index + 0.5), _MOST_DOTS // len(strips)))
     plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
     thinned = any(len(strip.values) > _MOST_DOTS // len(strips) for strip in strips)
-    how = "Dots: cases; box: quartiles and median; line: 5 to 95 percentile."
-    few = " Where cases are many, dots are an even selection by rank." if thinned else ""
-    return Chart(title, plot.svg(title, f"{len(strips)} groups of cases: {axis}."), f"{how}{few} {note}")
+    how = f"Dots: {noun}s; box: quartiles and median; line: 5 to 95 percentile."
+    few = f" Where {noun}s are many, dots are an even selection by rank." if thinned else ""
+    return Chart(title, plot.svg(title, f"{counted(len(strips), 'group')} of {noun}s: {axis}."), f"{how}{few} {note}")
 
 
 def _strip(plot: Plot, strip: Strip, y: float, most: int) -> str:

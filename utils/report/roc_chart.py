@@ -9,6 +9,7 @@ import pandas as pd
 
 from utils.predictions import output_columns
 from utils.report.chart import Chart, Key, Plot, left_out_text, look, points_per_curve, sentences
+from utils.report.content import counted
 from utils.report.svg import thinned_steps
 from utils.roc_band import RocBand, roc_band
 from utils.survival_stats import UndefinedMetricError
@@ -58,7 +59,7 @@ def _chart(band: RocBand, title: str) -> Chart:
     plot.hover("mean", -1, grid[coarse], band.mean[coarse], low=band.low[coarse], high=band.high[coarse])
     for index, (fold, (false_rate, true_rate)) in enumerate(band.folds.items()):
         plot.hover(f"fold {fold}", index, grid[coarse], np.interp(grid[coarse], false_rate, true_rate))
-    description = f"Mean AUC {auc:.3f}, 95 % interval {limits}, over {len(band.auc)} folds."
+    description = f"Mean AUC {auc:.3f}, 95 % interval {limits}, over {counted(len(band.auc), 'fold')}."
     return Chart(title, plot.svg(title, description, x_name="false positive rate"), _note(band))
 
 

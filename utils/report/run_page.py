@@ -10,7 +10,7 @@ from utils.report.anchor_blocks import anchor_blocks
 from utils.report.case_pictures import case_blocks
 from utils.report.case_tables import prediction_table
 from utils.report.cohort_table import cohort_blocks
-from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, Text, counted
+from utils.report.content import CASE_WORDS, Block, Bullets, Charts, Folded, Page, Section, Text, counted
 from utils.report.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.page import write_page
 from utils.report.run_charts import calibration, distributions, learning, outcome_charts
@@ -87,5 +87,5 @@ def _sections(results: RunResults) -> Iterator[Section]:
             yield Section("anchors", "Anchors", anchor_blocks(results))
         table = prediction_table(results.tables)
         folded = Folded(f"Predictions ({len(table.rows)} rows)", (table,))
-        yield Section("predictions", "Predictions of the test cases", (folded,))
+        yield Section("predictions", f"Predictions of the test {CASE_WORDS[results.task]}s", (folded,))
     yield Section("settings", "Settings and provenance", settings_blocks(results.run))

@@ -21,7 +21,7 @@ def test_two_classes_have_the_reliability_of_class_1_over_all_folds():
     occurred = np.concatenate([table["label"] == 1 for table in tables.values()])
     bins = reliability(prob, occurred, 10)
     expected = [
-        [f"predicted {p:.3f}", f"observed {o:.3f} ({low:.3f} to {high:.3f})", f"{n} cases"]
+        [f"predicted {p:.3f}", f"observed {o:.3f} ({low:.3f} to {high:.3f})", f"{n} slides"]
         for p, o, low, high, n in zip(bins.predicted, bins.observed, bins.low, bins.high, bins.n, strict=True)
     ]
     assert tips(chart.svg) == expected

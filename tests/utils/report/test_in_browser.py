@@ -154,7 +154,7 @@ def test_the_keyboard_skips_to_the_content_and_reaches_what_scrolls(browser: Chr
     ActionChains(browser).send_keys(Keys.TAB).perform()
     box = browser.switch_to.active_element
     assert box.get_attribute("class") == "scroll"
-    wide = table_with(browser, "Metrics of the test cases").find_element(By.XPATH, "..")
+    wide = table_with(browser, "Metrics of the test").find_element(By.XPATH, "..")
     ActionChains(browser).move_to_element(wide).perform()
     browser.execute_script("arguments[0].focus()", wide)
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT).perform()
@@ -164,7 +164,7 @@ def test_the_keyboard_skips_to_the_content_and_reaches_what_scrolls(browser: Chr
 def test_a_table_sorts_by_numbers_with_the_mouse(browser: Chrome, pages: dict[str, Path]):
     open_page(browser, pages["surv"])
     unfold(browser)
-    table = table_with(browser, "Predictions of the test cases")
+    table = table_with(browser, "Predictions of the test")
     button = sort_button(table, "months")
     for order, is_reversed in (("ascending", False), ("descending", True)):
         button.click()
@@ -183,17 +183,17 @@ def test_a_table_sorts_by_text_with_the_keyboard_and_blanks_stay_last(browser: C
     for _ in range(2):
         button.send_keys(Keys.ENTER)
         assert browser.switch_to.active_element == button
-        assert column(browser, table, 0)[-1] == "7"  # the anchor that no patch chose
-    name = sort_button(table_with(browser, "Predictions of the test cases"), "case")
+        assert column(browser, table, 0)[-1] == "7"  # the anchor nearest to no patch
+    name = sort_button(table_with(browser, "Predictions of the test"), "case")
     name.send_keys(Keys.SPACE)
-    cases = column(browser, table_with(browser, "Predictions of the test cases"), 0)
+    cases = column(browser, table_with(browser, "Predictions of the test"), 0)
     assert cases == sorted(cases)
 
 
 def test_sorting_keeps_the_order_of_equal_rows(browser: Chrome, pages: dict[str, Path]):
     open_page(browser, pages["all"])
     unfold(browser)
-    table = table_with(browser, "Cases and slides of each fold")
+    table = table_with(browser, "Patients and slides of each fold")
     before = list(zip(column(browser, table, 1), column(browser, table, 0), strict=True))
     sort_button(table, "part").click()
     after = list(zip(column(browser, table, 1), column(browser, table, 0), strict=True))

@@ -46,19 +46,19 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
 def test_a_classification_run_worked_by_hand(tmp_path: Path):
     page = read(Plan(tmp_path).add("cls", "BRCA", classification_folds(RIGHT, MIXED)))
     # AUC 1 and 3/4; ACC 1 and 1/2
-    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 cases)")
-    rows = page.rows("Metrics of the test cases")
+    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 slides)")
+    rows = page.rows("Metrics of the test slides")
     assert [row["ACC"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
     assert [row["macro F1"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
-    assert page.rows("Cases and slides")[2] == {
+    assert page.rows("Patients and slides")[2] == {
         "fold": "0",
         "part": "test",
-        "cases": "4",
+        "patients": "4",
         "slides": "4",
         "slides of class 0": "2",
         "slides of class 1": "2",
     }
-    assert [page.rows("Cases and slides")[part]["cases"] for part in (0, 1)] == ["not recorded"] * 2
+    assert [page.rows("Patients and slides")[part]["patients"] for part in (0, 1)] == ["not recorded"] * 2
 
 
 def test_every_number_equals_the_summary(tmp_path: Path):
@@ -83,8 +83,8 @@ def test_resamples_that_were_skipped_are_said_as_in_the_summary(tmp_path: Path):
 def test_an_interval_that_holds_chance_is_said(tmp_path: Path):
     folds = {0: pd.concat([_cases(f"a{i}", (0.4, 0.6, 0.6, 0.4)) for i in range(4)], ignore_index=True)}
     page = read(Plan(tmp_path).add("cls", "BRCA", folds), n_resamples=200)
-    assert verdict_of(page, "AUC").startswith("AUC 0.500 (1 fold, 16 cases); 95 % interval of the mean ")
-    assert "these test cases do not show a signal" in page.text
+    assert verdict_of(page, "AUC").startswith("AUC 0.500 (1 fold, 16 slides); 95 % interval of the mean ")
+    assert "these test slides do not show a signal" in page.text
 
 
 def _cases(prefix: str, positive: tuple[float, ...]) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def test_warnings_missing_folds_and_undefined_metrics_come_first(tmp_path: Path)
         "Fold 1 is missing: it has no test predictions yet.",
         "AUC is undefined: only class 1 among the labels (fold 0).",
     ]
-    assert page.rows("Metrics of the test cases")[-2] == {"fold": "1", "test cases": "missing"} | dict.fromkeys(
+    assert page.rows("Metrics of the test slides")[-2] == {"fold": "1", "test slides": "missing"} | dict.fromkeys(
         ("ACC", "balanced ACC", "macro F1", "AUC", "95 % interval"), ""
     )
 
@@ -160,8 +160,8 @@ def test_the_recorded_classes_are_shown(tmp_path: Path):
     part = {"cases": 3, "slides": 4, "slides_per_class": {"IDC": 3, "ILC": 1}}
     cohort = {"fold1": {"train": part, "val": part, "test": part}}
     run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", n_folds=1, cohort=cohort)
-    rows = read(run_dir).rows("Cases and slides")
-    counts = {"cases": "3", "slides": "4", "slides of class IDC": "3", "slides of class ILC": "1"}
+    rows = read(run_dir).rows("Patients and slides")
+    counts = {"patients": "3", "slides": "4", "slides of class IDC": "3", "slides of class ILC": "1"}
     assert rows[0] == {"fold": "1", "part": "training"} | counts
 
 
@@ -229,13 +229,14 @@ def test_a_damaged_prediction_file_is_an_error(tmp_path: Path):
 
 def test_the_extreme_cases_of_a_fold():
     table = _cases("c", (0.1, 0.45, 0.7, 0.95))
+    table["slide_ids"] = "slide " + table["case_id"]
     np.testing.assert_allclose(certainty(table), [0.9, 0.55, 0.7, 0.95])
     rows = extreme_cases({3: table}).rows
-    assert [(row[0].text, row[1].text, row[2].text, row[3].text, row[5].text) for row in rows] == [
-        ("c-3", "3", "most certain", "0.950", "class 1 (0.95), right"),
-        ("c-0", "3", "most certain", "0.900", "class 0 (0.90), right"),
-        ("c-2", "3", "most certain", "0.700", "class 1 (0.70), right"),
-        ("c-1", "3", "least certain", "0.550", "class 0 (0.55), right"),
+    assert [(*(cell.text for cell in row[:5]), row[6].text) for row in rows] == [
+        ("c-3", "slide c-3", "3", "most certain", "0.950", "class 1 (0.95), right"),
+        ("c-0", "slide c-0", "3", "most certain", "0.900", "class 0 (0.90), right"),
+        ("c-2", "slide c-2", "3", "most certain", "0.700", "class 1 (0.70), right"),
+        ("c-1", "slide c-1", "3", "least certain", "0.550", "class 0 (0.55), right"),
     ]
     assert len(extreme_cases({0: table.head(1)}).rows) == 1
 
@@ -243,7 +244,13 @@ def test_the_extreme_cases_of_a_fold():
 def test_certainty_in_survival_is_the_distance_from_the_median_risk():
     (table,) = survival_folds((1.0, 5.0, 2.0)).values()
     assert certainty(table).tolist() == [1.0, 3.0, 0.0]
-    assert extreme_cases({0: table}).rows[0][4].text == "died after 2.0 months"
+    rows = extreme_cases({0: table}).rows
+    assert rows[0][4].text == "died after 2.0 months"
+    assert [row[5].text for row in rows] == [
+        "risk 5.000, above the fold's median of 2.000",
+        "risk 1.000, below the fold's median of 2.000",
+        "risk 2.000, the fold's median",
+    ]
 
 
 def test_without_explanations_the_way_to_them_is_told(tmp_path: Path):
@@ -267,6 +274,8 @@ def test_explanations_are_shown(tmp_path: Path):
         ),
     ]
     predicted = read_predictions(run_dir / "fold1" / "predictions_test.csv").iloc[0]
+    assert {"P1000, slide P1000-S0", "P1001, slide P1001-S0"} <= set(page.text.splitlines())
+    assert "Fold 1: 3 explained slides" in page.text.splitlines()
     told = verdict_of(page, "most certain; certainty 0.750; ").split("; ")
     assert told[2] == f"outcome: class {predicted['label']}"
     assert told[3].startswith(f"prediction: class {predicted['prediction']} (")
