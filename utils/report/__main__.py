@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write_reports(paths: Sequence[Path]) -> str:
     """Write the reports of each path; returns a line per file written.
 
+    Of a results folder, damaged runs are left out, with a line for each on standard error.
+
     Raises:
         UserError: a path is no folder of a run and holds none, or a run that was named is damaged.
     """
@@ -56,6 +58,8 @@ def _write(path: Path) -> Iterator[Path]:
         yield write_run_report(path)
         return
     folders = read_runs(path, n_resamples=N_RESAMPLES)
+    for sentence in folders.damaged:
+        sys.stderr.write(f"warning: {sentence}\n")
     for run in tqdm(folders.runs, "reports", leave=False, disable=None, unit="run"):
         yield write_page(run.run_dir / REPORT, run_page(run))
     yield write_all_runs_page(folders, n_resamples=N_RESAMPLES)

@@ -75,8 +75,8 @@ def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.Data
     note = sentences(
         f"Survival beyond the middle inner edge of each fold's time bins ({edges} months).",
         f"{counted(int(bins.n.sum()), 'test case')} in {counted(len(bins.n), 'group')} of similar prediction "
-        "over all folds; observed: Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log limits (none at 0 "
-        "or 1).",
+        "over all folds; observed: Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log "
+        "limits (none at 0 or 1).",
         f"{unknown} of {len(bins.n)} groups have nobody under observation at the edge and no point." if unknown else "",
         left_out_text(result.left_out),
     )

@@ -23,7 +23,10 @@ def test_a_results_folder_gets_all_of_them(tmp_path: Path, capsys: pytest.Captur
     (damaged / "run.json").write_text("[]", encoding="utf-8")
     assert main([str(tmp_path)]) == 0
     written = [*(run / "report.html" for run in runs), tmp_path / "report.html"]
-    assert capsys.readouterr().out == "".join(f"{path}\n" for path in written)
+    said = capsys.readouterr()
+    assert said.out == "".join(f"{path}\n" for path in written)
+    assert said.err.startswith("warning: Not shown: cls/BRCA/damaged/run.json: holds list, expected a JSON object")
+    assert said.err.count("\n") == 1
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert 'href="cls/BRCA/abmil/report.html"' in text
     assert "holds list, expected a JSON object" in text
