@@ -24,12 +24,12 @@ def settings_blocks(run: Mapping[str, Any]) -> tuple[Block, ...]:
         blocks.append(Folded("Versions", (_pairs("Versions", ("package", "version"), run["versions"]),)))
     if isinstance(run.get("resumed"), list):
         rows = tuple(
-            row(_text(call.get("started")), _text(call.get("folds")), _commit(call.get("git")))
+            row(_text(call.get("started")), _stage(call), _text(call.get("folds")), _commit(call.get("git")))
             for call in run["resumed"]
             if isinstance(call, dict)
         )
-        table = Table("Calls that went on with the run", ("started", "folds", "git commit"), rows)
-        blocks.append(Folded("Went on with --resume", (table,)))
+        table = Table("Later calls of main.py", ("started", "stage", "folds", "git commit"), rows)
+        blocks.append(Folded("Later calls", (table,)))
     return tuple(blocks)
 
 
@@ -40,6 +40,11 @@ def _facts(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"Started {_text(run.get('started'))} (UTC)." if run.get("started") else "Start not recorded."
     if run.get("dim_in") is not None:
         yield f"Features of width {run['dim_in']}, scale: {_text(run.get('feature_norm'))}."
+
+
+def _stage(call: Mapping[str, Any]) -> str:
+    settings = call.get("settings")
+    return _text(settings["stage"]) if isinstance(settings, dict) and "stage" in settings else "not recorded"
 
 
 def _commit(git: Any) -> str:

@@ -322,14 +322,18 @@ def test_predictions_beyond_500_are_cut_and_said():
 
 def test_settings_and_provenance_are_shown(tmp_path: Path):
     call = {"started": "2026-01-02T00:00:00", "folds": [1], "git": {"commit": "abc", "modified": True}}
-    record = {"git": {"commit": "0123", "modified": False}, "resumed": [call], "settings": {"lr": 2e-4, "ablate": None}}
+    calls = [call, call | {"settings": {"stage": "explain"}}]
+    record = {"git": {"commit": "0123", "modified": False}, "resumed": calls, "settings": {"lr": 2e-4, "ablate": None}}
     page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", **record))
     assert page.rows("Options of main.py") == [
         {"option": "lr", "value": "0.0002"},
         {"option": "ablate", "value": "none"},
     ]
     assert {"what": "split file", "fold or file": "fold1.csv", "SHA-256": "sha-1"} in page.rows("SHA-256")
-    assert page.rows("Calls that went on")[0]["git commit"] == "git commit abc, with files changed since"
+    later = page.rows("Later calls")
+    assert [row["stage"] for row in later] == ["not recorded", "explain"]
+    assert later[0]["git commit"] == "git commit abc, with files changed since"
+    assert "--resume" not in page.text
     assert "Code: git commit 0123." in page.text
 
 
