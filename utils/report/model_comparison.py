@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from utils.errors import UserError
 from utils.holm import holm
 from utils.paired_bootstrap import PairedDifference, Predictions, paired_difference
-from utils.report.chart import Chart
+from utils.report.chart import Chart, sentences
 from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, counted, p_value, row
 from utils.report.forest_chart import ForestRow, forest_chart
 from utils.report.metric_tables import CHANCE
@@ -97,19 +97,39 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
         )
     word, noun = METRIC_WORDS[compared[0].ours.metric], CASE_WORDS[compared[0].ours.task]
     return Table(
-        caption=f"{word} of {compared[0].ours.model} minus {word} of the others, on the same test {noun}s",
+        caption=f"{word} of {_reference(compared)} minus {word} of the others, on the same test {noun}s",
         header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
         rows=tuple(rows),
         notes=(
+            _why_reference(compared),
             f"Interval and two-sided p value of {n_resamples} paired bootstrap resamples of the patients of each fold, "
             "with the trained models held fixed. p (Holm) is adjusted for all comparisons of this metric on this page.",
         ),
     )
 
 
+def _reference(compared: Sequence[Difference]) -> str:
+    names = dict.fromkeys(one.ours.name for one in compared)
+    return next(iter(names)) if len(names) == 1 else "the MiCo run of the same seed"
+
+
+def _why_reference(compared: Sequence[Difference]) -> str:
+    references = {one.ours.run["seed"]: one.ours for one in compared}
+    form = compared[0].ours.run["formulation"]
+    named = "; ".join(f"{run.name} (seed {seed})" for seed, run in sorted(references.items()))
+    return (
+        f"Reference: {named}: MiCo without ablation, form {form}. Of several such runs of a seed it is the one named "
+        f"{_usual_name(compared[0].ours)}, as main.py names them, else the first by name."
+    )
+
+
 def model_forest(runs: Sequence[RunResults], ours: RunResults | None) -> Chart:
-    """The main metric of each run with its interval, MiCo emphasised; runs of other splits are left out and said."""
-    word, rows, left_out = METRIC_WORDS[runs[0].metric], [], []
+    """The main metric of each run with its interval, MiCo emphasised.
+
+    Runs of other splits are left out and said, and those of fewer folds than the fullest run of the cohort are named.
+    """
+    word, rows, left_out, short = METRIC_WORDS[runs[0].metric], [], [], []
+    most = max(len(run.tables) for run in runs)
     for run in runs:
         overall = run.intervals[run.metric].overall if run.intervals else None
         if overall is None or overall.value is None:
@@ -118,8 +138,14 @@ def model_forest(runs: Sequence[RunResults], ours: RunResults | None) -> Chart:
             left_out.append(f"{run.name} (other splits)")
         else:
             rows.append(ForestRow(run.name, overall.value, overall.low, overall.high, emphasis=run is ours))
+            short += [f"{run.name} ({len(run.tables)} of {counted(most, 'fold')})"] if len(run.tables) < most else []
     chart = forest_chart(rows, title=f"{word} of each run, mean over folds", axis=word, reference=CHANCE)
-    return replace(chart, note=f"{chart.note} Left out: {', '.join(left_out)}.".strip()) if left_out else chart
+    note = sentences(
+        chart.note,
+        f"With fewer folds: {', '.join(short)}." if short else "",
+        f"Left out: {', '.join(left_out)}." if left_out else "",
+    )
+    return replace(chart, note=note)
 
 
 def _difference(ours: RunResults, other: RunResults, seed: int, n_resamples: int) -> Difference:

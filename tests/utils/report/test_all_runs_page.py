@@ -11,7 +11,7 @@ from utils.holm import holm
 from utils.paired_bootstrap import paired_difference
 from utils.predictions import read_predictions
 from utils.report.all_runs_page import write_all_runs_report
-from utils.report.model_comparison import differences, reference_runs, split_difference
+from utils.report.model_comparison import difference_table, differences, model_forest, reference_runs, split_difference
 from utils.report.run_page import write_run_report
 from utils.report.run_results import RunResults, read_results
 from utils.run_record import DEFAULT_SEED
@@ -64,10 +64,8 @@ def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(results
     }
     adjusted = dict(zip(expected, holm([one.p for one in expected.values()]), strict=True))
     page = read(results)
-    captions = [name for name in page.tables if name.startswith("C-index of mico (released) minus")]
-    assert captions == [
-        "C-index of mico (released) minus C-index of the others, on the same test cases"
-    ]  # BLCA then LUAD
+    captions = [name for name in page.tables if name.startswith("C-index of mico minus")]
+    assert captions == ["C-index of mico minus C-index of the others, on the same test cases"]  # BLCA then LUAD
     shown = {row["against"]: row for row in page.rows(captions[0])}  # the last table of this caption: LUAD
     for model in ("abmil", "meanpool"):
         one, row = expected["LUAD", model], shown[model]
@@ -83,7 +81,7 @@ def test_runs_of_other_splits_are_not_compared(results: Path):
     page = read(results)
     assert "surv/LUAD/elsewhere: not comparable: other splits (fold1.csv differs)." in page.text
     assert "Left out: elsewhere (other splits)." in page.text
-    (row,) = [row for row in page.rows("C-index of mico (released) minus") if row["against"] == "elsewhere"]
+    (row,) = [row for row in page.rows("C-index of mico minus") if row["against"] == "elsewhere"]
     assert row["difference"] == "–"
     assert row["based on"] == "not comparable: other splits (fold1.csv differs)"
 
@@ -161,6 +159,31 @@ def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
     assert compared[0].result.difference == 0
     assert [one.result is None for one in compared] == [False, False, False, True]
     assert compared[3].reason == "no mico (released) run of its seed, 3"
+
+
+def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):
+    usual, other, ablated = (
+        loaded(tmp_path, "mico_released"),
+        loaded(tmp_path, "a_second"),
+        loaded(tmp_path, "b", settings={"ablate": ["route"]}),
+    )
+    table = difference_table(differences([usual, other, ablated], seed=0, n_resamples=20), n_resamples=20)
+    assert table.caption == "C-index of mico_released minus C-index of the others, on the same test cases"
+    assert table.notes[0] == (
+        "Reference: mico_released (seed 7): MiCo without ablation, form released. Of several such runs of a seed it is "
+        "the one named mico_released, as main.py names them, else the first by name."
+    )
+    again = loaded(tmp_path, "c", seed=8)
+    abmil = loaded(tmp_path, "d", seed=8, model="abmil", noise=2)
+    table = difference_table(differences([usual, other, again, abmil], seed=0, n_resamples=20), n_resamples=20)
+    assert table.caption.startswith("C-index of the MiCo run of the same seed minus")
+    assert table.notes[0].startswith("Reference: mico_released (seed 7); c (seed 8): MiCo without ablation")
+
+
+def test_runs_of_fewer_folds_are_named_below_the_forest(tmp_path: Path):
+    whole, part = loaded(tmp_path, "a", n_folds=3), loaded(tmp_path, "b", model="abmil", n_folds=1)
+    assert model_forest([whole, part], whole).note == "With fewer folds: b (1 of 3 folds)."
+    assert model_forest([whole], whole).note == ""
 
 
 def test_splits_differ_only_where_both_have_the_fold(tmp_path: Path):
