@@ -113,6 +113,14 @@ def test_captions_of_wide_tables_are_whole_on_a_phone(browser: Chrome, pages: di
     assert max(browser.execute_script(right)) <= PHONE[0]
 
 
+@by_page_and_long
+def test_rows_of_tables_are_one_line_high_on_a_phone(browser: Chrome, pages: dict[str, Path], name: str):
+    open_page(browser, pages[name], PHONE)
+    unfold(browser)
+    heights = "return [...document.querySelectorAll('tbody tr')].map((row) => row.getBoundingClientRect().height)"
+    assert 10 < max(browser.execute_script(heights)) < 40
+
+
 @by_page
 def test_text_in_charts_can_be_read_on_a_phone(browser: Chrome, pages: dict[str, Path], name: str):
     open_page(browser, pages[name], PHONE)
