@@ -40,7 +40,7 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     folds = [
         Folded(
             f"Fold {fold}: {counted(len(explained.cases), f'explained {noun}')}",
-            tuple(_gallery(explained, case, results.tables.get(fold)) for case in explained.cases),
+            tuple(_fold_blocks(explained, results.tables.get(fold))),
             is_open=fold == min(results.explained),
         )
         for fold, explained in results.explained.items()
@@ -49,7 +49,24 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     return (Text(text), *folds, Folded(f"Table of the most and least certain {noun}s", (table,)))
 
 
-def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None) -> Gallery:
+def _fold_blocks(explained: ExplainedFold, table: pd.DataFrame | None) -> Iterator[Block]:
+    """A gallery per case, below the reason why no slide has a map where that is one and the same."""
+    slides = [slide_id for case in explained.cases for slide_id in case.slide_ids]
+    reasons = {_no_map(explained, slide_id) for slide_id in slides}
+    common = next(iter(reasons)) if len(reasons) == 1 and len(slides) > 1 else None
+    if common is not None:
+        yield Text(f"All of these slides: {common.removesuffix('.')}.")
+    for case in explained.cases:
+        yield _gallery(explained, case, table, is_said=common is not None)
+
+
+def _no_map(explained: ExplainedFold, slide_id: str) -> str | None:
+    reason = explained.facts.get(slide_id, {}).get("no_map")
+    return reason if isinstance(reason, str) else None
+
+
+def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None, *, is_said: bool) -> Gallery:
+    """The pictures of a case; `is_said`: why there is no map stands above."""
     pictures: list[Picture] = []
     notes: list[str] = []
     for slide_id in case.slide_ids:
@@ -59,9 +76,9 @@ def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame 
             notes.append(f"Slide {slide_id}: {relative_to(explained.place, error)}")
             continue
         pictures += found
-        no_map = explained.facts.get(slide_id, {}).get("no_map")
-        if isinstance(no_map, str):
-            notes.append(f"Slide {slide_id}: {no_map}")
+        no_map = _no_map(explained, slide_id)
+        if no_map is not None:
+            notes += [] if is_said else [f"Slide {slide_id}: {no_map}"]
         elif not found:
             notes.append(f"Slide {slide_id}: no picture was written.")
     words = [case.reason]

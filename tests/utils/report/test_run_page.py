@@ -287,6 +287,22 @@ def test_explanations_are_shown(tmp_path: Path):
     assert anchors[-1]["auc 1"] == "–"
 
 
+def test_a_reason_of_all_slides_is_said_once(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=1)
+    place = write_explanations(run_dir, size=(30, 20))
+    facts = {path: json.loads(path.read_text()) | {"no_map": "no map, since x"} for path in place.glob("*/slide.json")}
+    for path, content in facts.items():
+        path.write_text(json.dumps(content), encoding="utf-8")
+    page = read(run_dir)
+    assert page.text.count("no map, since x") == 1
+    assert "All of these slides: no map, since x." in page.text.splitlines()
+    other = next(iter(facts))
+    other.write_text(json.dumps(facts[other] | {"no_map": "no map, since y"}), encoding="utf-8")
+    text = read(run_dir).text
+    assert text.count("no map, since x") == len(facts) - 1 > 1
+    assert f"Slide {other.parent.name}: no map, since y" in text.splitlines()
+
+
 def test_slide_anchors_have_no_table_over_slides(tmp_path: Path):
     run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
     place = write_explanations(run_dir, size=(30, 20))
