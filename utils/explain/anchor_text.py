@@ -15,8 +15,8 @@ from utils.text_table import markdown_table
 READING_NOTES: tuple[str, ...] = (
     "Anchors of different folds are fitted separately: anchor 7 of fold 0 is not anchor 7 of fold 1. Nothing here may "
     "be pooled or compared over folds by the number of an anchor; look at its patches.",
-    "Associations are computed over the fold's test cases, which the model has not seen. They are no causes: a tissue "
-    "may go along with an outcome because of stage, site, scanner or stain.",
+    "Associations are computed over the fold's test cases (in classification, each slide is a case), which the model "
+    "has not seen. They are no causes: a tissue may go along with an outcome because of stage, site, scanner or stain.",
     "There is one test per anchor. Only p values after Holm's correction say anything about one anchor among all of "
     "them, and that correction does not cover the folds.",
     "Shares of a case sum to 1: where one anchor has more, others have less. A pair of opposite associations may be "

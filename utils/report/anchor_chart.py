@@ -67,7 +67,7 @@ def _attention(anchors: pd.DataFrame) -> Chart:
         f"{counted(nowhere, 'anchor')} of {len(anchors)}: nearest to no patch." if nowhere else "",
         f"{counted(unknown, 'anchor')} of {len(anchors)}: attention unknown." if unknown else "",
     )
-    return Chart(title, plot.svg(title, f"{int(known.sum())} anchors."), note)
+    return Chart(title, plot.svg(title, f"{counted(int(known.sum()), 'anchor')}."), note)
 
 
 def _reach(values: np.ndarray) -> tuple[float, float]:
@@ -167,7 +167,7 @@ def _mixing(overall: np.ndarray) -> Chart:
     thousandths = (overall / largest * 1000).round().astype(int).ravel().tolist()
     heat = {"rows": rows, "columns": columns, "row": "remaining", "column": "anchor", "v": thousandths}
     data = {"box": [left, top, WIDTH - right, bottom], "x": [0, columns], "heat": heat | {"unit": largest / 1000}}
-    description = f"{rows} remaining anchors from {columns}."
+    description = f"{counted(rows, 'remaining anchor')} from {columns}."
     return Chart(title, picture(parts, bottom + 48, title, description, data), note)
 
 

@@ -77,7 +77,7 @@ def _survival(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.Data
         f"{counted(int(bins.n.sum()), 'test case')} in {counted(len(bins.n), 'group')} of similar prediction "
         "over all folds; observed: Kaplan-Meier with time in units of each fold's edge; bars: 95 % log-log "
         "limits (none at 0 or 1).",
-        f"{unknown} of {len(bins.n)} groups have nobody under observation at the edge and no point." if unknown else "",
+        f"Without a point: {counted(unknown, 'group')} with nobody under observation at the edge." if unknown else "",
         left_out_text(result.left_out),
     )
     svg = _picture(bins, title, "case", "predicted probability of survival", "observed probability of survival")

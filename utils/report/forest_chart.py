@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.report.chart import WIDTH, Chart, Plot, sentences
+from utils.report.content import counted
 from utils.report.scale import nice_ticks, padded
 from utils.report.svg import mark, short, tag, text, text_width
 
@@ -59,10 +60,10 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
     missing = sum(row.value is None for row in rows)
     beyond = any(end is not None and not low <= end <= high for row in rows for end in (row.low, row.high))
     note = sentences(
-        f"{missing} of {len(rows)} values are undefined." if missing else "",
+        f"Undefined: {missing} of {counted(len(rows), 'value')}." if missing else "",
         "Arrows: limits beyond the picture." if beyond else "",
     )
-    return Chart(title, plot.svg(title, f"{len(rows)} values: {axis}."), note)
+    return Chart(title, plot.svg(title, f"{counted(len(rows), 'value')}: {axis}."), note)
 
 
 def _reach(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, float]:

@@ -39,12 +39,16 @@ def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     except UndefinedMetricError as error:
         p = f"p undefined ({error})"
     note = sentences(
-        f"Halves split at the median risk within each of {len(groups)} fold{'s' * (len(groups) != 1)}, test cases "
-        f"pooled; log-rank {p}.",
+        f"Halves split at the median risk {_within(len(groups))}; log-rank {p}.",
         "Bands: pointwise 95 % limits; ticks: censored cases.",
         left_out_text(left_out),
     )
     return [Chart(TITLE, _picture(pooled, p), note)]
+
+
+def _within(n_folds: int) -> str:
+    """Where the halves come from, in words."""
+    return "of the fold" if n_folds == 1 else f"within each of {n_folds} folds, test cases pooled"
 
 
 def _relation(p: float) -> str:

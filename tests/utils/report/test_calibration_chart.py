@@ -75,4 +75,4 @@ def test_a_group_without_an_estimate_has_no_point():
     (chart,) = calibration_charts({0: followed, 1: lost}, {k: outcomes_of(survival_fold(7, n=200)) for k in (0, 1)})
     check_picture(chart.svg)
     assert tips(chart.svg) == [["predicted 0.810", "observed 1.000", "10 cases"]]
-    assert "1 of 2 groups have nobody under observation at the edge and no point." in chart.note
+    assert "Without a point: 1 group with nobody under observation at the edge." in chart.note

@@ -29,7 +29,7 @@ def test_rows_are_drawn_on_one_axis():
     drawn = np.array([*bars[0][:, 0], *bars[1][:, 0], *across, reference])
     values = np.array([0.6, 0.8, 0.625, 0.725, 0.7, 0.65, 0.675, 0.5])
     np.testing.assert_allclose(drawn, np.polyval(np.polyfit(values, drawn, 1), values), atol=0.1)
-    assert chart.note == "1 of 4 values are undefined."
+    assert chart.note == "Undefined: 1 of 4 values."
 
 
 def test_the_emphasised_row_has_another_mark():

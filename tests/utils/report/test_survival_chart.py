@@ -85,3 +85,9 @@ def test_the_picture_stays_small(n: int, kilobytes: int):
     (chart,) = survival_charts({fold: survival_fold(fold, n=n) for fold in range(4)})
     check_picture(chart.svg)
     assert len(chart.svg.encode()) < kilobytes * 1024
+
+
+@pytest.mark.parametrize(("n_folds", "words"), [(1, "of the fold"), (2, "within each of 2 folds, test cases pooled")])
+def test_the_note_says_where_the_halves_come_from(n_folds: int, words: str):
+    (chart,) = survival_charts({fold: survival_fold(fold) for fold in range(n_folds)})
+    assert chart.note.startswith(f"Halves split at the median risk {words}; log-rank p ")
