@@ -50,9 +50,10 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
         axes.set_xlabel(f"AUC of the share, class {positive}\n(right: more in class {positive})", fontsize=8)
     for axes in all_axes:
         _finish_rows(axes, shown, labels=axes is all_axes[0])
+    exact = "" if classes is None else " (an AUC of 0 or 1 has an exact p and no interval)"
     figure.supxlabel(
-        f"lines: 95 % intervals; filled: p at most {_LEVEL} after Holm's correction over the anchors (an AUC of 0 or 1 "
-        "has an exact p and no interval);\ngrey: a note in anchors.csv, such as an anchor in a handful of cases",
+        f"lines: 95 % intervals; filled: p at most {_LEVEL} after Holm's correction over the anchors{exact};\n"
+        "grey: a note in anchors.csv, such as an anchor in a handful of cases",
         fontsize=8,
     )
     return figure
