@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -33,8 +31,8 @@ READING_NOTES: tuple[str, ...] = (
     "several slides of one patient are counted as if they were independent.",
 )
 _SURVIVAL_WORDS = (
-    "Hazard ratio per standard deviation of the share over the test cases (Cox, one covariate, Efron's ties; Wald "
-    "interval); above 1, cases with more of the anchor die earlier."
+    "Log hazard per standard deviation of the share over the test cases (Cox, one covariate, Efron's ties; Wald "
+    "interval); above 0, cases with more of the anchor die earlier; exp of it is the hazard ratio."
 )
 _CLASS_WORDS = (
     "AUC of the share for a class against the rest (DeLong's variance, interval on the logit scale); above 0.5, cases "
@@ -84,7 +82,7 @@ def _cases_in_words(predictions: pd.DataFrame) -> str:
 
 def _association_header(classes: list[int] | None) -> list[str]:
     if classes is None:
-        return ["hazard ratio per SD (95 %)", "p", "p (Holm)"]
+        return ["log hazard per SD (95 %)", "p", "p (Holm)"]
     return [name for c in classes for name in (f"AUC class {c} (95 %)", f"p class {c}", f"p class {c} (Holm)")]
 
 
@@ -92,9 +90,8 @@ def _row(row: pd.Series, classes: list[int] | None, n_cases: int) -> list[str]:
     cells = [str(row["anchor"]), f"{row['n_patches']:,}", _percent(row["share"]), f"{row['n_cases']} of {n_cases}"]
     cells.append(_number(row["mean_attention"]))
     if classes is None:
-        # exp of a coefficient in a nearly separated cohort may be beyond float64
-        ratio = [math.exp(min(row[name], 700.0)) for name in ("log_hazard", "log_hazard_low", "log_hazard_high")]
-        return [*cells, _interval(*ratio), _p(row["p"]), _p(row["p_holm"])]
+        log_hazard = _interval(*(row[name] for name in ("log_hazard", "log_hazard_low", "log_hazard_high")))
+        return [*cells, log_hazard, _p(row["p"]), _p(row["p_holm"])]
     for positive in classes:
         estimate, low, high, p, corrected = (row[name] for name in auc_columns(positive))
         cells += [_interval(estimate, low, high), _p(p), _p(corrected)]

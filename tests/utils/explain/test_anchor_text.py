@@ -27,12 +27,12 @@ def test_a_survival_fold_word_for_word():
     text = anchor_text(statistics, survival_of(np.array([1.0, 2, 3]), np.array([1, 0, 1])), "BLCA, fold 0")
     assert text.startswith("# BLCA, fold 0: anchors\n\n3 test cases (2 deaths), 4,500 patches, 3 anchors.\n")
     assert cells(text) == [
-        ["anchor", "patches", "share", "cases", "attention", "hazard ratio per SD (95 %)", "p", "p (Holm)", "note"],
-        ["2", "3,000", "66.7 %", "3 of 3", "1.25", "1.00 (0.25 to 4.00)", "1.000", "1.000", ""],
-        ["0", "1,500", "33.3 %", "2 of 3", "0.50", "2.00 (0.50 to 8.00)", "0.031", "0.062", "in 2 cases only"],
+        ["anchor", "patches", "share", "cases", "attention", "log hazard per SD (95 %)", "p", "p (Holm)", "note"],
+        ["2", "3,000", "66.7 %", "3 of 3", "1.25", "0.00 (-1.39 to 1.39)", "1.000", "1.000", ""],
+        ["0", "1,500", "33.3 %", "2 of 3", "0.50", "0.69 (-0.69 to 2.08)", "0.031", "0.062", "in 2 cases only"],
     ]
     assert "Nearest to no patch: 1." in text
-    assert "Hazard ratio per standard deviation" in text
+    assert "Log hazard per standard deviation" in text
     assert text.endswith("\n".join(f"- {note}" for note in READING_NOTES) + "\n")
 
 
@@ -75,11 +75,11 @@ def test_rare_anchors_and_a_fold_without_events():
     assert rows[2] == ["1", "6", "<0.1 %", "3 of 3", "1.00", "–", "–", "–", "no events"]
 
 
-def test_a_hazard_ratio_beyond_all_numbers():
+def test_a_hazard_that_is_hardly_known():
     values = {"log_hazard": [40.0] * 3, "log_hazard_low": [-900.0] * 3, "log_hazard_high": [900.0] * 3}
     statistics = _table(**values, p=[0.9] * 3, p_holm=[1.0] * 3, note=[""] * 3)
     text = anchor_text(statistics, survival_of(np.array([1.0, 2, 3]), np.array([1, 0, 1])), "title")
-    assert cells(text)[1][5] == ">1,000,000 (0.00 to >1,000,000)"
+    assert cells(text)[1][5] == "40.00 (-900.00 to 900.00)"
 
 
 def test_the_notes_name_what_must_not_be_read_into_attention():
