@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -498,13 +498,12 @@ def explain_fold(settings: RunSettings, inputs: FoldInputs, device: torch.device
             nearest = nearest_of(runner, batch)
             if shares is not None and nearest is not None:
                 shares.add(case_id, batch.slide_ids, as_array(out.attention), as_array(nearest.anchor))
-            for slide in slide_explanations(settings, case_id, batch, out, nearest):
-                if slide.slide_id in wanted:
-                    folder = place / "explain" / slide.slide_id
-                    for note in write_slide_explanation(
-                        folder, slide, geojson=settings.geojson, slides_dir=settings.slides_dir
-                    ):
-                        logger.info("%s: %s", slide.slide_id, note)
+            for slide in slide_explanations(settings, case_id, batch, out, nearest, wanted):
+                folder = place / "explain" / slide.slide_id
+                for note in write_slide_explanation(
+                    folder, slide, geojson=settings.geojson, slides_dir=settings.slides_dir
+                ):
+                    logger.info("%s: %s", slide.slide_id, note)
     write_cases(place / "explain" / "cases.csv", chosen, predictions)
     if shares is not None and mixing is not None:
         title = f"{settings.dataset}: {settings.run_dir.name}, fold {fold}"
@@ -523,14 +522,20 @@ def nearest_of(runner: Runner, batch: Batch) -> NearestAnchors | None:
 
 
 def slide_explanations(
-    settings: RunSettings, case_id: str, batch: Batch, out: BagOutput, nearest: NearestAnchors | None
+    settings: RunSettings,
+    case_id: str,
+    batch: Batch,
+    out: BagOutput,
+    nearest: NearestAnchors | None,
+    wanted: Collection[str],
 ) -> Iterator[SlideExplanation]:
-    """What a model made of each slide of a case."""
+    """What a model made of the slides of a case, those that are wanted."""
     stop = 0
     for index, slide in enumerate(batch.slides()):
         start, stop = stop, stop + len(slide.features)
-        rows = slice(start, stop)
-        geometry = patch_geometry(slide)
+        if slide.slide_id not in wanted:
+            continue
+        rows, geometry = slice(start, stop), patch_geometry(slide)
         yield SlideExplanation(
             slide_id=slide.slide_id,
             case_id=case_id,

@@ -33,12 +33,12 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
         statistics: as of `utils.explain.anchor_statistics`.
         title: of the figure.
     """
-    chosen = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
-    shown = chosen.head(MAX_ANCHORS)
+    present = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
+    shown = present.head(MAX_ANCHORS)
     classes = classes_of(statistics)
     n_panels = 2 + (1 if classes is None else len(classes))
     height = _ROW * len(shown) + 1.9
-    figure = new_figure(2.5 * n_panels + 0.6, height, f"{title}\n{_which(statistics, chosen, shown)}")
+    figure = new_figure(2.5 * n_panels + 0.6, height, f"{title}\n{_which(statistics, present, shown)}")
     all_axes = [figure.add_subplot(1, n_panels, index + 1) for index in range(n_panels)]
     _draw_share(all_axes[0], shown)
     _draw_attention(all_axes[1], shown)
@@ -98,11 +98,11 @@ def column_order(overall: np.ndarray) -> np.ndarray:
     return np.lexsort((-size.max(axis=0), size.argmax(axis=0)))
 
 
-def _which(statistics: pd.DataFrame, chosen: pd.DataFrame, shown: pd.DataFrame) -> str:
+def _which(statistics: pd.DataFrame, present: pd.DataFrame, shown: pd.DataFrame) -> str:
     """Which anchors of the fold are shown, in words."""
-    n_anchors, unchosen = len(statistics), len(statistics) - len(chosen)
-    which = f"the {len(shown)} most frequent of {n_anchors} anchors" if len(shown) < len(chosen) else "anchors"
-    left_out = f" ({unchosen} of {n_anchors} nearest to no patch)" if unchosen else ""
+    n_anchors, absent = len(statistics), len(statistics) - len(present)
+    which = f"the {len(shown)} most frequent of {n_anchors} anchors" if len(shown) < len(present) else "anchors"
+    left_out = f" ({absent} of {n_anchors} nearest to no patch)" if absent else ""
     return f"{which}, test cases of the fold{left_out}"
 
 

@@ -53,21 +53,21 @@ def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str)
         title: of the page.
     """
     classes, n_cases = classes_of(statistics), len(predictions)
-    chosen = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
+    present = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
     header = ["anchor", "patches", "share", "cases", "attention", *_association_header(classes)]
-    rows = [_row(row, classes, n_cases) for _, row in chosen.iterrows()]
-    if (chosen["note"] != "").any():
+    rows = [_row(row, classes, n_cases) for _, row in present.iterrows()]
+    if (present["note"] != "").any():
         header.append("note")
-        rows = [[*cells, note] for cells, note in zip(rows, chosen["note"], strict=True)]
+        rows = [[*cells, note] for cells, note in zip(rows, present["note"], strict=True)]
     blocks = [
         f"# {title}: anchors",
         f"{_cases_in_words(predictions)}, {statistics['n_patches'].sum():,} patches, {len(statistics)} anchors.",
         markdown_table([header, *rows]),
         f"{_COLUMN_WORDS} {_SURVIVAL_WORDS if classes is None else _CLASS_WORDS}",
     ]
-    unchosen = statistics.loc[statistics["n_patches"] == 0, "anchor"]
-    if len(unchosen):
-        blocks.append(f"Nearest to no patch: {', '.join(str(k) for k in unchosen)}.")
+    absent = statistics.loc[statistics["n_patches"] == 0, "anchor"]
+    if len(absent):
+        blocks.append(f"Nearest to no patch: {', '.join(str(k) for k in absent)}.")
     blocks.append("What may be read into this:\n\n" + "\n".join(f"- {note}" for note in READING_NOTES))
     return "\n\n".join(blocks) + "\n"
 
