@@ -28,27 +28,25 @@ from tqdm import tqdm
 
 from datasets.bags import BagDataset, Batch, outcomes_of
 from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
-from datasets.cases import PARTS, Case
 from datasets.errors import DataError
-from datasets.features import SlideFeatures, check_widths, find_slides, read_slide
-from datasets.fingerprint import fingerprint
-from datasets.patch_geometry import patch_geometry
-from datasets.slide_cache import SlideCache
-from datasets.split_report import count_part
-from datasets.splits import Fold, find_folds, keep_available, read_fold
+from datasets.folds.cases import PARTS, Case
+from datasets.folds.split_report import count_part
+from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
+from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
+from datasets.slides.fingerprint import fingerprint
+from datasets.slides.patch_geometry import patch_geometry
+from datasets.slides.slide_cache import SlideCache
 from models import GRAPH_MODELS, MODELS, MiCo, build_model
+from models.inspection.nearest_anchor import NearestAnchors, nearest_anchors
+from models.inspection.reducer_mixing import observe_mixing
 from models.losses import hazards, nll_survival, risk
-from models.nearest_anchor import NearestAnchors, nearest_anchors
 from models.objective import training_objective
 from models.output import BagOutput
-from models.reducer_mixing import observe_mixing
-from utils.allocator import keep_freed_memory
-from utils.arguments import build_parser, resolve
-from utils.atomic import write_json
-from utils.checkpoint import load_checkpoint
-from utils.console import log_to_terminal
-from utils.device import resolve_device, resolve_precision
-from utils.engine import Runner, evaluate, predict
+from utils.anchors.feature_norm import FeatureNorm, fit_zscore
+from utils.anchors.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
+from utils.command.arguments import build_parser, resolve
+from utils.command.console import log_to_terminal
+from utils.command.settings import RunSettings, as_plain
 from utils.errors import UserError
 from utils.explain.anchor_colours import similar_colours
 from utils.explain.anchor_explanation import write_anchor_explanation
@@ -56,24 +54,26 @@ from utils.explain.anchor_shares import AnchorShares
 from utils.explain.chosen_cases import ChosenCase, choose_by_certainty, choose_slides, write_cases
 from utils.explain.slide_explanation import SlideExplanation, write_slide_explanation
 from utils.explain.slide_image import require_slide_reader
-from utils.feature_norm import FeatureNorm, fit_zscore
-from utils.figures import write_figures
-from utils.fold_anchors import RANDOM, FoldAnchors, load_fold_anchors
-from utils.free_memory import free_memory
-from utils.optim import build_optimizer
-from utils.predictions import classification_table, read_predictions, survival_table, write_predictions
-from utils.provenance import digest, digest_of, git_commit, package_versions
+from utils.figures.run_figures import write_figures
+from utils.files.atomic import write_json
+from utils.files.provenance import digest, digest_of, git_commit, package_versions
+from utils.machine.allocator import keep_freed_memory
+from utils.machine.device import resolve_device, resolve_precision
+from utils.machine.free_memory import free_memory
+from utils.machine.seed import derive_seed, seed_everything
+from utils.machine.stopwatch import Stopwatch, in_words
+from utils.machine.threads import map_in_threads
 from utils.report.run_page import write_run_report
-from utils.run_dir import ChangedSettingsError, claim, fold_dir, permit
-from utils.seed import derive_seed, seed_everything
-from utils.settings import RunSettings, as_plain
-from utils.stopwatch import Stopwatch, in_words
-from utils.summary_text import format_summary
-from utils.tables import fold_metrics, write_summary
-from utils.tensorboard_log import TensorBoardLog, require_tensorboard, write_whole_log
-from utils.threads import map_in_threads
-from utils.training import Schedule, train
-from utils.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
+from utils.runs.run_dir import ChangedSettingsError, claim, fold_dir, permit
+from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.tables.summary import fold_metrics, write_summary
+from utils.tables.summary_text import format_summary
+from utils.training.checkpoint import load_checkpoint
+from utils.training.engine import Runner, evaluate, predict
+from utils.training.optim import build_optimizer
+from utils.training.tensorboard_log import TensorBoardLog, require_tensorboard, write_whole_log
+from utils.training.training import Schedule, train
 
 logger = logging.getLogger("main")
 

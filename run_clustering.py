@@ -18,10 +18,10 @@ import torch
 from tqdm import tqdm
 
 from datasets.errors import DataError
-from datasets.features import check_width_of, find_slides, open_slide, read_rows, read_slide
-from datasets.fingerprint import fingerprint_of
-from datasets.splits import read_training_slides
-from utils.anchors import (
+from datasets.folds.splits import read_training_slides
+from datasets.slides.features import check_width_of, find_slides, open_slide, read_rows, read_slide
+from datasets.slides.fingerprint import fingerprint_of
+from utils.anchors.anchor_files import (
     dataset_anchors_path,
     provenance_path,
     read_provenance,
@@ -29,15 +29,15 @@ from utils.anchors import (
     write_anchors,
     write_provenance,
 )
-from utils.arguments import build_parser, resolve
-from utils.console import log_to_terminal
+from utils.anchors.feature_norm import FeatureNorm, fit_zscore
+from utils.anchors.kmeans import KMeans, check_gpu, count_degenerate, kmeans
+from utils.anchors.sampling import even_quota, points_in_memory, sample_rows
+from utils.command.arguments import build_parser, resolve
+from utils.command.console import log_to_terminal
+from utils.command.settings import CENTROID_OPTIONS, ClusteringSettings
 from utils.errors import UserError
-from utils.feature_norm import FeatureNorm, fit_zscore
-from utils.kmeans import KMeans, check_gpu, count_degenerate, kmeans
-from utils.provenance import changed_values, digest, package_versions
-from utils.sampling import even_quota, points_in_memory, sample_rows
-from utils.settings import CENTROID_OPTIONS, ClusteringSettings
-from utils.threads import map_in_threads
+from utils.files.provenance import changed_values, digest, package_versions
+from utils.machine.threads import map_in_threads
 
 logger = logging.getLogger("run_clustering")
 

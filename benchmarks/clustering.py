@@ -25,10 +25,10 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 
 from benchmarks.clustering_data import Mixture, write_cohort
 from benchmarks.timing import growth, hardware
-from datasets.features import find_slides, read_slide
-from utils.kmeans import kmeans
-from utils.lloyd import assign, inertia_of
-from utils.text_table import markdown_table
+from datasets.slides.features import find_slides, read_slide
+from utils.anchors.kmeans import kmeans
+from utils.anchors.lloyd import assign, inertia_of
+from utils.files.text_table import markdown_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,7 +56,7 @@ def ways(k: int) -> dict[str, Callable[[np.ndarray, int], np.ndarray]]:
         return np.array(clustering.centroids)
 
     return {
-        "utils.kmeans": lambda x, seed: kmeans(x, k, seed=seed).centroids,
+        "utils.anchors.kmeans": lambda x, seed: kmeans(x, k, seed=seed).centroids,
         "faiss.Kmeans": plain_faiss,
         "faiss.Kmeans, all points": lambda x, seed: plain_faiss(x, seed, max_points_per_centroid=len(x)),
         "MiniBatchKMeans": lambda x, seed: MiniBatchKMeans(k, n_init=1, random_state=seed).fit(x).cluster_centers_,
@@ -77,7 +77,7 @@ def compare(what: str, x: np.ndarray, k: int, n_seeds: int) -> list[list[str]]:
             seconds.append(time.perf_counter() - started)
             inertia.append(_inertia(x, torch.from_numpy(centroids).float(), shift))
         found[name] = statistics.median(seconds), statistics.median(inertia)
-    own, reference = found["utils.kmeans"][0], found["KMeans"][1]
+    own, reference = found["utils.anchors.kmeans"][0], found["KMeans"][1]
     return [
         [what, name, f"{seconds:.3f}", f"{seconds / own:.2f}", f"{inertia / reference:.4f}"]
         for name, (seconds, inertia) in found.items()
@@ -167,7 +167,7 @@ def main(args: argparse.Namespace) -> int:
     sys.stdout.write(f"{hardware()}, faiss {faiss.__version__}; D = {args.dim}, K = {args.clusters}, float32\n\n")
     mixture = Mixture(args.dim)
     points = mixture.points(args.points, seed=1)
-    table = [["points", "k-means", "seconds (median)", "ratio to utils.kmeans", "inertia relative to KMeans"]]
+    table = [["points", "k-means", "seconds (median)", "ratio to utils.anchors.kmeans", "inertia relative to KMeans"]]
     for what, x in ((f"{args.slide}, a slide", points[: args.slide].copy()), (f"{args.points}, a data set", points)):
         table += compare(what, x, args.clusters, args.seeds)
     sys.stdout.write(markdown_table(table) + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.features import write_slide
+from datasets.slides.features import write_slide
 
 N_TYPES, RANK = 300, 32
 ROWS = 8192

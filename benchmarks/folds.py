@@ -21,12 +21,12 @@ import torch.nn.functional as F
 
 import main as command
 from benchmarks.timing import growth, hardware
-from datasets.cases import Fold
-from datasets.splits import read_fold
-from datasets.synthetic import CohortSettings, make_cohort
+from datasets.folds.cases import Fold
+from datasets.folds.splits import read_fold
+from datasets.synthetic.cohort import CohortSettings, make_cohort
 from tests.reference.mico_plain import PlainMiCo
-from utils.allocator import keep_freed_memory
-from utils.text_table import markdown_table
+from utils.files.text_table import markdown_table
+from utils.machine.allocator import keep_freed_memory
 
 GROWTH_PATCHES = 200
 PARTS = ("reading", "forward", "backward", "optimizer", "the rest")

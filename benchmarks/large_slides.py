@@ -22,17 +22,19 @@ import torch
 
 from benchmarks.large_slides_process import Measurement
 from benchmarks.timing import growth, hardware
+from models.kernels.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE
 from models.mico import FORMULATIONS
-from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE
-from utils.text_table import markdown_table
+from utils.files.text_table import markdown_table
 
 ROOT = Path(__file__).parents[1]
 WRITE_ROWS = 8192
 # Above so many patches, a slide in one piece would need more memory than is asked of a machine.
 ONE_PIECE = 100_000
 PARTS = ("predict", "train", "plain")
-HEADER = ["task", "path", "form", "precision", "patches", "seconds", "of these, reading", "patches a second"]
-HEADER += ["peak memory (GB)", "passes", "difference", "of"]
+HEADER = [
+    *("task", "path", "form", "precision", "patches", "seconds", "of these, reading", "patches a second"),
+    *("peak memory (GB)", "passes", "difference", "of"),
+]
 
 
 def get_args_parser() -> argparse.ArgumentParser:

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from benchmarks.steps import DROPOUT, EMBED_DIM, N_OUTPUTS, Slide, autocast
 from benchmarks.timing import peak_memory
 from datasets.bags import Bag, Batch, collate
-from datasets.cases import Case
-from datasets.features import SlideFeatures, read_shape, read_slide
+from datasets.folds.cases import Case
+from datasets.slides.features import SlideFeatures, read_shape, read_slide
 from models import build_model
 from tests.reference.mico_plain import PlainMiCo
-from utils.allocator import keep_freed_memory
+from utils.machine.allocator import keep_freed_memory
 
 # Below so many patches, seconds are the median of several: they are short.
 REPEATED_BELOW, REPEATS = 20_000, 5

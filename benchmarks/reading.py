@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from benchmarks.timing import alternate, hardware, ratio_of
-from datasets.features import read_rows, read_slide, write_slide
-from datasets.slide_cache import SlideCache
-from utils.text_table import markdown_table
+from datasets.slides.features import read_rows, read_slide, write_slide
+from datasets.slides.slide_cache import SlideCache
+from utils.files.text_table import markdown_table
 
 APPENDED = 256  # rows that CLAM and TRIDENT append at a time
 DTYPES = {"float16": torch.float16, "float32": torch.float32}

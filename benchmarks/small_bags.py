@@ -10,8 +10,8 @@ from torch import Tensor
 
 from benchmarks.steps import DROPOUT, optimised, plain_ranger
 from datasets.bags import Bag, Batch, collate
-from datasets.cases import Case
-from datasets.features import SlideFeatures
+from datasets.folds.cases import Case
+from datasets.slides.features import SlideFeatures
 from models import build_model
 from tests.reference.mico_plain import PlainMiCo
 

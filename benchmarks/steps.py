@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models import build_model
 from models.objective import training_objective
 from tests.reference.mico_plain import PlainMiCo
-from utils.optim import build_optimizer
+from utils.training.optim import build_optimizer
 
 N_OUTPUTS, EMBED_DIM, DROPOUT = 4, 512, 0.05
 Inputs = ParamSpec("Inputs")
@@ -55,7 +55,7 @@ class Slide:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """Mixed precision as `utils.engine` runs it."""
+    """Mixed precision as `utils.training.engine` runs it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.cases import Case
-from datasets.features import SlideFeatures, read_slide
+from datasets.folds.cases import Case
+from datasets.slides.features import SlideFeatures, read_slide
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from datasets.bags import BagDataset, Batch, collate
-from datasets.cases import Case
+from datasets.folds.cases import Case
 
 Item = int | tuple[int, int]
 

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from datasets.cases import Case, Fold
 from datasets.errors import DataError
-from datasets.features import write_slide
-from datasets.splits import write_fold
-from datasets.stratified_folds import stratified_folds
+from datasets.folds.cases import Case, Fold
+from datasets.folds.splits import write_fold
+from datasets.folds.stratified_folds import stratified_folds
+from datasets.slides.features import write_slide
 
 N_IMAGES, N_MALIGNANT, N_PATCHES, N_FEATURES = 58, 26, 2002, 708
 N_FOLDS = 4

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from models.abmil import ABMIL
-from models.clam_sb import CLAMSB
-from models.deepgraphconv import DeepGraphConv
-from models.dsmil import DSMIL
-from models.dtfdmil import DTFDMIL
-from models.max_pool import MaxPool
-from models.mean_pool import MeanPool
+from models.baselines.abmil import ABMIL
+from models.baselines.clam_sb import CLAMSB
+from models.baselines.deepgraphconv import DeepGraphConv
+from models.baselines.dsmil import DSMIL
+from models.baselines.dtfdmil import DTFDMIL
+from models.baselines.max_pool import MaxPool
+from models.baselines.mean_pool import MeanPool
+from models.baselines.patchgcn import PatchGCN
+from models.baselines.transmil import TransMIL
 from models.mico import MiCo
-from models.patchgcn import PatchGCN
-from models.transmil import TransMIL
 
 __all__ = ["GRAPH_MODELS", "MODELS", "MiCo", "build_model"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from models.fused_layers import gated_product_score
-from models.similarity import wide
+from models.kernels.fused_layers import gated_product_score
+from models.kernels.similarity import wide
 
 
 class Pooled(NamedTuple):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.fused_layers import residual_mlp
-from models.hard_assignment import chosen_context
-from models.segment_ops import Segments
-from models.similarity import SIMILARITIES, cosine_similarity, wide
+from models.kernels.fused_layers import residual_mlp
+from models.kernels.hard_assignment import chosen_context
+from models.kernels.segment_ops import Segments
+from models.kernels.similarity import SIMILARITIES, cosine_similarity, wide
 
 ASSIGNMENTS = ("soft", "hard")
 
@@ -67,7 +67,7 @@ def move_anchors(sums: Tensor, counts: Tensor, anchors: Tensor) -> Tensor:
     N_k is a count, through which no gradient flows. An anchor that no patch of a slide chose keeps its value there.
 
     Args:
-        sums: (n_slides, K, d), see `models.hard_assignment.chosen_sums`.
+        sums: (n_slides, K, d), see `models.kernels.hard_assignment.chosen_sums`.
         counts: (n_slides, K, 1), N_k.
         anchors: (K, d) or (n_slides, K, d).
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from models.cluster_route import Choice, ClusterRoute, Routed, choose_anchors, move_anchors
-from models.hard_assignment import chosen_sums
-from models.row_blocks import Evaluation, RowBlock, RowValues
-from models.similarity import wide
+from models.kernels.hard_assignment import chosen_sums
+from models.kernels.row_blocks import Evaluation, RowBlock, RowValues
+from models.kernels.similarity import wide
 
 BlockRows = Callable[[], Routed]
 

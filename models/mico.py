@@ -13,11 +13,11 @@ from models.attention_pool import GatedAttentionPool, Pooled, attention_of, merg
 from models.cluster_reducer import ClusterReducer
 from models.cluster_route import ASSIGNMENTS, ClusterRoute, ContextEnhancer, Routed
 from models.context_aware_clustering import BlockRows, ContextAwareClustering
-from models.fused_layers import LinearReLUDropout, in_compute_type
+from models.kernels.fused_layers import LinearReLUDropout, in_compute_type
+from models.kernels.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, RowValues, blocks_of
+from models.kernels.segment_ops import Segments
+from models.kernels.similarity import SIMILARITIES, wide
 from models.output import BagOutput, check_inputs, check_slide_anchors
-from models.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE, Evaluation, RowValues, blocks_of
-from models.segment_ops import Segments
-from models.similarity import SIMILARITIES, wide
 
 FORMULATIONS = ("released", "paper")
 ABLATIONS = ("anchors", "route", "reducer")
@@ -145,7 +145,8 @@ class MiCo(nn.Module):
     ) -> BagOutput:
         """Map a ragged batch of B cases to logits; `models.output` describes the arguments. Positions are not used.
 
-        Features may be of any floating-point type: they are scaled and widened block by block (`models.row_blocks`).
+        Features may be of any floating-point type: they are scaled and widened block by block
+        (`models.kernels.row_blocks`).
 
         `scale` maps rows of the features to what the anchors were fitted on; None leaves them as they are.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from models.instance_loss import clam_instance_loss
+from models.baselines.instance_loss import clam_instance_loss
 from models.output import BagOutput
 
 Target = Mapping[str, Tensor]

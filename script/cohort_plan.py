@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.cases import TASKS
+from datasets.folds.cases import TASKS
 from models import GRAPH_MODELS, MODELS
+from models.baselines.patch_graph import GRAPHS
 from models.mico import ABLATIONS
-from models.patch_graph import GRAPHS
 from script.job_queue import Job
 from utils.errors import UserError
-from utils.run_plan import COLUMNS
+from utils.paper.run_plan import COLUMNS
 
 COLUMNS_OF_TABLE = ("name", "task", "features", "splits", "scale of features", "graph")
 CHOICES = {"task": TASKS, "scale of features": ("none", "l2", "zscore"), "graph": GRAPHS}
@@ -76,7 +76,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of `main.py`: a line of the plan (see `utils.run_plan`)."""
+    """One run of `main.py`: a line of the plan (see `utils.paper.run_plan`)."""
 
     cohort: Cohort
     model: str

@@ -28,11 +28,12 @@ from script.cohort_plan import (
     run_job_of,
 )
 from script.job_queue import Ended, Job, run_jobs
-from utils.arguments import OneLineParser, resolve
-from utils.atomic import write_text
+from utils.command.arguments import OneLineParser, resolve
+from utils.command.settings import ClusteringSettings, RunSettings
 from utils.errors import UserError
-from utils.paper_tables import read_notes, write_paper_tables
-from utils.settings import ClusteringSettings, RunSettings
+from utils.files.atomic import write_text
+from utils.paper.__main__ import read_notes
+from utils.paper.tables import write_paper_tables
 
 COMMANDS: dict[str, tuple[Any, type]] = {
     "main": (training, RunSettings),

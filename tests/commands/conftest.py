@@ -10,7 +10,7 @@ import pytest
 
 import main as main_command
 import run_clustering as clustering_command
-from datasets.synthetic import Cohort, CohortSettings, make_cohort
+from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
 
 SMALL = {"n_folds": 2, "dim": 8, "patches_per_slide": (12, 30)}
 # Figures take longer than these trainings; test_main.py draws them once for each task.

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import clustering, folds, large_slides, large_slides_process, reading, timing, training_step
 from benchmarks.products import n_operations, products_alone, released_products
-from datasets.features import read_slide
+from datasets.slides.features import read_slide
 from models import MODELS
 from tests.reference.mico_plain import PlainMiCo
 
@@ -195,7 +195,7 @@ def test_clustering_is_compared_and_the_command_measured(capsys):
     assert clustering.main(clustering.get_args_parser().parse_args([*small, *cohorts])) == 0
     out = capsys.readouterr().out
     for points in ("90, a slide", "160, a data set"):
-        for name in ("utils.kmeans", "faiss.Kmeans, all points", "MiniBatchKMeans", "KMeans"):
+        for name in ("utils.anchors.kmeans", "faiss.Kmeans, all points", "MiniBatchKMeans", "KMeans"):
             assert re.search(rf"\| {points} +\| {name} ", out), out
     assert re.search(r"data-set anchors: [\d.]+ s to read the samples, [\d.]+ s of k-means, 0\.\d+ GB at the peak", out)
     assert out.count("exponent") == 3

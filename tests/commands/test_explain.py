@@ -15,15 +15,15 @@ import torch
 from PIL import Image
 from sklearn.metrics import adjusted_rand_score, average_precision_score
 
-from datasets.features import read_slide, write_slide
-from datasets.splits import read_fold
-from datasets.synthetic import CohortSettings, make_cohort
+from datasets.folds.splits import read_fold
+from datasets.slides.features import read_slide, write_slide
+from datasets.synthetic.cohort import CohortSettings, make_cohort
 from main import load_model
 from tests.commands.conftest import SMALL, cls_arguments, files_in, surv_arguments
 from utils.explain.anchor_shares import read_anchor_shares
 from utils.explain.chosen_cases import read_cases
 from utils.explain.patch_table import read_patches
-from utils.predictions import read_predictions
+from utils.runs.predictions import read_predictions
 
 ROOT = Path(__file__).parents[2]
 SLIDE_FILES = ["anchors.png", "attention.png", "patches.csv", "slide.geojson", "slide.json"]

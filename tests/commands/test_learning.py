@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from datasets.synthetic import Cohort, CohortSettings, make_cohort
+from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
 from models import MODELS
-from utils.survival_stats import concordance
+from utils.statistics.survival_stats import concordance
 
 
 def train_survival(tmp_path: Path, run_main, *, shuffle_labels: bool) -> tuple[Cohort, pd.DataFrame, dict[str, Any]]:

@@ -14,15 +14,15 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import main as main_command
-from datasets import slide_cache
-from datasets.features import read_slide, write_slide
-from datasets.splits import read_fold
+from datasets.folds.splits import read_fold
+from datasets.slides import slide_cache
+from datasets.slides.features import read_slide, write_slide
 from models import MODELS, build_model
 from models.losses import hazards, risk
 from tests.commands.conftest import cls_arguments, files_in, surv_arguments
-from utils import tensorboard_log, training
-from utils.censoring_metrics import TrainingOutcomes
-from utils.metrics import survival_metrics
+from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.metrics import survival_metrics
+from utils.training import tensorboard_log, training
 
 RUN = Path("toy", "mico_released")
 FOLD_FILES = ["checkpoint.pt", "last.pt", "log.csv", "metrics.json", "predictions_test.csv", "predictions_val.csv"]

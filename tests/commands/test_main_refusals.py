@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
-from datasets.features import read_slide, write_slide
-from datasets.synthetic import Cohort
+from datasets.slides.features import read_slide, write_slide
+from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import Ended, cls_arguments, files_in, surv_arguments
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import run_clustering as clustering_command
-from datasets.features import read_slide, write_slide
-from datasets.splits import read_fold
+from datasets.folds.splits import read_fold
+from datasets.slides.features import read_slide, write_slide
 from tests.commands.conftest import cls_arguments, files_in
-from utils.anchors import write_anchors
-from utils.kmeans import kmeans
+from utils.anchors.anchor_files import write_anchors
+from utils.anchors.kmeans import kmeans
 
 
 def write_features(directory: Path, sizes: dict[str, int], dim: int = 6) -> dict[str, np.ndarray]:
@@ -103,7 +103,7 @@ def test_points_are_sampled_evenly(run_clustering, tmp_path):
 def test_more_points_than_memory_allows_are_not_sampled(run_clustering, tmp_path, monkeypatch):
     """Room for 40 points of width 6."""
     write_features(tmp_path / "features", {"s1": 50, "s2": 50})
-    monkeypatch.setattr("utils.sampling.POINT_BYTES", 40 * 6 * 4 + 5)
+    monkeypatch.setattr("utils.anchors.sampling.POINT_BYTES", 40 * 6 * 4 + 5)
     ended = run_clustering(*arguments(tmp_path, "--max_points", 64)).check()
     assert "--max_points 64 lowered to 40: more patches of width 6" in ended.out
     assert json.loads((tmp_path / "out" / "toy_C_4_init.json").read_text())["points_used"] == 40

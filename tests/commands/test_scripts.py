@@ -18,7 +18,7 @@ import pytest
 import main as main_command
 import run_clustering as clustering_command
 from tests.commands.conftest import cls_arguments, surv_arguments
-from utils.settings import ClusteringSettings, RunSettings
+from utils.command.settings import ClusteringSettings, RunSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from datasets.bags import BagDataset, collate, outcomes_of
-from datasets.cases import Case
-from datasets.features import read_slide, write_slide
+from datasets.folds.cases import Case
+from datasets.slides.features import read_slide, write_slide
 
 SIZES = {"a1": 3, "a2": 1, "b1": 5, "c1": 2}
 CASES = (

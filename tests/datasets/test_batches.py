@@ -12,10 +12,10 @@ import torch
 
 from datasets.bags import BagDataset
 from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
-from datasets.cases import Case
 from datasets.errors import DataError
-from datasets.features import read_slide, write_slide
-from utils.threads import map_in_threads
+from datasets.folds.cases import Case
+from datasets.slides.features import read_slide, write_slide
+from utils.machine.threads import map_in_threads
 
 READERS = {0: BatchReader(), **{n: BatchReader(partial(map_in_threads, workers=n)) for n in (1, 2, 7)}}
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from datasets.errors import DataError
-from datasets.features import check_widths, find_slides, read_slide
-from datasets.splits import find_folds, read_fold
+from datasets.folds.splits import find_folds, read_fold
+from datasets.slides.features import check_widths, find_slides, read_slide
 from datasets.ucsb_breast import load_images, locate_csv, main
 
 COMMITTED = Path(__file__).parents[2] / "splits" / "ucsb_breast"

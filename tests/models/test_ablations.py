@@ -11,9 +11,9 @@ from models import build_model
 from models.attention_pool import attention_of
 from models.cluster_route import Routed
 from models.context_aware_clustering import ContextAwareClustering
+from models.kernels.row_blocks import Evaluation, blocks_of
+from models.kernels.segment_ops import Segments
 from models.mico import Remaining
-from models.row_blocks import Evaluation, blocks_of
-from models.segment_ops import Segments
 from tests.models.bags import DIM_IN, EMBED_DIM, N_ANCHORS, batch_of, draw_slides, small_model
 
 both_forms = pytest.mark.parametrize("formulation", ["released", "paper"])

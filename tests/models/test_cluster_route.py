@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from models.cluster_route import choose_anchors, move_anchors
-from models.hard_assignment import chosen_sums
-from models.segment_ops import Segments
+from models.kernels.hard_assignment import chosen_sums
+from models.kernels.segment_ops import Segments
 
 PATCHES = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0]])
 ANCHORS = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models import build_model, row_blocks
+from models import build_model
+from models.kernels import row_blocks
 from tests.models.bags import DIM_IN, EMBED_DIM, N_ANCHORS, batch_of, draw_slides, small_model
 from tests.models.test_mico import every_variant
 from tests.reference.mico_plain import PlainMiCo

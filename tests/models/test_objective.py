@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.instance_loss import clam_instance_loss
+from models.baselines.instance_loss import clam_instance_loss
 from models.objective import training_objective
 from models.output import BagOutput, CaseLogits, InstanceLogits
 

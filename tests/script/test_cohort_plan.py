@@ -10,9 +10,9 @@ import pytest
 import main as main_command
 import run_clustering as clustering_command
 from script.cohort_plan import Plan, anchor_jobs, plan_runs, plan_text, read_cohorts, run_job_of
+from utils.command.settings import RunSettings
 from utils.errors import UserError
-from utils.run_plan import read_plan
-from utils.settings import RunSettings
+from utils.paper.run_plan import read_plan
 
 ROOT = Path(__file__).parents[2]
 TABLE = """

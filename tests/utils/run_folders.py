@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.predictions import classification_table, survival_table, write_predictions
+from utils.runs.predictions import classification_table, survival_table, write_predictions
 
 HEADER = "task,dataset,model,formulation,ablate,n_clusters,seed,run_dir"
 

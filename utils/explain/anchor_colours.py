@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from utils.figures.plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
 
 OTHER = (0xC8, 0xC8, 0xC8)
-# Okabe and Ito's eight, see utils.plotting; their yellow is good for areas.
+# Okabe and Ito's eight, see utils.figures.plotting; their yellow is good for areas.
 _COLOURS = (BLUE, VERMILION, GREEN, "#F0E442", PURPLE, SKY, ORANGE, BLACK)
 _NAMED = 8
 _DARKEST, _LIGHTEST, _BLUE_YELLOW = 0.32, 0.90, 0.13  # of OKLab

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.atomic import write_json, write_text
 from utils.explain.anchor_figures import anchor_overview, mixing_figure
 from utils.explain.anchor_shares import n_anchors_of, write_anchor_shares
 from utils.explain.anchor_statistics import anchor_statistics, write_anchor_statistics
 from utils.explain.anchor_text import anchor_text
-from utils.plotting import save_png
+from utils.figures.plotting import save_png
+from utils.files.atomic import write_json, write_text
 
 _MIXING_FILES = ("reducer_mixing.json", "reducer_mixing.png")
 
@@ -29,7 +29,7 @@ def write_anchor_explanation(
     Args:
         place: `RUN_DIR/fold{k}/explain`.
         shares: of all test cases of the fold, as of `utils.explain.anchor_shares`.
-        predictions: of the same test cases, as of `utils.predictions.read_predictions`.
+        predictions: of the same test cases, as of `utils.runs.predictions.read_predictions`.
         mixing: `{"stages": [matrix (K_l / 2, K_l), ...], "overall": matrix (K / 2^L, K)}`; None for a model without
             reducers, which has neither of the last two files (those of an earlier run are removed).
         title: data set, model and fold, for figures and text.

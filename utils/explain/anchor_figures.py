@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from utils.explain.anchor_notes import notes_of
 from utils.explain.anchor_statistics import auc_columns, classes_of
-from utils.plotting import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
+from utils.figures.plotting import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
 
 MAX_ANCHORS = 64
 _LEVEL = 0.05

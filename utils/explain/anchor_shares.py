@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from utils.errors import UserError
-from utils.explain.number_table import ADVICE, read_number_table, write_number_table
+from utils.files.csv_table import ADVICE, read_number_table, write_number_table
 
 TOLERANCE = 1e-3  # attention may come from 16-bit arithmetic
 _TEXT = ("case_id", "slide_ids")

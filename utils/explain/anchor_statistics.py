@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.auc_interval import auc_interval
 from utils.errors import UserError
 from utils.explain.anchor_shares import attention_matrix, share_matrix
-from utils.explain.number_table import ADVICE, read_number_table, write_number_table
-from utils.holm import holm
-from utils.predictions import output_columns, task_of
-from utils.survival_stats import UndefinedMetricError
-from utils.univariate_cox import univariate_cox
+from utils.files.csv_table import ADVICE, read_number_table, write_number_table
+from utils.runs.predictions import output_columns, task_of
+from utils.statistics.delong import auc_interval
+from utils.statistics.holm import holm
+from utils.statistics.survival_stats import UndefinedMetricError
+from utils.statistics.univariate_cox import univariate_cox
 
 _COUNTS = ("anchor", "n_patches", "n_cases")
 _REQUIRED = (*_COUNTS, "share", "mean_attention")
@@ -44,16 +44,18 @@ def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     - With `share_{i,k}` and `attention_{i,k}` of case i (`utils.explain.anchor_shares`), and the attention on all its
       patches `a_i = sum_k attention_{i,k}`: `mean_attention_k = sum_i attention_{i,k} / sum_i a_i share_{i,k}`. 1 is as
       much as the average patch of the same cases; the mean over anchors with these sums as weights is 1.
-    - Survival: `utils.univariate_cox` of `(share_{i,k} - mean) / deviation` (over the test cases, divided by n). Above
+    - Survival: `utils.statistics.univariate_cox` of `(share_{i,k} - mean) / deviation` (over the test cases, divided by
+    n). Above
       0: cases with more of the anchor die earlier.
-    - Classification: `utils.auc_interval` of the share, class c against the rest. Above 0.5: cases of class c have more
+    - Classification: `utils.statistics.delong` of the share, class c against the rest. Above 0.5: cases of class c have
+    more
       of the anchor.
     - `*_holm`: Holm's correction of the p values over the anchors (of each class on its own); anchors without a p value
       do not count.
 
     Args:
         shares: as of `utils.explain.anchor_shares`, one row for each row of the predictions.
-        predictions: as of `utils.predictions.read_predictions`, of the fold's test cases.
+        predictions: as of `utils.runs.predictions.read_predictions`, of the fold's test cases.
 
     Raises:
         UserError: slides that stand in one of the two only.

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from utils.explain.anchor_statistics import auc_columns, classes_of
-from utils.predictions import output_columns, task_of
-from utils.summary_text import format_p
-from utils.text_table import markdown_table
+from utils.files.text_table import format_p, markdown_table
+from utils.runs.predictions import output_columns, task_of
 
 READING_NOTES: tuple[str, ...] = (
     "Anchors of different folds are fitted separately: anchor 7 of fold 0 is not anchor 7 of fold 1. Nothing here may "

@@ -12,7 +12,7 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from utils.atomic import atomic_path
+from utils.files.atomic import atomic_path
 
 # For attention. Made for colour-vision deficiencies (Nunez et al., PLOS ONE 2018); unlike pink and violet stains.
 COLOUR_MAP = "cividis"

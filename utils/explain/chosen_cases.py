@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.atomic import write_text
 from utils.errors import UserError
-from utils.explain.number_table import ADVICE
-from utils.predictions import output_columns, task_of
+from utils.files.atomic import write_text
+from utils.files.csv_table import ADVICE
+from utils.runs.predictions import output_columns, task_of
 
 COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
 MOST, LEAST, CHOSEN = "most certain", "least certain", "chosen"

@@ -17,9 +17,9 @@ import pandas as pd
 import shapely
 from shapely.geometry import mapping
 
-from utils.atomic import atomic_path
 from utils.explain.anchor_colours import anchor_colours
 from utils.explain.patch_table import stages_of
+from utils.files.atomic import atomic_path
 
 KINDS = ("patches", "regions")
 

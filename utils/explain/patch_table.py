@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from utils.atomic import write_text
 from utils.errors import UserError
-from utils.explain.number_table import ADVICE
+from utils.files.atomic import write_text
+from utils.files.csv_table import ADVICE
 
 _INTEGER = ("patch", "x", "y", "nearest_anchor")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.atomic import write_json
 from utils.errors import UserError
 from utils.explain.anchor_colours import anchor_colours
 from utils.explain.contact_sheet import draw_anchor_patches, draw_attended_patches
@@ -18,6 +17,7 @@ from utils.explain.overlay import draw_overlay
 from utils.explain.patch_raster import patch_raster
 from utils.explain.patch_table import patch_table, stages_of, write_patches
 from utils.explain.slide_image import find_slide_image, microns_per_pixel, open_slide_image
+from utils.files.atomic import write_json
 
 OVERLAYS = ("overlay.png", "attended_patches.png", "anchor_patches.png")
 FILES = ("slide.json", "patches.csv", "attention.png", "anchors.png", "slide.geojson", *OVERLAYS)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.console import work_on_runs
-from utils.metrics import N_RESAMPLES
+from utils.command.console import work_on_runs
 from utils.report.all_runs_page import write_all_runs_page
 from utils.report.page import write_page
 from utils.report.run_folders import find_runs, read_runs
 from utils.report.run_page import REPORT, run_page, write_run_report
+from utils.statistics.metrics import N_RESAMPLES
 
 
 def get_args_parser() -> argparse.ArgumentParser:

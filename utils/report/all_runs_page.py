@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from utils.metrics import N_RESAMPLES
-from utils.report.cohort_table import cohort_blocks
 from utils.report.content import Block, Bullets, Cell, Charts, Folded, Page, Section, Table, Text, counted, number, row
-from utils.report.metric_tables import interval_cell, mean_text, metric_table
-from utils.report.model_comparison import (
+from utils.report.page import write_page
+from utils.report.run_folders import RunFolders, read_runs
+from utils.report.run_page import REPORT, run_warnings, warning_blocks
+from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.report.sections.cohort_table import cohort_blocks
+from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table
+from utils.report.sections.model_comparison import (
     Difference,
     adjusted,
     difference_table,
@@ -19,13 +22,10 @@ from utils.report.model_comparison import (
     reference_runs,
     split_difference,
 )
-from utils.report.page import write_page
-from utils.report.run_charts import calibration, learning, outcome_charts
-from utils.report.run_folders import RunFolders, read_runs
-from utils.report.run_page import REPORT, run_warnings, warning_blocks
-from utils.report.run_results import METRIC_WORDS, RunResults
-from utils.run_record import DEFAULT_SEED
-from utils.summary_text import TASK_WORDS
+from utils.report.sections.run_charts import calibration, learning, outcome_charts
+from utils.runs.run_record import DEFAULT_SEED
+from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.summary_text import TASK_WORDS
 
 _SHOWN = {"surv": ("c_index",), "cls": ("auc", "acc", "f1")}
 

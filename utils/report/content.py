@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from utils.report.chart import Chart
-from utils.summary_text import format_p
+from utils.files.text_table import format_p
+from utils.report.charts.chart import Chart
 
 UNDEFINED = "–"
 CASE_WORDS = {"cls": "slide", "surv": "case"}  # what a prediction is about: a patient may have several slides
@@ -138,7 +138,7 @@ def count(value: int | None) -> Cell:
 
 
 def p_value(value: float | None) -> Cell:
-    """A p value as `utils.summary_text.format_p` writes it."""
+    """A p value as `utils.tables.summary_text.format_p` writes it."""
     if value is None or not math.isfinite(value):
         return Cell(UNDEFINED)
     return Cell(format_p(value), float(value))

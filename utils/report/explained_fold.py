@@ -14,7 +14,7 @@ import pandas as pd
 from utils.errors import UserError
 from utils.explain.anchor_statistics import read_anchor_statistics
 from utils.explain.chosen_cases import read_cases
-from utils.explain.number_table import ADVICE
+from utils.files.csv_table import ADVICE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from utils.atomic import write_text
+from utils.files.atomic import write_text
 from utils.report.content import Block, Page
 
 _FOLDER = Path(__file__).parent

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from utils.metrics import N_RESAMPLES
-from utils.report.anchor_blocks import anchor_blocks
-from utils.report.case_pictures import case_blocks
-from utils.report.case_tables import prediction_table
-from utils.report.cohort_table import cohort_blocks
+from utils.paper.run_plan import MICO
 from utils.report.content import CASE_WORDS, Block, Bullets, Charts, Folded, Page, Section, Text, counted
-from utils.report.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.page import write_page
-from utils.report.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.run_results import METRIC_WORDS, RunResults, read_results, relative_to
-from utils.report.settings_tables import settings_blocks
-from utils.run_plan import MICO
-from utils.summary_text import TASK_WORDS
+from utils.report.sections.anchor_blocks import anchor_blocks
+from utils.report.sections.case_pictures import case_blocks
+from utils.report.sections.case_tables import prediction_table
+from utils.report.sections.cohort_table import cohort_blocks
+from utils.report.sections.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
+from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
+from utils.report.sections.settings_tables import settings_blocks
+from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.summary_text import TASK_WORDS
 
 REPORT = "report.html"
 MAX_WARNINGS = 12  # shown at once

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from utils.errors import UserError
-from utils.learning_curves import read_log
-from utils.metric_intervals import MetricInterval, metric_intervals
-from utils.predictions import read_predictions
+from utils.figures.learning_curves import read_log
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
-from utils.run_record import model_in_words, read_run
-from utils.tables import fold_files, summarise
-from utils.training_outcomes import read_training_outcomes
+from utils.runs.predictions import read_predictions
+from utils.runs.run_dir import fold_files
+from utils.runs.run_record import model_in_words, read_run
+from utils.runs.training_outcomes import read_training_outcomes
+from utils.statistics.metric_intervals import MetricInterval, metric_intervals
+from utils.tables.summary import summarise
 
 MAIN_METRIC = {"cls": "auc", "surv": "c_index"}
 METRIC_WORDS = {
@@ -39,7 +40,7 @@ class RunResults:
 
     Attributes:
         run_dir: its folder.
-        run: `run.json` as `utils.run_record.read_run` gives it.
+        run: `run.json` as `utils.runs.run_record.read_run` gives it.
         summary: of `utils.tables.summarise`; None where no test fold is predicted yet.
         intervals: {metric: values with 95 % intervals}; empty without predictions.
         tables, validation: {fold: predictions} of the test and the validation cases.

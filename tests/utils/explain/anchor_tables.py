@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from utils.explain.anchor_shares import AnchorShares
-from utils.predictions import classification_table, survival_table
+from utils.runs.predictions import classification_table, survival_table
 
 
 def shares_of(counts: np.ndarray, attention: np.ndarray | None = None) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
 from tests.utils.explain.anchor_tables import classes_of_cases, random_counts, shares_of, survival_of
-from utils.auc_interval import auc_interval
 from utils.errors import UserError
 from utils.explain.anchor_statistics import (
     anchor_statistics,
@@ -18,7 +17,8 @@ from utils.explain.anchor_statistics import (
     read_anchor_statistics,
     write_anchor_statistics,
 )
-from utils.holm import holm
+from utils.statistics.delong import auc_interval
+from utils.statistics.holm import holm
 
 
 def _survival(n_cases: int = 25, n_anchors: int = 6, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -19,7 +19,7 @@ from utils.explain.chosen_cases import (
     read_cases,
     write_cases,
 )
-from utils.predictions import classification_table, survival_table
+from utils.runs.predictions import classification_table, survival_table
 
 CASES = ["A", "B", "C", "D"]
 SLIDES = [["a1", "a2"], ["b"], ["c"], ["d"]]

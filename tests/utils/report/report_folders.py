@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from utils.predictions import classification_table, survival_table, write_predictions
-from utils.training_outcomes import write_training_outcomes
+from utils.runs.predictions import classification_table, survival_table, write_predictions
+from utils.runs.training_outcomes import write_training_outcomes
 
 LOG_HEADER = "epoch,train_loss,val_loss,val_f1,val_c_index,lr,seconds,best\n"
 

@@ -7,15 +7,22 @@ import pytest
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import write_run
 from utils.errors import UserError
-from utils.holm import holm
-from utils.paired_bootstrap import paired_difference
-from utils.predictions import read_predictions
 from utils.report.all_runs_page import write_all_runs_report
-from utils.report.model_comparison import difference_table, differences, model_forest, reference_runs, split_difference
 from utils.report.run_page import write_run_report
 from utils.report.run_results import RunResults, read_results
-from utils.run_record import DEFAULT_SEED
-from utils.tables import fold_files, summarise
+from utils.report.sections.model_comparison import (
+    difference_table,
+    differences,
+    model_forest,
+    reference_runs,
+    split_difference,
+)
+from utils.runs.predictions import read_predictions
+from utils.runs.run_dir import fold_files
+from utils.runs.run_record import DEFAULT_SEED
+from utils.statistics.holm import holm
+from utils.statistics.paired_bootstrap import paired_difference
+from utils.tables.summary import summarise
 
 N_RESAMPLES = 60
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.utils.report.page_reader import PageReader
-from utils.report.chart import Chart
+from utils.report.charts.chart import Chart
 from utils.report.content import (
     Bullets,
     Cell,

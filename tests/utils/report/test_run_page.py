@@ -12,12 +12,12 @@ from tests.utils.report.report_folders import gradient, write_explanations, writ
 from tests.utils.run_folders import C_1, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
 from utils.errors import UserError
 from utils.explain.anchor_text import READING_NOTES
-from utils.metrics import N_RESAMPLES
-from utils.predictions import classification_table, read_predictions, write_predictions
-from utils.report.case_pictures import HOW_TO_EXPLAIN
-from utils.report.case_tables import certainty, extreme_cases, prediction_table
 from utils.report.run_page import write_run_report
-from utils.tables import summarise
+from utils.report.sections.case_pictures import HOW_TO_EXPLAIN
+from utils.report.sections.case_tables import certainty, extreme_cases, prediction_table
+from utils.runs.predictions import classification_table, read_predictions, write_predictions
+from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.summary import summarise
 
 
 def read(run_dir: Path, *, n_resamples: int = 20) -> PageReader:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import utils.report.chart as chart_module
-from utils.report.chart import N_SERIES
+import utils.report.page as page_module
+from utils.report.charts.chart import N_SERIES
 
-STATIC = Path(chart_module.__file__).with_name("static")
+STATIC = Path(page_module.__file__).with_name("static")
 VARIABLES = ["--ink", "--muted", "--grid", "--paper", "--heat", *(f"--s{index}" for index in range(N_SERIES))]
 
 

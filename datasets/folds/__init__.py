@@ -1,0 +1,1 @@
+"""One fold file: cases, checks, survival bins, stratification."""

@@ -1,0 +1,142 @@
+"""The text of a split file: a CSV whose columns, three times over, are matched by position."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from datasets.atomic import atomic_path
+from datasets.errors import DataError
+from datasets.folds.cases import PARTS
+
+SLIDE_ENDINGS = (".svs", ".pt", ".h5")
+# An empty cell, and what pandas prints for one.
+_BLANKS = ("", "nan", "NaN")
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one part in one line of the file: column name without `train_`, `val_` or `test_` -> text."""
+
+    cells: Mapping[str, str]
+    part: str
+    line: int
+    path: Path
+
+    def slide_id(self) -> str:
+        """Return the slide id without a known ending (.svs, .pt, .h5)."""
+        text = self.cells["slide_id"]
+        for ending in SLIDE_ENDINGS:
+            if text.endswith(ending):
+                return text.removesuffix(ending)
+        return text
+
+    def integer(self, column: str, expected: str) -> int:
+        """Return a cell written as `3` or `3.0`; DataError with `expected` otherwise."""
+        number = self.number(column, expected)
+        if not number.is_integer():
+            raise self.error(column, expected)
+        return int(number)
+
+    def number(self, column: str, expected: str) -> float:
+        """Return a cell as a finite number; DataError with `expected` otherwise."""
+        try:
+            number = float(self.cells[column])
+        except ValueError:
+            raise self.error(column, expected) from None
+        if not math.isfinite(number):
+            raise self.error(column, expected)
+        return number
+
+    def error(self, column: str, expected: str) -> DataError:
+        """Return the DataError that names value, column, line and file."""
+        return DataError(
+            f"found {self.cells[column]!r} in column {self.part}_{column}, line {self.line} of {self.path}: "
+            f"expected {expected}"
+        )
+
+
+def read_rows_by_part(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, list[Row]]:
+    """Return the filled rows of train, val and test, in the order of the file.
+
+    Columns are named `{part}_{name}` for each name of `required` and `optional`; any other column (such as a leading
+    unnamed index) is ignored. A row of a part whose cells are all blank is padding and left out, wherever it stands.
+
+    Raises DataError when the file cannot be read as CSV, a column is missing or twice there (an optional one must be
+    there for all parts or for none), or a row of a part is filled in part only.
+    """
+    header, lines = _read_csv(path)
+    names = _present(path, header, required, optional)
+    position = {name: header.index(name) for name in header}
+    rows: dict[str, list[Row]] = {part: [] for part in PARTS}
+    for number, cells in lines:
+        for part in PARTS:
+            row = Row({name: cells[position[f"{part}_{name}"]] for name in names}, part, number, path)
+            if _is_filled(row):
+                rows[part].append(row)
+    return rows
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Write the columns as CSV, padded with blanks to equal length, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip_longest(*columns.values(), fillvalue=""))
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header and the other lines, each with its line number; short lines are padded with blanks."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = [cell.strip() for cell in next(reader, [])]
+            lines = [(reader.line_num, [_text(cell) for cell in cells]) for cells in reader]
+    except OSError as error:
+        raise DataError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"the split file {path} is not CSV text in UTF-8: save it as CSV again") from error
+    for number, cells in lines:
+        if any(cells[len(header) :]):
+            raise DataError(
+                f"line {number} of {path} has {len(cells)} cells where the header has {len(header)}: "
+                "expected one cell per column"
+            )
+        cells.extend([""] * (len(header) - len(cells)))
+    return header, lines
+
+
+def _text(cell: str) -> str:
+    cell = cell.strip()
+    return "" if cell in _BLANKS else cell
+
+
+def _present(path: Path, header: list[str], required: Sequence[str], optional: Sequence[str]) -> list[str]:
+    """The required names and those optional ones that the file has."""
+    used = [name for name in optional if any(f"{part}_{name}" in header for part in PARTS)]
+    names = [*required, *used]
+    wanted = [f"{part}_{name}" for part in PARTS for name in names]
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        found = ", ".join(name for name in header if name) or "no column"
+        raise DataError(f"{path} lacks the columns {', '.join(missing)} (found {found}): add them, or check --task")
+    twice = [name for name in wanted if header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path} has the column {twice[0]} twice: expected it once")
+    return names
+
+
+def _is_filled(row: Row) -> bool:
+    """Whether the row says anything; a row that says only a part of what it should is a DataError."""
+    blank = [name for name, cell in row.cells.items() if not cell]
+    if blank and len(blank) < len(row.cells):
+        filled = [name for name in row.cells if name not in blank]
+        raise DataError(
+            f"line {row.line} of {row.path} fills {', '.join(f'{row.part}_{name}' for name in filled)} but not "
+            f"{', '.join(f'{row.part}_{name}' for name in blank)}: fill in all columns of {row.part} or none"
+        )
+    return not blank

@@ -1,0 +1,1 @@
+"""From a table of labels to the folds of a data set."""

@@ -1,0 +1,230 @@
+"""The one validating reader and writer of slide feature files (.pt and .h5): what passes here is safe to train on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from datasets.errors import DataError
+from datasets.slides.finite import count_bad_rows
+from datasets.slides.h5_file import load_h5, open_h5, save_h5
+from datasets.slides.pt_file import load_pt, save_pt
+from datasets.slides.pt_rows import read_pt_rows
+from datasets.slides.slide_files import FEATURE_ENDINGS, find_slides, slide_id_of
+
+__all__ = [
+    "OpenSlide",
+    "SlideFeatures",
+    "check_width_of",
+    "check_widths",
+    "find_slides",
+    "open_slide",
+    "read_rows",
+    "read_shape",
+    "read_slide",
+    "slide_id_of",
+    "write_slide",
+]
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+@dataclass(frozen=True)
+class SlideFeatures:
+    """One slide: M patches with D features each.
+
+    Attributes:
+        slide_id: the name of the file without its ending.
+        features: (M, D), in the type of the file, all finite; memory-mapped where the format allows.
+        coords: (M, 2) int64, the upper left corner (x, y) of each patch in level-0 pixels; None if the file has none.
+        attributes: the numbers that the file gives for its patches, for instance `patch_size_level0` (level-0 pixels).
+    """
+
+    slide_id: str
+    features: torch.Tensor
+    coords: torch.Tensor | None
+    attributes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class OpenSlide:
+    """An open feature file: M patches with D features each, none of which was read.
+
+    Attributes:
+        path: the file.
+        n_patches: M.
+        width: D.
+        read: reads rows as `load_rows` does, which checks them first.
+    """
+
+    path: Path
+    n_patches: int
+    width: int
+    read: Callable[[np.ndarray], torch.Tensor]
+
+    def load_rows(self, rows: np.ndarray) -> torch.Tensor:
+        """Return the features (len(rows), D) of these patches, with values of any kind; see `read_rows`."""
+        rows = np.asarray(rows, dtype=np.int64)
+        last = self.n_patches - 1
+        if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] > last or np.any(np.diff(rows) <= 0))):
+            raise ValueError(f"rows must be sorted, unique and within 0..{last} for {self.path}")
+        return self.read(rows)
+
+
+@contextmanager
+def open_slide(path: Path) -> Iterator[OpenSlide]:
+    """Open a slide, whose header is checked as in `read_slide`, to read some of its rows.
+
+    Raises DataError as `read_slide` does but for the values, also in the block.
+    """
+    path = _existing(path)
+    if path.suffix == ".h5":
+        with open_h5(path) as (shape, dtype, read):
+            yield OpenSlide(path, *_check_layout(shape, dtype, path), read)
+        return
+    features = load_pt(path)[0]
+    layout = _check_layout(tuple(features.shape), features.dtype, path)
+    yield OpenSlide(path, *layout, lambda rows: read_pt_rows(path, features, rows))
+
+
+def read_shape(path: Path) -> tuple[int, int]:
+    """Return (M, D), checked as in `read_slide` but for the values, which are not read."""
+    with open_slide(path) as slide:
+        return slide.n_patches, slide.width
+
+
+def read_slide(path: Path) -> SlideFeatures:
+    """Read a whole slide.
+
+    Raises DataError, naming the file, when it cannot be read, holds anything but a non-empty (M, D) or (1, M, D) array
+    of floating-point numbers, has NaN or infinity in it (rows are counted), or has coords of another length.
+    Coords written as floating-point numbers are rounded to whole pixels.
+    """
+    path = _existing(path)
+    features, coords, attributes = load_h5(path) if path.suffix == ".h5" else load_pt(path)
+    return SlideFeatures(slide_id_of(path), *_checked(features, coords, path), attributes)
+
+
+def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
+    """Return the features (len(rows), D) of these patches only, without reading the others.
+
+    `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises DataError as `read_slide` does; NaN
+    and infinity are looked for in these rows only.
+    """
+    with open_slide(path) as slide:
+        features = slide.load_rows(rows)
+    _check_finite(features, Path(path))
+    return features
+
+
+def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
+    """Return the one feature width D of all slides (slide id -> file), from the headers of the files.
+
+    Raises DataError when a file is of another width than `expected` (or, without it, than most files), cannot be read,
+    or is empty; the file is named.
+    """
+    return check_width_of({path: read_shape(path)[1] for path in paths.values()}, expected)
+
+
+def check_width_of(widths: Mapping[Path, int], expected: int | None = None) -> int:
+    """Return what `check_widths` does, for files (file -> width) whose widths are known."""
+    if not widths:
+        raise DataError("no slide given, so there is no feature width: give at least one feature file")
+    width, n_agreeing = Counter(widths.values()).most_common(1)[0]
+    if expected is not None:
+        width, n_agreeing = expected, sum(found == expected for found in widths.values())
+    odd = [path for path, found in widths.items() if found != width]
+    if odd:
+        reference = (
+            f"{width} was expected" if expected is not None else f"{n_agreeing} of {len(widths)} files have {width}"
+        )
+        raise DataError(
+            f"{odd[0]} has features of width {widths[odd[0]]} where {reference} ({len(odd)} such files in all): "
+            "extract all slides with one encoder"
+        )
+    return width
+
+
+def write_slide(
+    path: Path,
+    features: torch.Tensor,
+    coords: torch.Tensor | None = None,
+    attributes: Mapping[str, float] | None = None,
+) -> None:
+    """Write one slide atomically, in the format of the ending of `path`.
+
+    `.pt`: the tensor itself, or with coords or attributes a dict. `.h5`: the layout of CLAM, where attributes belong to
+    the dataset `coords` and need it. What `read_slide` would refuse is refused here with the same DataError.
+    """
+    path = _known(path)
+    numbers = {name: float(value) for name, value in (attributes or {}).items()}
+    features, coords = _checked(features, coords, path)
+    if path.suffix == ".pt":
+        save_pt(path, features, coords, numbers)
+        return
+    if numbers and coords is None:
+        raise DataError(f"{path} cannot hold attributes without coords: in the .h5 layout they belong to the coords")
+    save_h5(path, features, coords, numbers)
+
+
+def _existing(path: Path) -> Path:
+    path = _known(path)
+    if not path.is_file():
+        raise DataError(f"the feature file {path} does not exist: give the path of an existing file")
+    return path
+
+
+def _known(path: Path) -> Path:
+    path = Path(path)
+    if path.suffix not in FEATURE_ENDINGS:
+        raise DataError(f"{path} does not end in .pt or .h5: give a feature file")
+    return path
+
+
+def _checked(
+    features: torch.Tensor, coords: torch.Tensor | None, path: Path
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Features as (M, D), coords as (M, 2) int64, or a DataError."""
+    n_patches, width = _check_layout(tuple(features.shape), features.dtype, path)
+    features = features.reshape(n_patches, width)  # (1, M, D) -> (M, D)
+    _check_finite(features, path)
+    return features, None if coords is None else _checked_coords(coords, n_patches, path)
+
+
+def _check_layout(shape: tuple[int, ...], dtype: torch.dtype, path: Path) -> tuple[int, int]:
+    if dtype not in _DTYPES:
+        name = str(dtype).removeprefix("torch.")
+        raise DataError(f"{path} holds features of type {name}: expected float16, bfloat16, float32 or float64")
+    matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    if len(matrix) != 2:
+        raise DataError(f"{path} holds features of shape {shape}: expected (patches, width) or (1, patches, width)")
+    if 0 in matrix:
+        raise DataError(f"{path} holds no features (shape {shape}): extract its features again or take the slide out")
+    return int(matrix[0]), int(matrix[1])
+
+
+def _check_finite(features: torch.Tensor, path: Path) -> None:
+    n_bad = count_bad_rows(features)
+    if n_bad:
+        raise DataError(
+            f"{n_bad} of {len(features)} rows of {path} hold NaN or infinity: extract its features again or take the "
+            "slide out"
+        )
+
+
+def _checked_coords(coords: torch.Tensor, n_patches: int, path: Path) -> torch.Tensor:
+    shape = tuple(coords.shape)
+    matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    if matrix != (n_patches, 2):
+        raise DataError(f"{path} holds coords of shape {shape} for {n_patches} patches: expected ({n_patches}, 2)")
+    if coords.dtype.is_complex or coords.dtype == torch.bool or not bool(coords.isfinite().all()):
+        raise DataError(f"{path} holds coords that are no finite numbers: expected level-0 pixels")
+    if coords.dtype.is_floating_point:
+        coords = coords.round()
+    return coords.reshape(n_patches, 2).to(torch.int64)

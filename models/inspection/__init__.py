@@ -1,0 +1,1 @@
+"""Looking into a trained MiCo: nearest anchors, the mixing of the Cluster Reducers."""

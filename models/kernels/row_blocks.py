@@ -1,0 +1,123 @@
+"""Large bags in blocks of rows, so that memory does not grow with the number of patches.
+
+Prediction goes through a bag block by block and keeps no embedding: what is needed again, in the paper form, is
+computed again from the features (replayed), or held where the bag has at most `RECOMPUTE_ABOVE` rows. Training works in
+blocks above that: what autograd needs of a block is computed again in the backward pass (`torch.utils.checkpoint`,
+which repeats dropout's draws), one forward pass more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from models.kernels.segment_ops import Segments
+
+BLOCK_ROWS = 8192
+# A training step keeps 49 KiB a patch in float32 with d = 512 (measured): 2.3 GiB at this size.
+RECOMPUTE_ABOVE = 50_000
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RowBlock:
+    """Rows `start .. stop - 1` of a ragged tensor.
+
+    Attributes:
+        rows: the slice of these rows.
+        slides: where the rows of each slide lie in the block, for the slides that it touches.
+        slide_range: the slice of these slides.
+    """
+
+    rows: slice
+    slides: Segments
+    slide_range: slice
+
+    def own(self, anchors: Tensor) -> Tensor:
+        """The anchors of the block's slides; shared ones (K, d) are everybody's."""
+        return anchors if anchors.dim() == 2 else anchors[self.slide_range]
+
+
+def blocks_of(slides: Segments, n_rows: int) -> list[RowBlock]:
+    """The rows of all slides in blocks of at most `n_rows`; one block holds all where they fit."""
+    total = len(slides.index)
+    if total <= n_rows:
+        return [RowBlock(slice(0, total), slides, slice(0, slides.count))]
+    ends = torch.tensor(slides.sizes).cumsum(dim=0).tolist()
+    blocks = []
+    for start in range(0, total, n_rows):
+        stop = min(start + n_rows, total)
+        first, last = int(slides.index[start]), int(slides.index[stop - 1])
+        sizes = [min(stop, ends[i]) - max(start, ends[i] - slides.sizes[i]) for i in range(first, last + 1)]
+        own = Segments(slides.index[start:stop] - first, tuple(sizes))
+        blocks.append(RowBlock(slice(start, stop), own, slice(first, last + 1)))
+    return blocks
+
+
+class RowValues:
+    """Values of all rows, which come block by block.
+
+    Values without a gradient are copied to one tensor that is made with the first block. Left where they are, each
+    would lie in the midst of memory that its block has freed, and keep the next block from fitting in there: 1,000,000
+    patches took 7.5 GB in the paper form.
+
+    Args:
+        n_rows: of all blocks.
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+        self._blocks: list[Tensor] = []
+        self._together: Tensor | None = None
+
+    def put(self, block: RowBlock, values: Tensor) -> Tensor:
+        """Keep the values (n, ...) of the next block and return them, perhaps in another place."""
+        if values.requires_grad:
+            self._blocks.append(values)
+            return values
+        if self._together is None:
+            self._together = values.new_empty(self.n_rows, *values.shape[1:])
+        self._together[block.rows] = values
+        return self._together[block.rows]
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._blocks) or self._together is not None
+
+    def all(self) -> Tensor:
+        """The values of all rows, (N, ...); ValueError where none were put."""
+        if self._blocks:
+            return torch.cat(self._blocks)
+        if self._together is None:
+            raise ValueError("got no values, expected those of at least one block")
+        return self._together
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the steps of a bag in blocks are evaluated.
+
+    Attributes:
+        recompute: compute what autograd needs of a step again in the backward pass, in place of keeping it.
+        replay: do not hold embeddings between steps; compute them again, from the features, at each use.
+    """
+
+    recompute: bool
+    replay: bool
+
+    def run(self, step: Callable[[], Result]) -> Result:
+        """The result of a step."""
+        return checkpoint(step, use_reentrant=False) if self.recompute else step()
+
+    def hold(self, step: Callable[[], Result]) -> Callable[[], Result]:
+        """The result of a step for later use."""
+        if self.replay:
+            return step
+        result = self.run(step)
+        return lambda: result

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utils.command.arguments import REQUIRED, build_parser, option, resolve
+from utils.command.settings import ClusteringSettings, RunSettings
+
+REQUIRED_ARGUMENTS: dict[type, list[str]] = {
+    ClusteringSettings: ["--dataset_name", "D", "--input_dir", "in", "--output_dir", "out"],
+    RunSettings: ["--task", "cls", "--dataset", "D", "--features_dir", "f", "--splits_dir", "s", "--anchors", "random"],
+}
+COMMANDS = list(REQUIRED_ARGUMENTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    name: str = option(REQUIRED, "a text")
+    size: int = option(3, "a number")
+    rate: float = option(0.5, "a fraction")
+    limit: int | None = option(None, "a number or none")
+    kind: str | None = option(None, "one of two", choices=("a", "none"))
+    folds: tuple[int, ...] | None = option(None, "several numbers")
+    place: Path = option(Path("here"), "a path")
+    places: tuple[Path, ...] = option((Path("x"),), "several paths")
+    fast: bool = option(False, "a switch")
+
+
+def parse(settings: type, *arguments: str) -> Any:
+    return resolve(settings, build_parser(settings, "prog", "Description.").parse_args(arguments))
+
+
+def refuse(settings: type, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Exit status 2 and one line on stderr, which is returned."""
+    with pytest.raises(SystemExit) as raised:
+        parse(settings, *arguments)
+    assert raised.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("prog: error: ")
+    assert captured.err.endswith("(see prog --help)\n")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_defaults_are_those_of_the_dataclass():
+    assert parse(Example, "--name", "n") == Example(name="n")
+
+
+def test_every_kind_of_value_arrives_as_its_type():
+    line = "--name none --size 7 --rate 1e-3 --limit 5 --kind none --folds 0 2 --place p --places a b --fast"
+    got = parse(Example, *line.split(" "))
+    assert got == Example(
+        name="none",
+        size=7,
+        rate=0.001,
+        limit=5,
+        kind="none",
+        folds=(0, 2),
+        place=Path("p"),
+        places=(Path("a"), Path("b")),
+        fast=True,
+    )
+
+
+def test_none_takes_back_an_optional_number():
+    assert parse(Example, "--name", "n", "--limit", "none").limit is None
+    assert parse(RunSettings, *REQUIRED_ARGUMENTS[RunSettings], "--max_patches", "none").max_patches is None
+    assert parse(RunSettings, *REQUIRED_ARGUMENTS[RunSettings], "--max_patches", "9").max_patches == 9
+    assert parse(RunSettings, *REQUIRED_ARGUMENTS[RunSettings], "--folds", "3", "1").folds == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--name", "n", "--unknown", "1"), "--unknown"),
+        (("--name", "n", "stray"), "stray"),
+        (("--name", "n", "--siz", "4"), "--siz"),  # no abbreviations
+        (("--name", "n", "--size", "x"), "--size: invalid int value: 'x'"),
+        (("--name", "n", "--size", "none"), "--size: invalid int value: 'none'"),
+        (("--name", "n", "--limit", "1.5"), "--limit: invalid int value: '1.5'"),
+        (("--name", "n", "--rate", "much"), "--rate: invalid float value: 'much'"),
+        (("--name", "n", "--kind", "b"), "--kind: invalid choice: 'b'"),
+        (("--name", "n", "--folds"), "--folds"),
+        (("--name", "n", "--fast", "yes"), "yes"),
+        ((), "--name"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], named: str
+):
+    assert named in refuse(Example, capsys, *arguments)
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+@pytest.mark.parametrize("mistake", [["--unknown_option", "1"], ["--n_cluster", "8"]])
+def test_the_commands_refuse_unknown_and_abbreviated_options(
+    capsys: pytest.CaptureFixture[str], settings: type, mistake: list[str]
+):
+    assert mistake[0] in refuse(settings, capsys, *REQUIRED_ARGUMENTS[settings], *mistake)
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_every_field_is_an_option_with_its_default_help_and_choices(settings: Any):
+    parser = build_parser(settings, "prog", "Description.")
+    actions = {action.dest: action for action in parser._actions if action.dest != "help"}
+    fields = {field.name: field for field in dataclasses.fields(settings)}
+    assert list(actions) == list(fields)
+    for name, field in fields.items():
+        action = actions[name]
+        assert action.option_strings == [f"--{name}"]
+        assert action.required == (field.default is dataclasses.MISSING)
+        assert action.help == field.metadata["help"]
+        assert action.choices == field.metadata["choices"]
+        if not action.required:
+            assert action.default == field.default
+    defaults = parse(settings, *REQUIRED_ARGUMENTS[settings])
+    for name, field in fields.items():
+        if field.default is not dataclasses.MISSING:
+            assert getattr(defaults, name) == field.default
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_a_switch_is_off_unless_given(settings: Any):
+    """A switch that is on by default could not be turned off."""
+    for field in dataclasses.fields(settings):
+        if isinstance(field.default, bool):
+            assert field.default is False
+            assert getattr(parse(settings, *REQUIRED_ARGUMENTS[settings], f"--{field.name}"), field.name) is True
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_help_shows_every_option_and_its_default(settings: Any, capsys: pytest.CaptureFixture[str]):
+    parser = build_parser(settings, "prog", "Description.")
+    assert isinstance(parser, argparse.ArgumentParser)
+    with pytest.raises(SystemExit) as raised:
+        parser.parse_args(["--help"])
+    assert raised.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for field in dataclasses.fields(settings):
+        assert f"--{field.name}" in shown
+    assert "(default: 64)" in shown

@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utils.command import settings as settings_module
+from utils.command.settings import ClusteringSettings, RunSettings, as_plain
+from utils.errors import UserError
+
+ROOT = Path(settings_module.__file__).resolve().parents[2]
+CLUSTERING = {"dataset_name": "BLCA", "input_dir": (Path("in"),), "output_dir": Path("out")}
+RUN = {
+    "task": "surv",
+    "dataset": "BLCA",
+    "features_dir": (Path("features"),),
+    "splits_dir": Path("splits"),
+    "anchors": "random",
+}
+
+# The protocol of the released code and of the documentation; a changed default changes everybody's numbers.
+CLUSTERING_DEFAULTS = {
+    "n_clusters": 64,
+    "scope": "both",
+    "fold_csv": None,
+    "on_missing": "error",
+    "preset": None,
+    "feature_norm": "none",
+    "n_iter": 20,
+    "n_init": 3,
+    "seed": 1234,
+    "max_points": 262144,
+    "n_files": None,
+    "workers": 4,
+    "gpu": False,
+    "overwrite": False,
+}
+RUN_DEFAULTS = {
+    "folds": None,
+    "model": "mico",
+    "formulation": "released",
+    "n_clusters": 64,
+    "n_stages": 3,
+    "embed_dim": 512,
+    "dropout": 0.05,
+    "similarity": "l2",
+    "assignment": "soft",
+    "ablate": None,
+    "graph": "coords",
+    "epochs": 200,
+    "patience": 8,
+    "lr": 2e-4,
+    "weight_decay": 1e-5,
+    "batch_size": 1,
+    "grad_accum": 2,
+    "recompute_above": 50_000,
+    "tensorboard": False,
+    "profile": False,
+    "optimizer": "ranger",
+    "seed": 2024,
+    "max_patches": None,
+    "weighted_sampling": False,
+    "precision": "auto",
+    "device": "auto",
+    "alpha_surv": 0.0,
+    "n_bins": 4,
+    "instance_weight": 0.3,
+    "stage": "all",
+    "explain_cases": None,
+    "explain_slides": None,
+    "slides_dir": None,
+    "mpp": None,
+    "geojson": "patches",
+    "results_dir": Path("results"),
+    "run_name": None,
+    "resume": False,
+    "overwrite": False,
+    "on_change": "error",
+    "no_figures": False,
+    "num_workers": 2,
+    "cache": "none",
+    "cache_gb": None,
+    "on_missing": "error",
+    "allow_patient_overlap": False,
+    "feature_norm": None,
+}
+
+
+def clustering(**changes: Any) -> ClusteringSettings:
+    return ClusteringSettings(**{**CLUSTERING, **changes})  # type: ignore[arg-type]
+
+
+def run(**changes: Any) -> RunSettings:
+    return RunSettings(**{**RUN, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "required", "defaults"),
+    [(ClusteringSettings, CLUSTERING, CLUSTERING_DEFAULTS), (RunSettings, RUN, RUN_DEFAULTS)],
+)
+def test_the_defaults_are_the_released_protocol(settings: Any, required: dict, defaults: dict):
+    """An option that is added belongs into the table above, and into the documentation."""
+    fields = dataclasses.fields(settings)
+    assert {f.name for f in fields if f.default is dataclasses.MISSING} == set(required)
+    assert {f.name: f.default for f in fields if f.default is not dataclasses.MISSING} == defaults
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_clusters", 0),
+        ("n_clusters", -1),
+        ("n_iter", 0),
+        ("n_init", 0),
+        ("max_points", 0),
+        ("n_files", 0),
+        ("workers", 0),
+        ("seed", -1),
+        ("dataset_name", ""),
+        ("dataset_name", "a/b"),
+        ("dataset_name", "..\\b"),
+        ("dataset_name", ".."),
+        ("scope", "all"),
+        ("preset", "paper"),
+        ("feature_norm", "minmax"),
+        ("feature_norm", None),
+    ],
+)
+def test_impossible_clustering_settings_are_named(name: str, value: Any):
+    with pytest.raises(UserError, match=f"got --{name} '?{re.escape(str(value))}"):
+        clustering(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[(name, 0) for name in ("n_clusters", "n_stages", "embed_dim", "epochs", "patience", "batch_size")],
+        *[(name, 0) for name in ("grad_accum", "max_patches")],
+        ("n_bins", 1),
+        ("seed", -1),
+        ("num_workers", -1),
+        ("weight_decay", -1e-5),
+        ("weight_decay", float("nan")),
+        ("weight_decay", float("inf")),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("dropout", float("nan")),
+        ("alpha_surv", 1.5),
+        ("alpha_surv", -0.5),
+        ("instance_weight", 1.5),
+        ("ablate", ("pooling",)),
+        ("graph", "grid"),
+        ("on_change", "ask"),
+        ("lr", 0.0),
+        ("lr", -1.0),
+        ("lr", float("nan")),
+        ("lr", float("inf")),
+        ("dataset", "a/b"),
+        ("run_name", ""),
+        ("run_name", "../elsewhere"),
+        ("task", "reg"),
+        ("formulation", "mine"),
+        ("similarity", "cosine"),
+        ("assignment", None),
+        ("optimizer", "sgd"),
+        ("precision", "fp8"),
+        ("stage", "val"),
+        ("geojson", "points"),
+        ("explain_cases", -1),
+        ("on_missing", "ignore"),
+        ("cache", "disk"),
+        ("cache_gb", 8.0),  # without --cache ram
+        ("feature_norm", "minmax"),
+    ],
+)
+def test_impossible_run_settings_are_named(name: str, value: Any):
+    shown = value[0] if isinstance(value, tuple) else value
+    with pytest.raises(UserError, match=f"got --{name} '?{shown}"):
+        run(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "readers"),
+    [
+        ("abmil", "formulation", "paper", "mico"),
+        ("transmil", "n_stages", 2, "mico"),
+        ("meanpool", "similarity", "dot", "mico"),
+        ("meanpool", "assignment", "hard", "mico"),
+        ("clam_sb", "ablate", ("route",), "mico"),
+        ("mico", "instance_weight", 0.5, "clam_sb"),
+        ("mico", "graph", "features", "patchgcn or deepgraphconv"),
+    ],
+)
+def test_an_option_that_the_model_does_not_read_is_refused(model: str, name: str, value: Any, readers: str):
+    with pytest.raises(UserError, match=f"got --{name} with --model {model}, expected it with {readers} only"):
+        run(task="cls", model=model, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("explain_cases", 2),
+        ("explain_slides", ("S1",)),
+        ("slides_dir", Path("slides")),
+        ("mpp", 0.25),
+        ("geojson", "regions"),
+    ],
+)
+def test_options_of_explanations_go_with_that_stage(name: str, value: Any):
+    assert getattr(run(stage="explain", **{name: value}), name) == value
+    with pytest.raises(UserError, match=f"got --{name} with --stage all, expected --stage explain"):
+        run(**{name: value})
+
+
+@pytest.mark.parametrize("mpp", [0.0, -0.25, float("nan"), float("inf")])
+def test_microns_are_positive(mpp: float):
+    with pytest.raises(UserError, match="--mpp"):
+        run(stage="explain", mpp=mpp)
+
+
+def test_the_instance_weight_needs_class_labels():
+    assert run(task="cls", model="clam_sb", instance_weight=0.5).instance_weight == 0.5
+    with pytest.raises(UserError, match="needs class labels"):
+        run(task="surv", model="clam_sb", instance_weight=0.5)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
+def test_an_impossible_size_of_the_cache_is_named(size: float):
+    with pytest.raises(UserError, match=f"got --cache_gb {size}, expected a positive number"):
+        run(cache="ram", cache_gb=size)
+    assert run(cache="ram", cache_gb=0.5).cache_gb == 0.5
+
+
+@pytest.mark.parametrize("folds", [(0, 0), (-1,), (1, -2), ()])
+def test_impossible_folds_are_named(folds: tuple[int, ...]):
+    with pytest.raises(UserError, match=f"got --folds {' '.join(map(str, folds))}.*expected different numbers"):
+        run(folds=folds)
+
+
+def test_the_limits_themselves_are_possible():
+    assert run(dropout=0.0, alpha_surv=1.0, weight_decay=0.0, n_bins=2, seed=0, max_patches=1, folds=(3, 0)).n_bins == 2
+    assert clustering(n_clusters=1, n_iter=1, n_init=1, max_points=1, n_files=1, workers=1, seed=0).n_files == 1
+    assert run(dataset="TCGA-BLCA v1.5", run_name="a.b").run_name == "a.b"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"n_iter": 10}, "--n_iter"),
+        ({"n_init": 1}, "--n_init"),
+        ({"seed": 1}, "--seed"),
+        ({"max_points": 1000}, "--max_points"),
+        ({"n_files": 10}, "--n_files"),
+        ({"feature_norm": "l2"}, "--feature_norm"),
+        ({"fold_csv": (Path("fold0.csv"),)}, "--fold_csv"),
+        ({"seed": 1, "n_iter": 10}, "--n_iter, --seed"),
+    ],
+)
+def test_the_released_preset_refuses_what_it_fixes(changes: dict, named: str):
+    with pytest.raises(UserError, match=f"--preset released fixes the procedure; leave out {named}$"):
+        clustering(preset="released", **changes)
+
+
+def test_the_released_preset_leaves_the_rest_open():
+    settings = clustering(preset="released", n_clusters=16, scope="dataset", workers=1, gpu=True, overwrite=True)
+    assert (settings.n_clusters, settings.scope) == (16, "dataset")
+
+
+def test_fitted_anchors_carry_their_own_feature_norm():
+    assert run(feature_norm="zscore").feature_norm == "zscore"
+    with pytest.raises(UserError, match="--feature_norm goes with --anchors random only"):
+        run(feature_norm="zscore", anchors="anchors.pt")
+
+
+def test_resume_and_overwrite_exclude_each_other():
+    with pytest.raises(UserError, match=r"--resume keeps .* and --overwrite removes"):
+        run(resume=True, overwrite=True)
+
+
+def test_settings_do_not_change():
+    for made in (run(), clustering()):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            made.seed = 1  # type: ignore[misc]
+
+
+def test_the_folder_of_a_run():
+    assert run().run_dir == Path("results/surv/BLCA/mico_released")
+    assert run(results_dir=Path("/r"), task="cls", formulation="paper").run_dir == Path("/r/cls/BLCA/mico_paper")
+    assert run(model="abmil").run_dir == Path("results/surv/BLCA/abmil_released")
+    assert run(ablate=("route", "reducer")).run_dir == Path("results/surv/BLCA/mico_released_no_route_no_reducer")
+    assert run(run_name="first").run_dir == Path("results/surv/BLCA/first")
+
+
+def test_plain_settings_survive_json():
+    plain = as_plain(run(folds=(0, 2), features_dir=(Path("a"), Path("b"))))
+    assert plain == json.loads(json.dumps(plain))
+    assert list(plain) == [field.name for field in dataclasses.fields(RunSettings)]
+    assert plain["folds"] == [0, 2]
+    assert plain["features_dir"] == ["a", "b"]
+    assert (plain["results_dir"], plain["max_patches"], plain["lr"]) == ("results", None, 2e-4)
+    assert as_plain(clustering())["input_dir"] == ["in"]
+
+
+def fields_read(tree: ast.Module, settings: str) -> set[str]:
+    """Names of fields that the functions of a module read from an argument annotated with `settings`.
+
+    `getattr(argument, name) for name in (...)` reads the names of the tuple; `*NAMES` in it are those of
+    `utils.command.settings`. What the dataclass itself reads to check (`__post_init__`) is no use of an option.
+    """
+    read: set[str] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for argument in function.args.args:
+            if isinstance(argument.annotation, ast.Name) and argument.annotation.id == settings:
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Attribute) and is_name(node.value, argument.arg):
+                        read.add(node.attr)
+                    if isinstance(node, ast.DictComp | ast.ListComp | ast.GeneratorExp):
+                        read |= names_of_getattr(node, argument.arg)
+    return read
+
+
+def is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def names_of_getattr(comprehension: Any, argument: str) -> set[str]:
+    calls = [n for n in ast.walk(comprehension) if isinstance(n, ast.Call) and is_name(n.func, "getattr")]
+    if not any(is_name(call.args[0], argument) for call in calls):
+        return set()
+    names: set[str] = set()
+    for generator in comprehension.generators:
+        for item in getattr(generator.iter, "elts", []):
+            if isinstance(item, ast.Constant):
+                names.add(item.value)
+            elif isinstance(item, ast.Starred) and isinstance(item.value, ast.Name):
+                names.update(getattr(settings_module, item.value.id))
+    return names
+
+
+def run_dir_fields() -> set[str]:
+    """Fields behind the property `run_dir`, which is read in their place."""
+    tree = ast.parse(Path(settings_module.__file__).read_text(encoding="utf-8"))
+    (function,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "run_dir")
+    return {n.attr for n in ast.walk(function) if isinstance(n, ast.Attribute) and is_name(n.value, "self")}
+
+
+@pytest.mark.parametrize(("settings", "command"), [(ClusteringSettings, "run_clustering.py"), (RunSettings, "main.py")])
+def test_every_option_is_read_by_the_code(settings: Any, command: str):
+    read: set[str] = set()
+    for path in [ROOT / command, *sorted((ROOT / "utils").rglob("*.py"))]:
+        if path.name != "settings.py":
+            read |= fields_read(ast.parse(path.read_text(encoding="utf-8")), settings.__name__)
+    if "run_dir" in read:
+        read |= run_dir_fields()
+    assert {field.name for field in dataclasses.fields(settings)} - read == set()
+
+
+def test_an_option_that_nothing_reads_would_be_found():
+    source = """
+def run(settings: RunSettings, other: ClusteringSettings):
+    settings.lr
+    other.workers
+    def inner():
+        return settings.epochs
+    {name: getattr(settings, name) for name in ("seed", *CENTROID_OPTIONS)}
+    {name: getattr(other, name) for name in ("scope",)}
+    print("dropout", unrelated.dropout)
+"""
+    read = fields_read(ast.parse(source), "RunSettings")
+    assert read == {"lr", "epochs", "seed", *settings_module.CENTROID_OPTIONS}

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.utils.run_folders import C_1, RIGHT, Plan, cells, classification_folds, survival_folds
+from utils.paper.index import FILES, index_text
+from utils.paper.planned_results import load_results
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    plan = Plan(tmp_path)
+    plan.add("surv", "A", survival_folds(C_1, C_1), warnings=["3 patients\noverlap", "dropped 2 slides"])
+    plan.add("surv", "A", survival_folds(C_1), seed=2, warnings=["dropped 2 slides"])
+    plan.add("surv", "A", None, model="abmil")
+    plan.add("surv", "A", {}, model="dsmil", folds=[0, 1])
+    plan.add("cls", "A", None, ablate="route")
+    return plan
+
+
+def _section(text: str, title: str) -> str:
+    return text.split(f"## {title}\n\n")[1].split("\n## ")[0].strip()
+
+
+def test_the_index_names_each_table(plan: Plan):
+    text = index_text(load_results(plan.path), [])
+    for name, _ in FILES:
+        assert f"[{name}]({name}.md)" in text
+
+
+def test_what_is_missing(plan: Plan):
+    assert _section(index_text(load_results(plan.path), []), "Missing").splitlines() == [
+        "- MiCo, 64 anchors, A (survival), seed 2: fold 1 missing (`surv_A_mico_released_64_2`)",
+        "- ABMIL, A (survival), seed 1: not begun (`surv_A_abmil_none_64_1`)",
+        "- DSMIL, A (survival), seed 1: begun, no fold tested (`surv_A_dsmil_none_64_1`)",
+        "- MiCo without Cluster Route, 64 anchors, A (classification), seed 1: not begun "
+        "(`cls_A_mico_released_route_64_1`)",
+    ]
+
+
+def test_nothing_is_missing(tmp_path: Path):
+    plan = Plan(tmp_path)
+    plan.add("cls", "X", classification_folds(RIGHT))
+    section = _section(index_text(load_results(plan.path), []), "Missing")
+    assert section == "Nothing: every planned run has all folds of its cohort."
+
+
+def test_folds_and_seeds_that_were_run(plan: Plan):
+    section = _section(index_text(load_results(plan.path), []), "Folds and seeds that were run")
+    assert cells(section) == [
+        ["task", "data set", "model", "anchors", "folds", "seeds", "trainings"],
+        ["survival", "A", "MiCo", "64", "2 of 2", "2 of 2 (1, 2)", "3 of 4"],
+        ["survival", "A", "ABMIL", "", "0 of 2", "0 of 1", "0 of 2"],
+        ["survival", "A", "DSMIL", "", "0 of 2", "0 of 1", "0 of 2"],
+        ["classification", "A", "MiCo without Cluster Route", "64", "0 of unknown", "0 of 1", "0 of unknown"],
+    ]
+
+
+def test_every_deviation_is_listed(plan: Plan):
+    section = _section(
+        index_text(load_results(plan.path), ["features of another extractor"]), "Deviations and warnings"
+    )
+    lines = section.splitlines()
+    assert "three of the four folds were never published" in lines[0]
+    assert "share patients" in lines[1]
+    assert "secondary digest of arXiv 2506.18028 v3" in lines[2]
+    assert lines[3:] == [
+        "- features of another extractor",
+        "- A (survival), 1 of 4 runs: 3 patients overlap",
+        "- A (survival), 2 of 4 runs: dropped 2 slides",
+    ]
+
+
+def test_the_sources_with_the_digests_of_their_splits(plan: Plan):
+    section = _section(index_text(load_results(plan.path), []), "Sources")
+    assert section.splitlines() == [
+        "Plan: `plan.csv`; folders of runs are written as the plan has them.",
+        "",
+        "A (survival):",
+        "",
+        "- split files 1, sha256: fold0.csv sha0, fold1.csv sha1",
+        "- split files 2, sha256: fold0.csv sha0",
+        "- split files 3, sha256: not recorded",
+        "- `surv_A_mico_released_64_1`: MiCo, 64 anchors, seed 1; folds 0 and 1; split files 1",
+        "- `surv_A_mico_released_64_2`: MiCo, 64 anchors, seed 2; fold 0; split files 2",
+        "- `surv_A_dsmil_none_64_1`: DSMIL, seed 1; no fold tested; split files 3",
+        "",
+        "A (classification):",
+        "",
+        "- no run has begun",
+    ]
+
+
+def test_different_splits_of_one_cohort_are_a_deviation(tmp_path: Path):
+    plan = Plan(tmp_path)
+    plan.add("surv", "A", survival_folds(C_1), splits={"fold0.csv": "one"})
+    plan.add("surv", "A", survival_folds(C_1), model="abmil", splits={"fold0.csv": "two"})
+    text = index_text(load_results(plan.path), [])
+    assert "- A (survival): the runs used different files fold0.csv as splits, so they are not comparable." in text
+
+
+def test_how_many_cases_the_folds_have(tmp_path: Path):
+    plan = Plan(tmp_path)
+    plan.add("surv", "A", survival_folds(C_1, C_1))
+    plan.add("surv", "A", survival_folds(C_1), model="abmil")
+    plan.add("cls", "X", classification_folds(RIGHT))
+    plan.add("cls", "Y", None)
+    fold = survival_folds(C_1)[0]
+    n_cases, n_deaths = len(fold), int(fold["event"].sum())
+    rows = cells(_section(index_text(load_results(plan.path), []), "Test cases"))
+    assert rows[1:] == [
+        ["survival", "A", "2", f"{n_cases}, {n_cases}", f"{2 * n_cases}", f"{n_deaths}, {n_deaths}", f"{2 * n_deaths}"],
+        ["classification", "X", "1", f"{len(RIGHT)}", f"{len(RIGHT)}", "", ""],
+        ["classification", "Y", "0", "", "", "", ""],
+    ]
+
+
+def test_settings_that_differ_from_the_protocol_are_named(tmp_path: Path):
+    plan = Plan(tmp_path)
+    common = {"n_clusters": 64, "epochs": 5, "lr": 2e-4, "num_workers": 8, "device": "auto"}
+    plan.add("surv", "A", survival_folds(C_1), settings=common)
+    plan.add("surv", "A", survival_folds(C_1), model="abmil", settings=common)
+    graph = {**common, "graph": "features"}
+    plan.add("surv", "A", survival_folds(C_1), model="patchgcn", settings=graph, feature_norm="zscore")
+    plan.add("cls", "X", classification_folds(RIGHT))
+    title = "Settings that differ from the defaults of main.py, the released protocol"
+    assert _section(index_text(load_results(plan.path), []), title).splitlines() == [
+        "- A (survival), Patch-GCN: graph features, epochs 5, feature_norm zscore",
+        "- A (survival), all other runs: epochs 5",
+        "- X (classification), all runs: none",
+    ]

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from utils.errors import UserError
+from utils.runs import run_dir as run_dir_module
+from utils.runs.run_dir import claim, describe_results, fold_dir, remove_results
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A record as `main.py` makes it; `settings__NAME` changes one of the settings."""
+    settings = {"lr": 2e-4, "folds": [0, 1], "stage": "all", "device": "cpu", "anchors": "a.pt", "resume": False}
+    made: dict[str, Any] = {
+        "task": "cls",
+        "dataset": "BLCA",
+        "model": "mico",
+        "formulation": "released",
+        "seed": 2024,
+        "folds": [0, 1],
+        "warnings": [],
+        "splits": {"fold0.csv": "aa", "fold1.csv": "bb"},
+        "anchors": {"fold0": "xx", "fold1": "xx"},
+        "features": {"fold0": "ff", "fold1": "ff"},
+        "feature_norm": "none",
+        "dim_in": 768,
+        "n_outputs": 2,
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    for name, value in changes.items():
+        if name.startswith("settings__"):
+            settings[name.removeprefix("settings__")] = value
+        else:
+            made[name] = value
+    return {**made, "settings": settings}
+
+
+def start(place: Path, made: dict[str, Any], **how: Any) -> None:
+    claim(place, made, **{"stage": "all", "resume": False, "overwrite": False, **how})
+
+
+def written(place: Path) -> dict[str, Any]:
+    return json.loads((place / "run.json").read_text())
+
+
+def tree(place: Path) -> dict[str, bytes | None]:
+    return {
+        path.relative_to(place).as_posix(): path.read_bytes() if path.is_file() else None for path in place.rglob("*")
+    }
+
+
+def put(place: Path, *names: str) -> None:
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(name)
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """Fold 0 is finished, fold 1 is trained."""
+    place = tmp_path / "cls" / "BLCA" / "mico_released"
+    start(place, record())
+    put(place, "fold0/checkpoint.pt", "fold0/predictions_test.csv", "fold0/metrics.json", "fold1/checkpoint.pt")
+    return place
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_empty_place_is_claimed(tmp_path: Path, resume: bool, overwrite: bool):
+    """Also with --resume, which then starts from the beginning."""
+    start(tmp_path / "a" / "b", record(), resume=resume, overwrite=overwrite)
+    assert written(tmp_path / "a" / "b") == record()
+    assert list(tree(tmp_path)) == ["a", "a/b", "a/b/run.json"]
+
+
+def test_other_files_do_not_make_a_place_taken(tmp_path: Path):
+    put(tmp_path, "notes.txt", "folds/x", "fold_old/x", "fold²/x")
+    start(tmp_path, record())
+    assert written(tmp_path) == record()
+
+
+def test_results_that_are_there_are_refused_and_listed(begun: Path):
+    put(begun, "fold10/log.csv")
+    before = tree(begun)
+    with pytest.raises(UserError) as raised:
+        start(begun, record())
+    assert str(raised.value) == (
+        f"{begun} already holds fold0 (finished), fold1 (begun), fold10 (begun): pass --resume to go on with it, "
+        "--overwrite to remove it, or another --run_name"
+    )
+    assert tree(begun) == before
+
+
+def test_a_record_alone_is_a_result(tmp_path: Path):
+    start(tmp_path, record())
+    assert describe_results(tmp_path) == "run.json"
+    with pytest.raises(UserError, match=r"already holds run\.json: pass --resume"):
+        start(tmp_path, record())
+
+
+def test_resume_merges_folds_and_warnings(tmp_path: Path):
+    start(tmp_path, record(warnings=["one", "two"]))
+    later = record(
+        folds=[1, 2],
+        warnings=["two", "three"],
+        splits={"fold1.csv": "bb", "fold2.csv": "cc"},
+        anchors={"fold1": "xx", "fold2": "yy"},
+        started="2026-02-02T00:00:00+00:00",
+        settings__folds=[1, 2],
+    )
+    start(tmp_path, later, resume=True)
+    merged = written(tmp_path)
+    assert merged["folds"] == [0, 1, 2]
+    assert merged["warnings"] == ["one", "two", "three"]
+    assert merged["splits"] == {"fold0.csv": "aa", "fold1.csv": "bb", "fold2.csv": "cc"}
+    assert merged["anchors"] == {"fold0": "xx", "fold1": "xx", "fold2": "yy"}
+    assert merged["started"] == "2026-01-01T00:00:00+00:00"
+    assert merged["settings"] == record()["settings"]
+    start(tmp_path, record(), resume=True)
+    calls = written(tmp_path)["resumed"]
+    assert [call["folds"] for call in calls] == [[1, 2], [0, 1]]
+    assert calls[0]["started"] == "2026-02-02T00:00:00+00:00"
+    assert calls[0]["settings"] == later["settings"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings__stage": "train"},
+        {"settings__device": "cuda"},
+        {"settings__anchors": "b.pt"},
+        {"settings__resume": 1},
+    ],
+)
+def test_settings_that_change_no_number_may_differ(begun: Path, change: dict):
+    start(begun, record(**change), resume=True)
+    assert written(begun)["settings"] == record()["settings"]
+    assert written(begun)["resumed"][0]["settings"] == record(**change)["settings"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"settings__lr": 1e-3}, r"\(lr was 0\.0002 and is 0\.001\)"),
+        ({"settings__new": 1}, r"\(new was None and is 1\)"),
+        ({"splits": {"fold0.csv": "aa", "fold1.csv": "cc"}}, r"\(the splits of fold1\.csv changed\)"),
+        ({"anchors": {"fold0": "yy"}}, r"\(the anchors of fold0 changed\)"),
+        ({"dim_in": 1024}, r"\(dim_in was 768 and is 1024\)"),
+        ({"n_outputs": 3}, r"\(n_outputs was 2 and is 3\)"),
+        ({"feature_norm": "zscore"}, r"\(feature_norm was none and is zscore\)"),
+        ({"dim_in": 1, "settings__lr": 1.0}, r"\(lr was 0\.0002 and is 1\.0; dim_in was 768 and is 1\)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "how", [{"resume": True}, {"stage": "test", "resume": True}, {"stage": "test", "overwrite": True}]
+)
+def test_a_run_goes_on_only_as_it_began(begun: Path, change: dict, message: str, how: dict):
+    before = tree(begun)
+    with pytest.raises(UserError, match=f"begun with other settings {message}: use the same ones"):
+        start(begun, record(**change), **how)
+    assert tree(begun) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f"}', None],
+)
+def test_a_run_with_a_damaged_record_does_not_go_on(begun: Path, text: str | None):
+    (begun / "run.json").unlink()
+    if text is not None:
+        (begun / "run.json").write_text(text)
+    before = tree(begun)
+    with pytest.raises(UserError, match=r"run\.json: .*Or start anew with --overwrite"):
+        start(begun, record(), resume=True)
+    assert tree(begun) == before
+
+
+def test_overwrite_removes_results_and_nothing_else(begun: Path):
+    put(begun, "summary.csv", "summary.json", "summary.md", "figures/a.png")
+    put(begun, "notes.txt", "fold_old/x", "summary.txt", "folds/x", "mine/figures/a.png")
+    put(begun.parent, "other_run/fold0/metrics.json")
+    start(begun, record(settings__lr=1.0), overwrite=True)
+    files = {name for name, content in tree(begun).items() if content is not None}
+    assert files == {"run.json", "notes.txt", "fold_old/x", "summary.txt", "folds/x", "mine/figures/a.png"}
+    assert written(begun) == record(settings__lr=1.0)
+    assert (begun.parent / "other_run/fold0/metrics.json").exists()
+
+
+def test_removing_results_where_there_are_none_changes_nothing(tmp_path: Path):
+    put(tmp_path, "notes.txt")
+    remove_results(tmp_path)
+    assert list(tree(tmp_path)) == ["notes.txt"]
+
+
+def test_the_test_stage_needs_every_checkpoint(begun: Path, tmp_path: Path):
+    (begun / "fold1" / "checkpoint.pt").unlink()
+    before = tree(begun)
+    for how in ({}, {"resume": True}, {"overwrite": True}):
+        with pytest.raises(UserError, match="holds no checkpoint of fold 1 to test: train first"):
+            start(begun, record(), stage="test", **how)
+    assert tree(begun) == before
+    with pytest.raises(UserError, match="holds no checkpoint of fold 0, 1 to test: train first"):
+        start(tmp_path / "empty", record(), stage="test")
+    assert not (tmp_path / "empty").exists()
+
+
+def test_the_test_stage_opens_the_test_cases_once(begun: Path):
+    before = tree(begun)
+    with pytest.raises(UserError, match=r"the test cases of fold 0 in .* were predicted before: pass --resume"):
+        start(begun, record(), stage="test")
+    assert tree(begun) == before
+    start(begun, record(folds=[1]), stage="test")  # fold 1 is trained and not opened
+    assert written(begun)["folds"] == [0, 1]
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}])
+def test_the_test_stage_removes_nothing(begun: Path, how: dict):
+    before = tree(begun)
+    start(begun, record(), stage="test", **how)
+    after = tree(begun)
+    assert {**after, "run.json": None} == {**before, "run.json": None}
+
+
+@pytest.mark.parametrize("blocked", ["results", "results/cls", "results/cls/run"])
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(tmp_path: Path, blocked: str):
+    put(tmp_path, blocked)
+    before = tree(tmp_path)
+    place = tmp_path / "results" / "cls" / "run"
+    for stage in ("all", "train"):
+        with pytest.raises(UserError, match=r"cannot write to .*run \(.+\): give a writable --results_dir"):
+            start(place, record(), stage=stage)
+    assert tree(tmp_path) == before
+
+
+def test_a_record_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(path: Path, value: dict) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(run_dir_module, "write_json", fail)
+    with pytest.raises(UserError, match=r"cannot write to .* \(Permission denied\)"):
+        start(tmp_path / "run", record())
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_overwrite_does_not_empty_what_is_linked(begun: Path):
+    elsewhere = begun.parent / "elsewhere"
+    put(elsewhere, "metrics.json")
+    (begun / "fold2").symlink_to(elsewhere)
+    start(begun, record(), overwrite=True)
+    assert list(tree(begun)) == ["run.json"]
+    assert (elsewhere / "metrics.json").exists()
+
+
+def test_results_that_cannot_be_removed_are_one_sentence(begun: Path):
+    (begun / "summary.csv").mkdir()
+    with pytest.raises(UserError, match="cannot write to"):
+        start(begun, record(), overwrite=True)
+
+
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path):
+    with pytest.raises(UserError, match=r"cannot write to .*name too long"):
+        start(tmp_path / ("x" * 300), record())
+
+
+def test_the_folder_of_a_fold():
+    assert fold_dir(Path("run"), 12) == Path("run/fold12")

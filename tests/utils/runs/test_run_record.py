@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from utils.errors import UserError
+from utils.runs.run_record import read_run
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read"),
+        ("{", "is no JSON text"),
+        ("[1]", "holds list, expected a JSON object"),
+        ('{"task": "cls"}', "dataset is None, expected a text"),
+        ('{"task": "x", "dataset": "D", "model": "m", "formulation": "f"}', "task is 'x', expected one of cls, surv"),
+        ('{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "seed": "a"}', "seed is 'a', expected int"),
+        (
+            '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "folds": ["0"]}',
+            r"folds is \['0'\], expected integers",
+        ),
+        (
+            '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "settings": []}',
+            r"settings is \[\], expected dict",
+        ),
+    ],
+)
+def test_a_damaged_run_json_is_refused(tmp_path: Path, text: str | None, message: str):
+    if text is not None:
+        (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=message) as raised:
+        read_run(tmp_path)
+    assert str(tmp_path / "run.json") in str(raised.value)
+
+
+def test_what_is_not_given_is_filled_in_and_the_rest_is_kept(tmp_path: Path):
+    record = {"task": "surv", "dataset": "D", "model": "m", "formulation": "paper", "seed": None, "dim_in": 768}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    filled = {"seed": 2024, "folds": [], "splits": {}, "warnings": [], "settings": {}}
+    assert read_run(tmp_path) == record | filled

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss
+from sksurv.nonparametric import kaplan_meier_estimator
+
+from tests.utils.report.cohorts import outcomes_of, survival_fold, table_of_survival
+from utils.statistics.calibration import (
+    brier_score,
+    expected_calibration_error,
+    n_groups,
+    quantile_groups,
+    reliability,
+    survival_reliability,
+    wilson_limits,
+)
+from utils.statistics.survival_stats import UndefinedMetricError
+
+
+def test_a_hand_worked_reliability():
+    # The median of the probabilities is 0.45: .1, .2, .4 below (one death), .5, .7, .9 above (two).
+    prob, occurred = np.array([0.1, 0.9, 0.2, 0.7, 0.4, 0.5]), np.array([0, 1, 1, 1, 0, 0])
+    bins = reliability(prob, occurred, 2)
+    np.testing.assert_allclose(bins.predicted, [0.7 / 3, 0.7])
+    np.testing.assert_allclose(bins.observed, [1 / 3, 2 / 3])
+    assert bins.n.tolist() == [3, 3]
+    assert np.isclose(expected_calibration_error(bins), (abs(1 / 3 - 0.7 / 3) + abs(2 / 3 - 0.7)) / 2)
+    assert np.isclose(brier_score(prob, occurred), (0.01 + 0.01 + 0.64 + 0.09 + 0.16 + 0.25) / 6)
+
+
+@pytest.mark.parametrize(("n", "n_bins"), [(200, 10), (37, 5), (12, 1)])
+def test_bins_and_brier_score_are_those_of_scikit_learn(n: int, n_bins: int):
+    rng = np.random.default_rng(n)
+    prob = rng.random(n).round(2)  # with ties
+    occurred = rng.random(n) < prob
+    bins = reliability(prob, occurred, n_bins)
+    observed, predicted = calibration_curve(occurred, prob, n_bins=n_bins, strategy="quantile")
+    np.testing.assert_allclose(bins.observed, observed)
+    np.testing.assert_allclose(bins.predicted, predicted)
+    assert bins.n.sum() == n
+    assert np.isclose(brier_score(prob, occurred), brier_score_loss(occurred, prob))
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (3, 10), (250, 400), (1, 1)])
+def test_wilson_limits_are_those_of_scipy(hits: int, n: int):
+    expected = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(wilson_limits(np.array([hits]), np.array([n])), [[expected.low], [expected.high]])
+
+
+def test_equal_predictions_make_one_group():
+    assert quantile_groups(np.full(8, 0.3), 4).tolist() == [0] * 8
+    bins = reliability(np.full(8, 0.3), np.array([1, 0] * 4), 4)
+    assert (bins.predicted.tolist(), bins.observed.tolist(), bins.n.tolist()) == ([0.3], [0.5], [8])
+
+
+def test_groups_have_ten_cases_or_there_is_one():
+    assert [n_groups(n, 5) for n in (1, 19, 20, 49, 50, 1000)] == [1, 1, 2, 4, 5, 5]
+
+
+def test_bad_probabilities_are_refused():
+    with pytest.raises(ValueError, match="one shape"):
+        reliability(np.array([0.1, 0.2]), np.array([1]), 2)
+    with pytest.raises(ValueError, match="one shape"):
+        brier_score(np.array([]), np.array([]))
+    with pytest.raises(ValueError, match="finite"):
+        reliability(np.array([0.1, np.nan]), np.array([1, 0]), 2)
+
+
+def _training(edge: float) -> pd.DataFrame:
+    """Four time bins whose middle inner edge is `edge` months."""
+    return pd.DataFrame({"time": [0.0, edge / 2, edge, 2 * edge], "event": [1, 1, 1, 0], "bin": [0, 1, 2, 3]})
+
+
+def test_a_hand_worked_survival():
+    hazard = np.tile([0.1, 0.5, 0.9, 0.9], (4, 1))  # S(e_2) = 0.9 * 0.5, whatever comes after
+    table = table_of_survival(np.array([5.0, 20.0, 30.0, 60.0]), np.array([1, 1, 0, 0]), np.arange(4.0), hazard)
+    result = survival_reliability({3: table}, {3: _training(22.0)})
+    assert result.edges == {3: 22.0}
+    np.testing.assert_allclose(result.groups.predicted, [0.45])
+    np.testing.assert_allclose(result.groups.observed, [0.5])  # two of four die before 22 months
+    assert result.groups.n.tolist() == [4]
+
+
+def test_a_death_at_the_edge_has_died():
+    table = table_of_survival(np.array([22.0, 30.0]), np.array([1, 0]), np.arange(2.0))
+    np.testing.assert_allclose(survival_reliability({0: table}, {0: _training(22.0)}).groups.observed, [0.5])
+
+
+def test_folds_are_read_each_at_its_own_edge():
+    # The same cohort twice, the second fold in another unit of time: the shares must be those of one fold.
+    table = survival_fold(0, n=80)
+    slower = table.assign(time=table["time"] * 3, case_id="slow" + table["case_id"])
+    alone = survival_reliability({0: table}, {0: _training(22.0)}).groups
+    both = survival_reliability({0: table, 1: slower}, {0: _training(22.0), 1: _training(66.0)})
+    assert both.edges == {0: 22.0, 1: 66.0}
+    np.testing.assert_allclose(both.groups.predicted, alone.predicted)
+    np.testing.assert_allclose(both.groups.observed, alone.observed)
+    np.testing.assert_array_equal(both.groups.n, 2 * alone.n)
+
+
+def test_survival_groups_are_those_of_a_slow_reading():
+    tables = {fold: survival_fold(fold, n=70) for fold in (0, 1)}
+    outcomes = {fold: outcomes_of(survival_fold(10 + fold, n=200)) for fold in (0, 1)}
+    result = survival_reliability(tables, outcomes)
+    parts = []
+    for fold, table in tables.items():
+        edge = outcomes[fold].loc[outcomes[fold]["bin"] == 2, "time"].min()
+        survival = (1 - table["hazard_0"]) * (1 - table["hazard_1"])
+        parts.append(pd.DataFrame({"s": survival, "event": table["event"] == 1, "time": table["time"] / edge}))
+    cases = pd.concat(parts, ignore_index=True)
+    groups = pd.qcut(cases["s"], 5, labels=False)
+    for index, group in cases.groupby(groups):
+        time, survival, limits = kaplan_meier_estimator(group["event"], group["time"], conf_type="log-log")
+        at = np.flatnonzero(time <= 1)[-1]
+        assert np.isclose(result.groups.predicted[index], group["s"].mean())
+        assert np.isclose(result.groups.observed[index], survival[at])
+        assert np.isclose(result.groups.low[index], limits[0][at])
+        assert np.isclose(result.groups.high[index], limits[1][at])
+        assert result.groups.n[index] == len(group)
+
+
+def test_a_group_that_is_censored_before_the_edge_has_no_estimate():
+    lost = table_of_survival(np.array([5.0, 6.0]), np.array([1, 0]), np.arange(2.0))
+    assert np.isnan(survival_reliability({0: lost}, {0: _training(22.0)}).groups.observed).all()
+    dead = table_of_survival(np.array([5.0, 6.0]), np.array([1, 1]), np.arange(2.0))
+    groups = survival_reliability({0: dead}, {0: _training(22.0)}).groups
+    assert groups.observed.tolist() == [0.0]
+    assert np.isnan([groups.low, groups.high]).all()  # log(-log 0) does not exist
+
+
+def test_folds_without_an_edge_are_left_out_and_none_at_all_is_undefined():
+    table = survival_fold(0)
+    without_bin = _training(22.0).assign(bin=[0, 0, 1, 3], time=[0.0, 1.0, 2.0, 3.0])
+    result = survival_reliability({0: table, 1: table, 2: table}, {0: _training(22.0), 1: without_bin})
+    assert result.left_out.keys() == {1, 2}
+    assert result.left_out[1] == "no training case in time bin 2"
+    assert "outcomes_train.csv" in result.left_out[2]
+    with pytest.raises(UndefinedMetricError, match=r"outcomes_train\.csv"):
+        survival_reliability({0: table}, {})

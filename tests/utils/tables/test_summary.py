@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from utils.errors import UserError
+from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
+from utils.runs.run_dir import fold_files
+from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.metrics import METRIC_NAMES, survival_metrics
+from utils.statistics.survival_stats import bootstrap_concordance
+from utils.tables.__main__ import main
+from utils.tables.summary import fold_metrics, summarise, write_summary
+
+RUN = {"dataset": "BLCA", "model": "mico", "formulation": "released", "run_name": "first", "seed": 7}
+
+
+def write_run(run_dir: Path, task: str, **more: Any) -> Path:
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "run.json").write_text(json.dumps(RUN | {"task": task} | more))
+    return run_dir
+
+
+def write_classification_fold(run_dir: Path, fold: int, label: list[int], positive: list[float]) -> None:
+    ids = [f"{index:03d}" for index in range(len(label))]
+    prob = np.stack([1 - np.array(positive), np.array(positive)], axis=1)
+    table = classification_table(ids, [[name] for name in ids], np.array(label), prob)
+    write_predictions(run_dir / f"fold{fold}" / "predictions_test.csv", table)
+
+
+def write_survival_fold(run_dir: Path, fold: int, time: list[float], event: list[int], risk: list[float]) -> None:
+    ids = [f"{index:03d}" for index in range(len(time))]
+    n = len(time)
+    table = survival_table(ids, [[i] for i in ids], time, event, np.zeros(n), risk, np.full((n, 4), 0.5))
+    write_predictions(run_dir / f"fold{fold}" / "predictions_test.csv", table)
+
+
+@pytest.fixture
+def classification_run(tmp_path: Path) -> Path:
+    """Fold 0: one of two right. Fold 2: all right. Fold 10: one class only. Fold 1 is listed and missing."""
+    run_dir = write_run(
+        tmp_path / "cls", "cls", folds=[0, 1, 2, 10], warnings=["3 patients overlap"], splits={"fold0.csv": "abc123"}
+    )
+    write_classification_fold(run_dir, 10, [1, 1], [0.9, 0.2])
+    write_classification_fold(run_dir, 0, [0, 1], [0.9, 0.8])
+    write_classification_fold(run_dir, 2, [0, 1, 1, 0], [0.1, 0.8, 0.6, 0.3])
+    return run_dir
+
+
+def test_the_summary_of_a_hand_worked_classification_run(classification_run: Path):
+    summary = summarise(classification_run)
+    # fold   labels   predictions   acc   balanced acc   F1 of 0, 1 -> macro   AUC
+    #   0     0 1        1 1        1/2       1/2          0, 2/3      1/3      0
+    #   2     0 1 1 0    0 1 1 0     1         1           1, 1         1       1
+    #  10     1 1        1 0        1/2       1/2          0, 2/3      1/3     none (one class)
+    assert [row["fold"] for row in summary["folds"]] == [0, 2, 10]
+    assert [row["n_test"] for row in summary["folds"]] == [2, 4, 2]
+    assert [row["acc"] for row in summary["folds"]] == [0.5, 1.0, 0.5]
+    assert [row["balanced_acc"] for row in summary["folds"]] == [0.5, 1.0, 0.5]
+    assert [row["f1"] for row in summary["folds"]] == pytest.approx([1 / 3, 1, 1 / 3])
+    assert [row["auc"] for row in summary["folds"]] == [0.0, 1.0, None]
+    assert summary["folds"][2]["reasons"] == {"auc": "only class 1 among the labels"}
+    # acc 1/2, 1, 1/2: mean 2/3, population variance (2 (1/6)^2 + (1/3)^2) / 3 = 1/18.
+    assert summary["mean"]["acc"] == pytest.approx(2 / 3)
+    assert summary["std"]["acc"] == pytest.approx((1 / 18) ** 0.5)
+    # F1 1/3, 1, 1/3: mean 5/9, population variance (2 (2/9)^2 + (4/9)^2) / 3 = 8/81.
+    assert summary["mean"]["f1"] == pytest.approx(5 / 9)
+    assert summary["std"]["f1"] == pytest.approx((8 / 81) ** 0.5)
+    # AUC over the two folds that have one.
+    assert (summary["mean"]["auc"], summary["std"]["auc"]) == (0.5, 0.5)
+    assert summary["n_defined"] == {"acc": 3, "balanced_acc": 3, "f1": 3, "auc": 2}
+    assert summary["missing_folds"] == [1]
+    assert summary["warnings"] == ["3 patients overlap"]
+    assert summary["folds"][0]["split_sha256"] == "abc123"
+    assert summary["folds"][0]["predictions"] == "fold0/predictions_test.csv"
+    assert summary["folds"][1]["split_sha256"] is None
+    assert {name: summary[name] for name in RUN} == RUN
+
+
+def test_the_summary_of_a_survival_run(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv", folds=[0, 1])
+    # Three of four comparable pairs: (0, 1) (0, 2) (0, 3) are right, (1, 2) and (1, 3) too, (2, 3) is not comparable.
+    time, event, risk = [1.0, 2, 3, 4], [1, 1, 0, 0], [0.9, 0.1, 0.5, 0.05]
+    write_survival_fold(run_dir, 0, time, event, risk)
+    write_survival_fold(run_dir, 1, time, [0, 0, 0, 0], risk)
+    summary = summarise(run_dir)
+    first, second = summary["folds"]
+    assert first["c_index"] == pytest.approx(4 / 5)  # (1, 2) is wrong
+    interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
+    assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
+    assert first["n_resamples_skipped"] == interval.n_skipped > 0
+    assert [second[name] for name in METRIC_NAMES["surv"]] == [None, None, None, None, 0, None, None, None]
+    assert second["reasons"]["c_index"] == "no events"
+    assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
+    assert (summary["mean"]["n_events"], summary["std"]["n_events"]) == (1.0, 1.0)
+
+
+def write_outcomes(run_dir: Path, fold: int, **change: Any) -> dict[str, Any]:
+    """Training cases with the inner edges 3, 4.5 and 6 of four bins."""
+    outcomes = {
+        "event": np.array([1, 0, 1, 0, 1, 1, 0]),
+        "time": np.array([1, 2, 3, 4, 4.5, 6, 9]),
+        "bin": np.array([0, 0, 1, 1, 2, 3, 3]),
+    } | change
+    ids = [f"train_{index}" for index in range(len(outcomes["time"]))]
+    write_training_outcomes(run_dir / f"fold{fold}" / "outcomes_train.csv", case_ids=ids, **outcomes)
+    return outcomes
+
+
+def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for_censoring(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv", folds=[0, 1])
+    time, event, risk = [2.0, 3.5, 5, 7, 8], [1, 1, 0, 1, 0], [0.5, 0.9, 0.4, 0.1, 0.3]
+    write_survival_fold(run_dir, 0, time, event, risk)
+    write_survival_fold(run_dir, 1, time, event, risk)
+    outcomes = write_outcomes(run_dir, 1)
+    summary = write_summary(run_dir)
+    first, second = summary["folds"]
+    expected = survival_metrics(
+        np.array(event), np.array(time), np.array(risk), seed=RUN["seed"],
+        train=TrainingOutcomes(**outcomes), hazards=np.full((5, 4), 0.5),
+    )  # fmt: skip
+    assert {name: second[name] for name in expected} == expected
+    # The deaths before 6 months, at 2 and 3.5, have the same weight (G = 5/6 from 2 to 4 months): the first is ranked
+    # right against 3 of 4 others, the second against 3 of 3.
+    assert second["c_index_ipcw"] == pytest.approx(6 / 7)
+    # By 3 months one has died, AUC 3/4 and S = 4/5; by 4.5 two, AUC 1 and S = 3/5; by 6 nobody more.
+    assert second["td_auc"] == pytest.approx((3 / 4 * 1 / 5 + 1 * 1 / 5) / (2 / 5))
+    assert second["reasons"] == {}
+    assert first["reasons"] == dict.fromkeys(
+        ("c_index_ipcw", "td_auc", "ibs"), "the outcomes of the training cases are not there (outcomes_train.csv)"
+    )
+    for name in ("c_index_ipcw", "td_auc", "ibs"):
+        assert first[name] is None
+        assert (summary["mean"][name], summary["std"][name], summary["n_defined"][name]) == (second[name], 0.0, 1)
+    assert json.loads((run_dir / "summary.json").read_text()) == summary
+    rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
+    assert list(rows[0])[2:] == list(METRIC_NAMES["surv"])
+    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0"]
+
+
+def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):
+    write_survival_fold(tmp_path, 0, [2.0, 3.5, 5, 7, 8], [1, 1, 0, 1, 0], [0.5, 0.9, 0.4, 0.1, 0.3])
+    write_outcomes(tmp_path, 0)
+    table = read_predictions(tmp_path / "fold0" / "predictions_test.csv")
+    outcomes = read_training_outcomes(tmp_path / "fold0" / "outcomes_train.csv")
+    assert fold_metrics(table, seed=0, n_resamples=0, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
+    assert fold_metrics(table, seed=0, n_resamples=0)["c_index_ipcw"] is None
+    write_classification_fold(tmp_path, 1, [0, 1], [0.1, 0.9])
+    table = read_predictions(tmp_path / "fold1" / "predictions_test.csv")
+    assert fold_metrics(table, seed=0, outcomes=outcomes) == fold_metrics(table, seed=0)
+
+
+def test_training_outcomes_of_other_bins_or_damaged_ones_are_user_errors(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    write_outcomes(run_dir, 0, bin=np.array([0, 0, 1, 1, 2, 3, 4]))
+    with pytest.raises(UserError, match=r"outcomes_train.csv: holds bin 4, expected 0 to 3 as the predictions beside"):
+        summarise(run_dir)
+    (run_dir / "fold0" / "outcomes_train.csv").write_text("case_id,time,event,bin\na,1,7,0\n")
+    with pytest.raises(UserError, match=r"outcomes_train.csv: column event, line 2: found '7'"):
+        summarise(run_dir)
+
+
+def test_a_metric_that_no_fold_defines_is_null(tmp_path: Path):
+    run_dir = write_run(tmp_path, "cls")
+    write_classification_fold(run_dir, 0, [0, 0], [0.1, 0.2])
+    summary = write_summary(run_dir)
+    assert (summary["mean"]["auc"], summary["std"]["auc"], summary["n_defined"]["auc"]) == (None, None, 0)
+    assert "| mean ± std |" in (run_dir / "summary.md").read_text()
+
+
+def test_the_three_files(classification_run: Path):
+    summary = write_summary(classification_run)
+    assert json.loads((classification_run / "summary.json").read_text()) == summary
+    with (classification_run / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["fold", "n_test", "acc", "balanced_acc", "f1", "auc"]
+    assert [row["fold"] for row in rows] == ["0", "2", "10", "mean", "std"]
+    assert [row["auc"] for row in rows] == ["0.0", "1.0", "", "0.5", "0.5"]
+    assert float(rows[3]["f1"]) == summary["mean"]["f1"]
+    assert (
+        (classification_run / "summary.md").read_text().startswith("# BLCA: mico (released), classification, run first")
+    )
+    assert not list(classification_run.glob(".*"))
+
+
+def test_a_minimal_run_json_is_enough(tmp_path: Path):
+    run_dir = write_run(tmp_path, "cls")
+    (run_dir / "run.json").write_text(json.dumps({"task": "cls", "dataset": "D", "model": "m", "formulation": "paper"}))
+    write_classification_fold(run_dir, 0, [0, 1], [0.1, 0.9])
+    summary = write_summary(run_dir)
+    assert (summary["seed"], summary["run_name"], summary["missing_folds"], summary["warnings"]) == (2024, None, [], [])
+
+
+def test_folds_are_numbers_and_other_folders_are_not_folds(tmp_path: Path):
+    for name in ("fold2", "fold10", "fold1_old", "folds", "fold0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.csv").touch()
+    assert list(fold_files(tmp_path, "log.csv")) == [0, 2, 10]
+
+
+def test_predictions_of_the_other_task_are_refused(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_classification_fold(run_dir, 0, [0, 1], [0.1, 0.9])
+    with pytest.raises(UserError, match="holds predictions of task cls, expected surv"):
+        summarise(run_dir)
+
+
+def test_the_command_rewrites_and_prints(classification_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    survival = write_run(tmp_path / "surv", "surv")
+    write_survival_fold(survival, 0, [1, 2, 3], [1, 1, 0], [3, 2, 1])
+    assert main([str(classification_run), str(survival)]) == 0
+    printed = capsys.readouterr().out
+    for run_dir in (classification_run, survival):
+        assert (run_dir / "summary.md").read_text() in printed
+        assert (run_dir / "summary.json").exists()
+
+
+def test_a_user_error_is_one_sentence_and_writes_nothing(
+    classification_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    empty = write_run(tmp_path / "empty", "cls")
+    assert main([str(classification_run), str(empty)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"error: {empty}: no fold*/predictions_test.csv is there")
+    assert captured.err.count("\n") == 1
+    assert not (classification_run / "summary.json").exists()
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path, capsys: pytest.CaptureFixture[str]):
+    (classification_run / "summary.csv").mkdir()
+    assert main([str(classification_run)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {classification_run / 'summary.csv'}: cannot be written")
+    assert not (classification_run / "summary.json").exists()
+    assert not list(classification_run.glob(".*"))
+
+
+def test_the_csv_averages_no_p_values_and_no_interval_ends(tmp_path: Path):
+    run_dir = write_run(tmp_path, "surv")
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    summary = write_summary(run_dir)
+    rows = {row["fold"]: row for row in csv.DictReader((run_dir / "summary.csv").read_text().splitlines())}
+    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 1.0
+    for name in ("c_index_low", "c_index_high", "logrank_p"):
+        assert rows["0"][name] != ""
+        assert rows["mean"][name] == rows["std"][name] == ""

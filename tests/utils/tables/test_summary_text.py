@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+from utils.statistics.metrics import METRIC_NAMES
+from utils.tables.summary_text import format_summary
+
+
+def _survival_row(fold: int, **more: Any) -> dict[str, Any]:
+    row = {
+        "fold": fold, "n_test": 20, "c_index": 0.61234, "c_index_low": 0.5, "c_index_high": 0.7, "logrank_p": 0.0004,
+        "n_events": 9, "c_index_ipcw": 0.598, "td_auc": 0.634, "ibs": 0.1874,
+        "n_resamples_skipped": 0, "reasons": {}, "predictions": f"fold{fold}/predictions_test.csv",
+        "split_sha256": f"digest{fold}",
+    }  # fmt: skip
+    return row | more
+
+
+def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    summary = {
+        "task": "surv", "dataset": "BLCA", "model": "mico", "formulation": "paper",
+        "ablate": [], "run_name": None, "seed": 5,
+        "folds": list(rows), "missing_folds": [], "warnings": [], "anchors": {"sha256": "feed"},
+        "mean": {"c_index": 0.6, "c_index_low": 0.5, "c_index_high": 0.7, "logrank_p": 0.1, "n_events": 8.5,
+                 "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
+        "std": {"c_index": 0.0123, "c_index_low": 0.0, "c_index_high": 0.0, "logrank_p": 0.0, "n_events": 0.5,
+                "c_index_ipcw": 0.01, "td_auc": 0.02, "ibs": 0.03},
+        "n_defined": dict.fromkeys(METRIC_NAMES["surv"], len(rows)),
+    }  # fmt: skip
+    return summary | more
+
+
+def _cells(text: str, first: str) -> list[str]:
+    line = next(line for line in text.splitlines() if line.startswith(f"| {first} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_fold_and_the_mean():
+    text = format_summary(_survival_summary(_survival_row(0), _survival_row(1)))
+    assert text.startswith("# BLCA: mico (paper), survival\n")
+    assert _cells(text, "fold") == [
+        "fold", "test cases", "deaths", "C-index", "95 % interval", "log-rank p", "Uno's C", "AUC(t)", "IBS",
+    ]  # fmt: skip
+    assert _cells(text, "0") == ["0", "20", "9", "0.612", "0.500 to 0.700", "<0.001", "0.598", "0.634", "0.187"]
+    # A mean of p values or of interval ends is no p value and no interval: those cells stay empty.
+    assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "", ""]
+    assert _cells(text, "mean")[6:] == ["0.590 ± 0.010", "0.630 ± 0.020", "0.190 ± 0.030"]
+
+
+def test_every_line_of_the_table_is_equally_wide():
+    text = format_summary(_survival_summary(_survival_row(0), missing_folds=[1]))
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
+    no_events = ("c_index", "c_index_low", "c_index_high", "logrank_p")
+    no_outcomes = ("c_index_ipcw", "td_auc", "ibs")
+    reasons = dict.fromkeys(no_events, "no events") | dict.fromkeys(no_outcomes, "not there")
+    row = _survival_row(2, **dict.fromkeys(reasons), n_events=0, n_resamples_skipped=None, reasons=reasons)
+    text = format_summary(
+        _survival_summary(
+            _survival_row(0, n_resamples_skipped=4),
+            row,
+            missing_folds=[1],
+            n_defined=dict.fromkeys(METRIC_NAMES["surv"], 1) | {"n_events": 2},
+        )
+    )
+    assert _cells(text, "0")[4] == "0.500 to 0.700 (1)"
+    assert "(1) fold 0: 4 resamples without a comparable pair were skipped" in text
+    assert _cells(text, "1") == ["1", "missing", *[""] * 7]
+    assert _cells(text, "2") == ["2", "20", "0", "– (2)", "– (2)", "– (2)", "– (3)", "– (3)", "– (3)"]
+    assert "(2) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
+    assert "(3) fold 2, c_index_ipcw, td_auc, ibs undefined: not there" in text
+    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds)"
+    assert "- fold 1 is missing: it has no predictions_test.csv yet" in text
+
+
+def test_warnings_and_sources_are_listed():
+    text = format_summary(_survival_summary(_survival_row(0), warnings=["two\nlines"]))
+    assert "Warnings:\n\n- two lines\n" in text
+    assert "- seed 5 (bootstrap included)\n" in text
+    assert "- fold 0: fold0/predictions_test.csv; split file sha256 digest0\n" in text
+    assert "- anchors, sha256: feed\n" in text
+
+
+def test_anchors_may_be_recorded_per_fold_or_as_a_word():
+    per_fold = {"fold0": {"path": "a.pt", "sha256": "feed"}}
+    assert "- anchors, fold0: path a.pt, sha256 feed\n" in format_summary(
+        _survival_summary(_survival_row(0), anchors=per_fold)
+    )
+    assert "anchors" not in format_summary(_survival_summary(_survival_row(0), anchors={"fold0": None}))
+    assert "- anchors: random\n" in format_summary(_survival_summary(_survival_row(0), anchors="random"))
+
+
+def test_an_unknown_digest_is_said_to_be_unknown():
+    text = format_summary(_survival_summary(_survival_row(0, split_sha256=None), anchors=None))
+    assert "split file digest not recorded" in text
+    assert "anchors" not in text

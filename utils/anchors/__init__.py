@@ -1,0 +1,1 @@
+"""Anchors: k-means, anchor files, the anchors of a fold, the scale of features."""

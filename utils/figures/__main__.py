@@ -1,0 +1,34 @@
+"""The command `python -m utils.figures RUN_DIR ...`: draw the figures of runs again, from logs and predictions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.command.console import runs_parser, work_on_runs
+from utils.figures.run_figures import draw_figures, save_figures
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m utils.figures`."""
+    description = "Draw the figures of each run again, from its logs and prediction files."
+    return runs_parser("python -m utils.figures", description)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw and list the figures of each run; nothing is written if one of them cannot be drawn."""
+
+    def work(run_dirs: list[Path]) -> str:
+        drawn = [draw_figures(run_dir) for run_dir in run_dirs]
+        paths = [
+            path for run_dir, figures in zip(run_dirs, drawn, strict=True) for path in save_figures(run_dir, figures)
+        ]
+        return "".join(f"{path}\n" for path in paths)
+
+    return work_on_runs(get_args_parser(), argv, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

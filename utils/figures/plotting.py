@@ -1,0 +1,72 @@
+"""What all figures share: colours, panel grids, titles and the PNG file. No pyplot: nothing is global."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from utils.files.atomic import atomic_path
+
+# Okabe and Ito, Color Universal Design (2008): distinguishable with every common colour-vision deficiency. Their yellow
+# is left out (too pale for a line on white).
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#6B6B6B"
+_PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+_DASHES = ("-", "--", "-.", ":")
+_DPI = 120
+_MAX_PIXELS = 1_500_000  # a page of ten folds stays below about 200 KB
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Colour and dashes of curve `index`; the first 28 differ."""
+    return {"color": _PALETTE[index % len(_PALETTE)], "linestyle": _DASHES[index // len(_PALETTE) % len(_DASHES)]}
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """An empty figure of `width` by `height` inches whose title is wrapped to its width."""
+    dpi = min(_DPI, (_MAX_PIXELS / (width * height)) ** 0.5)
+    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
+    figure = Figure(figsize=(width, height), dpi=dpi, layout=engine)
+    FigureCanvasAgg(figure)
+    characters = max(20, int(width * 11))  # an 11 point letter is about 1/11 inch wide
+    figure.suptitle("\n".join(textwrap.fill(line, characters) for line in title.split("\n")), fontsize=11)
+    return figure
+
+
+def panels(n_panels: int, title: str, *, size: float = 3.6) -> tuple[Figure, list[Axes]]:
+    """A figure with one square-ish panel of `size` inches each, up to three beside each other (four: two by two)."""
+    columns = 2 if n_panels == 4 else min(3, n_panels)
+    rows = -(-n_panels // columns)
+    figure = new_figure(max(size * columns, 5.0), size * rows + 0.6, title)
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(n_panels)]
+    return figure, axes
+
+
+def add_legend(axes: Axes, location: str, n_panels: int) -> None:
+    """The legend of one panel; smaller letters where several panels share the figure."""
+    axes.legend(loc=location, fontsize=8 if n_panels == 1 else 7, framealpha=0.9)
+
+
+def tidy(axes: Axes) -> None:
+    """Light grid, no box at the top and right, small tick labels."""
+    axes.grid(True, color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+
+
+def add_note(axes: Axes, text: str) -> None:
+    """A legend entry without a curve: why one is left out."""
+    axes.plot([], [], linestyle="none", label=textwrap.fill(text, 44))
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, atomically."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,170 @@
+"""Kaplan-Meier curves of the risk halves of a survival run, pooled over test folds and fold by fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+
+from utils.figures.plotting import BLUE, VERMILION, add_legend, add_note, new_figure, panels, tidy
+from utils.files.text_table import format_p
+from utils.statistics.survival_stats import (
+    UndefinedMetricError,
+    kaplan_meier,
+    logrank_p,
+    n_at_risk,
+    risk_halves,
+    survival_at,
+)
+
+_MONTH_STEPS = (1, 2, 3, 6, 12, 24, 36, 48, 60, 120, 240)
+_GROUPS = ((False, "low risk", BLUE), (True, "high risk", VERMILION))
+_MAX_TICKS = 8
+
+
+@dataclass(frozen=True)
+class RiskGroups:
+    """Cases of one or several folds: `event` (n,) bool, `time` (n,) months, `high` (n,) bool."""
+
+    event: np.ndarray
+    time: np.ndarray
+    high: np.ndarray
+
+
+def risk_groups(table: pd.DataFrame) -> RiskGroups:
+    """The halves of one fold, split at its median risk.
+
+    Raises:
+        UndefinedMetricError: no case has a risk above the median risk.
+    """
+    high = risk_halves(table["risk"].to_numpy())
+    return RiskGroups(table["event"].to_numpy().astype(bool), table["time"].to_numpy(), high)
+
+
+def split_folds(tables: dict[int, pd.DataFrame]) -> tuple[dict[int, RiskGroups], dict[int, str]]:
+    """The halves of each fold, and {fold: reason} of the folds that have none."""
+    groups: dict[int, RiskGroups] = {}
+    left_out: dict[int, str] = {}
+    for fold, table in tables.items():
+        try:
+            groups[fold] = risk_groups(table)
+        except UndefinedMetricError as error:
+            left_out[fold] = str(error)
+    return groups, left_out
+
+
+def pool(groups: dict[int, RiskGroups]) -> RiskGroups:
+    """All cases with the half each one has **within its fold**: risks of different models have no common scale."""
+    parts = list(groups.values())
+    return RiskGroups(
+        event=np.concatenate([part.event for part in parts]),
+        time=np.concatenate([part.time for part in parts]),
+        high=np.concatenate([part.high for part in parts]),
+    )
+
+
+def month_ticks(longest: float) -> np.ndarray:
+    """Ticks from 0 months to at most `longest`, in steps of months or years, eight at most.
+
+    >>> month_ticks(70.0).tolist()
+    [0, 12, 24, 36, 48, 60]
+    """
+    fitting = (step for step in _MONTH_STEPS if longest / step < _MAX_TICKS)
+    step = next(fitting, int(np.ceil(longest / (_MAX_TICKS - 1))))
+    return np.arange(0, int(longest) + 1, step)
+
+
+def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
+    """Survival of the two halves over all test folds, with 95 % limits, censoring ticks, log-rank p, numbers at risk.
+
+    The log-rank test is over the pooled cases, not stratified by fold. A fold without halves is left out and the legend
+    says why.
+    """
+    groups, left_out = split_folds(tables)
+    n_folds = len(groups)
+    figure = new_figure(
+        7.0,
+        5.8,
+        f"{title}\nsurvival of the predicted risk halves, test cases of {n_folds} fold{'s' * (n_folds != 1)} pooled",
+    )
+    grid = GridSpec(2, 1, figure=figure, height_ratios=[6, 1])
+    axes, table_axes = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    if groups:
+        pooled = pool(groups)
+        ticks = _draw_curves(axes, pooled)
+        _draw_numbers_at_risk(table_axes, pooled, ticks, axes.get_xlim())
+    else:
+        table_axes.set_axis_off()
+    for fold, reason in left_out.items():
+        add_note(axes, f"fold {fold}: left out ({reason})")
+    _finish(axes, n_panels=1)
+    figure.supxlabel(
+        "halves split at the median risk within each fold; bands: pointwise 95 % limits; ticks: censored cases",
+        fontsize=8,
+    )
+    return figure
+
+
+def fold_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
+    """The same curves fold by fold, without numbers at risk."""
+    groups, left_out = split_folds(tables)
+    figure, all_axes = panels(len(tables), f"{title}\nsurvival of the predicted risk halves in each test fold")
+    for axes, fold in zip(all_axes, tables, strict=True):
+        if fold in groups:
+            _draw_curves(axes, groups[fold])
+        else:
+            add_note(axes, f"no curves ({left_out[fold]})")
+            axes.set_xticks([])
+        axes.set_title(f"fold {fold}", fontsize=10)
+        _finish(axes, n_panels=len(tables))
+    return figure
+
+
+def _draw_curves(axes: Axes, groups: RiskGroups) -> np.ndarray:
+    """Both halves and their log-rank p; returns the ticks of the time axis."""
+    for is_high, name, colour in _GROUPS:
+        chosen = groups.high == is_high
+        event, time = groups.event[chosen], groups.time[chosen]
+        curve = kaplan_meier(event, time)
+        label = f"{name} (n = {len(time)}, deaths {event.sum()})"
+        axes.step(curve.time, curve.survival, where="post", color=colour, label=label)
+        axes.fill_between(curve.time, curve.low, curve.high, step="post", color=colour, alpha=0.15, linewidth=0)
+        censored = np.sort(time[~event])
+        heights = survival_at(curve, censored)
+        axes.plot(censored, heights, "|", color=colour, markersize=6, markeredgewidth=0.7, label="_censored")
+    try:
+        add_note(axes, f"log-rank p: {format_p(logrank_p(groups.event, groups.time, groups.high))}")
+    except UndefinedMetricError as error:
+        add_note(axes, f"log-rank p undefined: {error}")
+    longest = float(groups.time.max())
+    ticks = month_ticks(longest)
+    axes.set_xticks(ticks)
+    margin = 0.02 * max(longest, 1.0)
+    axes.set_xlim(-margin, max(longest, 1.0) + margin)
+    return ticks
+
+
+def _draw_numbers_at_risk(axes: Axes, groups: RiskGroups, ticks: np.ndarray, limits: tuple[float, float]) -> None:
+    """A row per half: the cases under observation just before each tick, below that tick."""
+    axes.set_xlim(limits)
+    axes.set_ylim(1.5, -0.5)
+    for row, (is_high, _, colour) in enumerate(_GROUPS):
+        for tick, count in zip(ticks, n_at_risk(groups.time[groups.high == is_high], ticks), strict=True):
+            axes.text(float(tick), row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    axes.set_yticks([0, 1], [name for _, name, _ in _GROUPS], fontsize=9)
+    axes.set_xticks([])
+    axes.tick_params(left=False, pad=14)  # clear of a five-digit number at 0 months
+    axes.spines[:].set_visible(False)
+    axes.set_title("number at risk", fontsize=9, loc="left")
+
+
+def _finish(axes: Axes, n_panels: int) -> None:
+    axes.set_ylim(-0.03, 1.03)
+    axes.set_xlabel("time (months)", fontsize=9)
+    axes.set_ylabel("probability of survival", fontsize=9)
+    add_legend(axes, "best", n_panels)
+    tidy(axes)

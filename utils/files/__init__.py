@@ -1,0 +1,1 @@
+"""Reading and writing safely: atomic writes, tensors, tables of numbers, digests."""

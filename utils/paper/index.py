@@ -1,0 +1,205 @@
+"""The README beside the paper's tables: what is missing, what was run, every deviation, and the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from utils.command.settings import RunSettings
+from utils.files.text_table import markdown_table
+from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words, listed
+from utils.paper.published import SOURCE
+from utils.paper.run_plan import MICO
+from utils.tables.summary_text import TASK_WORDS
+
+FILES = (
+    ("table1_survival", "survival: C-index of each model and cohort"),
+    ("table2_subtyping", "subtyping: accuracy, macro F1 and AUC of each model and cohort"),
+    ("table3_ablations", "MiCo without one of its parts"),
+    ("survival_metrics", "survival: IPCW C, time-dependent AUC, integrated Brier score"),
+    ("anchor_sweep", "MiCo with different numbers of anchors (figure: `anchor_sweep.png`, `anchor_sweep.svg`)"),
+    ("comparisons", "MiCo against each other model: paired differences, 95 % intervals, p values"),
+)
+# Settings that the tables name themselves, that say where things are, or that leave the numbers as they are.
+NAMED_BY_THE_TABLES = (
+    *("task", "dataset", "features_dir", "splits_dir", "anchors", "folds", "model", "formulation", "n_clusters"),
+    *("ablate", "seed", "stage", "results_dir", "run_name", "resume", "overwrite", "on_change", "no_figures"),
+    *("profile", "tensorboard", "num_workers", "cache", "cache_gb"),
+    *("explain_cases", "explain_slides", "slides_dir", "mpp", "geojson"),
+    *("on_missing", "allow_patient_overlap"),  # among the warnings
+)
+FIXED_DEVIATIONS = (
+    "Splits of the paper: three of the four folds were never published, so the folds were made again.",
+    "The published classification folds share patients between train, validation and test.",
+    f"The published figures are quoted from {SOURCE}: the tables themselves were not at hand, figures of single data "
+    "sets are not known here, and whether the subtyping figures are a mean is not said.",
+)
+
+
+def index_text(results: PlannedResults, notes: Sequence[str]) -> str:
+    """The text of README.md; `notes` are further deviations, one a line."""
+    files = [f"- [{name}]({name}.md): {what}" for name, what in FILES]
+    sections = {
+        "Missing": list(_missing(results)) or ["Nothing: every planned run has all folds of its cohort."],
+        "Test cases": [_test_cases(results)],
+        "Settings that differ from the defaults of main.py, the released protocol": list(_settings(results)),
+        "Folds and seeds that were run": [_coverage(results)],
+        "Deviations and warnings": [f"- {line}" for line in _deviations(results, notes)],
+        "Sources": list(_sources(results)),
+    }
+    intro = (
+        "Each table is there as `.md`, `.tex` and `.csv` (all digits, a line per cell), from prediction files alone."
+    )
+    blocks = ["# Tables of the paper", intro, "\n".join(files)]
+    blocks += [f"## {title}\n\n" + "\n".join(lines) for title, lines in sections.items()]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _missing(results: PlannedResults) -> Iterator[str]:
+    """A line per planned run that lacks all or some folds of its cohort."""
+    for run in results.runs:
+        expected = results.folds(run.planned.task, run.planned.dataset)
+        absent = sorted(set(expected) - set(_tested(run)))
+        if run.summary is None:
+            state = "not begun" if run.record is None else "begun, no fold tested"
+            yield f"- {_about(run)}: {state} (`{run.planned.run_dir}`)"
+        elif absent:
+            yield f"- {_about(run)}: {folds_in_words(absent)} missing (`{run.planned.run_dir}`)"
+
+
+def _test_cases(results: PlannedResults) -> str:
+    """A table: cases of each test fold, and deaths among them."""
+    rows = [["task", "data set", "folds", "test cases of each fold", "all", "deaths of each fold", "all"]]
+    for task, dataset in _cohorts(results):
+        folds: dict[int, dict[str, Any]] = {}
+        for run in results.runs:
+            if (run.planned.task, run.planned.dataset) == (task, dataset) and run.summary is not None:
+                folds |= {row["fold"]: row for row in run.summary["folds"]}
+        counts = [
+            [folds[k][name] for k in sorted(folds)]
+            for name in ("n_test", "n_events")
+            if folds and name in folds[min(folds)]
+        ]
+        shown = [text for each in counts for text in (", ".join(map(str, each)), str(sum(each)))]
+        rows.append([TASK_WORDS[task], dataset, str(len(folds)), *(shown + [""] * 4)[:4]])
+    return markdown_table(rows)
+
+
+def _settings(results: PlannedResults) -> Iterator[str]:
+    """A line per cohort and set of settings, from what the `run.json` of its runs record."""
+    for task, dataset in _cohorts(results):
+        said: dict[str, list[str]] = {}
+        for run in results.runs:
+            if (run.planned.task, run.planned.dataset) == (task, dataset) and run.record is not None:
+                said.setdefault(_differing_settings(run.record), []).append(_row_name(run))
+        largest = max(said, key=lambda settings: len(said[settings]), default="")
+        for settings, names in sorted(said.items(), key=lambda item: item[0] == largest):
+            rest = "all runs" if len(said) == 1 else "all other runs"
+            which = rest if settings == largest else listed(dict.fromkeys(names))
+            yield f"- {dataset} ({TASK_WORDS[task]}), {which}: {settings or 'none'}"
+
+
+def _differing_settings(record: Mapping[str, Any]) -> str:
+    """The options of a run that change its numbers and are not their defaults, those apart that the tables name."""
+    given = {**record["settings"], "feature_norm": record.get("feature_norm") or "none"}
+    defaults = {field.name: field.default for field in fields(RunSettings)} | {"feature_norm": "none"}
+    return ", ".join(
+        f"{name} {given[name]}"
+        for name, default in defaults.items()
+        if name in given and name not in NAMED_BY_THE_TABLES and given[name] != default
+    )
+
+
+def _coverage(results: PlannedResults) -> str:
+    """A table: what was run of each cohort, model and number of anchors."""
+    groups: dict[tuple[str, str, str, str], list[PlannedResult]] = {}
+    for run in results.runs:
+        anchors = str(run.planned.n_clusters) if run.planned.model == MICO else ""
+        groups.setdefault((run.planned.task, run.planned.dataset, run.variant.name, anchors), []).append(run)
+    rows = [["task", "data set", "model", "anchors", "folds", "seeds", "trainings"]]
+    for (task, dataset, name, anchors), runs in groups.items():
+        n_folds = len(results.folds(task, dataset))
+        tested = [fold for run in runs for fold in _tested(run)]
+        seeds = [run.planned.seed for run in runs if run.summary is not None]
+        planned = f"{n_folds}" if n_folds else "unknown"
+        rows.append(
+            [
+                TASK_WORDS[task],
+                dataset,
+                name,
+                anchors,
+                f"{len(set(tested))} of {planned}",
+                f"{len(seeds)} of {len(runs)}" + (f" ({', '.join(map(str, seeds))})" if seeds else ""),
+                f"{len(tested)} of {n_folds * len(runs) or 'unknown'}",
+            ]
+        )
+    return markdown_table(rows)
+
+
+def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
+    yield from FIXED_DEVIATIONS
+    yield from notes
+    for task, dataset in _cohorts(results):
+        runs = [run for run in results.runs if (run.planned.task, run.planned.dataset) == (task, dataset)]
+        where = f"{dataset} ({TASK_WORDS[task]})"
+        differing = _differing_splits(runs)
+        if differing:
+            yield f"{where}: the runs used different files {listed(differing)} as splits, so they are not comparable."
+        warned: dict[str, int] = {}
+        for run in runs:
+            for warning in dict.fromkeys(run.record["warnings"] if run.record is not None else ()):
+                text = " ".join(str(warning).split())
+                warned[text] = warned.get(text, 0) + 1
+        for text, count in warned.items():
+            yield f"{where}, {count} of {len(runs)} runs: {text}"
+
+
+def _sources(results: PlannedResults) -> Iterator[str]:
+    """The plan, the split files of each cohort (numbered where runs differ), and each run with its folder."""
+    yield f"Plan: `{results.plan.name}`; folders of runs are written as the plan has them.\n"
+    for task, dataset in _cohorts(results):
+        sets: list[dict[str, str]] = []
+        lines = []
+        for run in results.runs:
+            if (run.planned.task, run.planned.dataset) != (task, dataset) or run.record is None:
+                continue
+            splits = run.record["splits"]
+            if splits not in sets:
+                sets.append(splits)
+            folds = folds_in_words(_tested(run)) if _tested(run) else "no fold tested"
+            number = sets.index(splits) + 1
+            lines.append(
+                f"- `{run.planned.run_dir}`: {_row_name(run)}, seed {run.planned.seed}; {folds}; split files {number}"
+            )
+        yield f"{dataset} ({TASK_WORDS[task]}):\n"
+        for number, splits in enumerate(sets, start=1):
+            digests = [f"{name} {digest}" for name, digest in splits.items()]
+            yield f"- split files {number}, sha256: {', '.join(digests) or 'not recorded'}"
+        yield from lines or ["- no run has begun"]
+        yield ""
+
+
+def _cohorts(results: PlannedResults) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((run.planned.task, run.planned.dataset) for run in results.runs))
+
+
+def _about(run: PlannedResult) -> str:
+    return f"{_row_name(run)}, {run.planned.dataset} ({TASK_WORDS[run.planned.task]}), seed {run.planned.seed}"
+
+
+def _row_name(run: PlannedResult) -> str:
+    return run.variant.name + (f", {run.planned.n_clusters} anchors" if run.planned.model == MICO else "")
+
+
+def _tested(run: PlannedResult) -> list[int]:
+    return [] if run.summary is None else [row["fold"] for row in run.summary["folds"]]
+
+
+def _differing_splits(runs: Sequence[PlannedResult]) -> list[str]:
+    """The split files of which the runs of a cohort have more than one digest."""
+    digests: dict[str, set[str]] = {}
+    for run in runs:
+        for name, digest in (run.record["splits"] if run.record is not None else {}).items():
+            digests.setdefault(name, set()).add(digest)
+    return sorted(name for name, found in digests.items() if len(found) > 1)

@@ -1,0 +1,1 @@
+"""Charts of the report: SVG as text, without colours."""

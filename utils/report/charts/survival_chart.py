@@ -1,0 +1,108 @@
+"""Kaplan-Meier curves of the predicted risk halves of a survival run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from utils.figures.risk_group_curves import RiskGroups, month_ticks, pool, split_folds
+from utils.files.text_table import format_p
+from utils.report.charts.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
+from utils.report.charts.scale import nice_ticks
+from utils.report.charts.svg import short, tag, text, thinned_steps
+from utils.statistics.survival_stats import UndefinedMetricError, kaplan_meier, logrank_p, n_at_risk, survival_at
+
+TITLE = "Survival of the predicted risk halves"
+_HALVES = ((False, "low risk"), (True, "high risk"))
+_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+_CURVE_POINTS, _BAND_POINTS = 120, 60
+_TICK_APART = 2.5  # units: one tick for the censored cases on one spot
+_READINGS = 80
+_ROW = 19.0
+
+
+def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
+    """Survival of the halves split at the median risk within each fold, then pooled over folds.
+
+    Drawn are the Kaplan-Meier curves with pointwise 95 % limits (`utils.statistics.survival_stats.kaplan_meier`), a
+    tick at each censored case and the numbers at risk; the note gives the log-rank p of the pooled cases. A fold
+    without halves is left out and the note says why.
+    """
+    groups, left_out = split_folds(dict(tables))
+    if not groups:
+        return [Chart(TITLE, "", sentences("No curve.", left_out_text(left_out)))]
+    pooled = pool(groups)
+    try:
+        p = f"p {_relation(logrank_p(pooled.event, pooled.time, pooled.high))}"
+    except UndefinedMetricError as error:
+        p = f"p undefined ({error})"
+    note = sentences(
+        f"Halves split at the median risk {_within(len(groups))}; log-rank {p}.",
+        "Bands: pointwise 95 % limits; ticks: censored cases.",
+        left_out_text(left_out),
+    )
+    return [Chart(TITLE, _picture(pooled, p), note)]
+
+
+def _within(n_folds: int) -> str:
+    """Where the halves come from, in words."""
+    return "of the fold" if n_folds == 1 else f"within each of {n_folds} folds, test cases pooled"
+
+
+def _relation(p: float) -> str:
+    written = format_p(p)
+    return f"< {written[1:]}" if written.startswith("<") else f"= {written}"
+
+
+def _picture(groups: RiskGroups, p: str) -> str:
+    halves = [(name, groups.event[groups.high == high], groups.time[groups.high == high]) for high, name in _HALVES]
+    names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
+    longest = max(float(groups.time.max()), 1.0)
+    legend = [*(Key(name, look(index)) for index, name in enumerate(names)), Key(f"log-rank {p}", "", "none")]
+    plot = Plot((0, longest), (0, 1), legend=legend, left=94, below=112)
+    ticks = month_ticks(longest)
+    plot.x_axis([float(tick) for tick in ticks], "time (months)")
+    plot.y_axis(_TICKS, "probability of survival")
+    for index, (_, event, time) in enumerate(halves):
+        _draw_band(plot, event, time, index)
+    for index, (name, event, time) in enumerate(halves):
+        _draw_curve(plot, name, event, time, index)
+    plot.frame()
+    _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
+    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
+
+
+def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:
+    curve = kaplan_meier(event, time)
+    kept = thinned_steps(plot.x(curve.time), plot.y(curve.low), _BAND_POINTS)
+    plot.band(curve.time[kept], curve.low[kept], curve.high[kept], index, step=True)
+
+
+def _draw_curve(plot: Plot, name: str, event: np.ndarray, time: np.ndarray, index: int) -> None:
+    curve = kaplan_meier(event, time)
+    kept = thinned_steps(plot.x(curve.time), plot.y(curve.survival), _CURVE_POINTS)
+    plot.line(curve.time[kept], curve.survival[kept], index, step=True)
+    censored = np.sort(time[~event])
+    across, heights = plot.x(censored), plot.y(survival_at(curve, censored))
+    apart = np.flatnonzero(np.diff(np.floor(across / _TICK_APART), prepend=-1) > 0)
+    path = "".join(f"M{short(x)} {short(y - 4)}v8" for x, y in zip(across[apart], heights[apart], strict=True))
+    if path:
+        plot.add(tag("path", class_=f"censored s{index}", d=path))
+    stops = np.array(nice_ticks(0.0, plot.x.high, _READINGS))  # months
+    at = np.searchsorted(curve.time, stops, side="right") - 1
+    seen = stops <= curve.time[-1]  # the follow-up of this half ends there
+    survival, low, high = (np.where(seen, column[at], np.nan) for column in (curve.survival, curve.low, curve.high))
+    plot.hover(name, index, stops, survival, low=low, high=high)
+
+
+def _draw_numbers(plot: Plot, halves: list[tuple[str, np.ndarray]], ticks: np.ndarray) -> None:
+    """A row per half: the cases under observation just before each tick, below that tick."""
+    top = plot.bottom + 62
+    plot.add(text(8, top, "number at risk", class_="key muted", width=WIDTH - 16))
+    for row, (name, time) in enumerate(halves):
+        y = top + _ROW * (row + 1)
+        plot.add(text(8, y, name, class_="key"))
+        for tick, count in zip(ticks, n_at_risk(time, ticks), strict=True):
+            plot.add(text(float(plot.x(tick)), y, str(count), class_="tick mid"))

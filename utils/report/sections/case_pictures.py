@@ -1,0 +1,114 @@
+"""Explained cases in a run's report: the maps of their slides, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from utils.errors import UserError
+from utils.report.content import CASE_WORDS, Block, Folded, Gallery, Picture, Text, counted
+from utils.report.explained_fold import ExplainedCase, ExplainedFold
+from utils.report.pictures import read_picture
+from utils.report.run_results import RunResults, relative_to
+from utils.report.sections.case_tables import CERTAINTY_WORDS, extreme_cases, median_risk, outcome_words, told_words
+
+# The pictures of a slide in the order shown: file, what it is.
+PICTURES = {
+    "overlay.png": "attention over the slide",
+    "attention.png": "attention",
+    "anchors.png": "anchor of each patch",
+    "attended_patches.png": "most attended patches",
+    "anchor_patches.png": "patches nearest to their anchor",
+}
+HOW_TO_EXPLAIN = (
+    "There are no maps of where the model looks yet: main.py --stage explain, with the arguments of the training, "
+    "makes them, and this report again."
+)
+
+
+def case_blocks(results: RunResults) -> tuple[Block, ...]:
+    """The maps of the explained cases, and the table of the most and least certain ones."""
+    table = extreme_cases(results.tables)
+    if not results.explained:
+        return (Text(HOW_TO_EXPLAIN), table)
+    noun = CASE_WORDS[results.task]
+    text = (
+        f"Attention is a patch's share of the attention of its {noun}. It says where the model took its features from, "
+        f"not why. {CERTAINTY_WORDS[results.task]}"
+    )
+    folds = [
+        Folded(
+            f"Fold {fold}: {counted(len(explained.cases), f'explained {noun}')}",
+            tuple(_fold_blocks(explained, results.tables.get(fold))),
+            is_open=fold == min(results.explained),
+        )
+        for fold, explained in results.explained.items()
+        if explained.cases
+    ]
+    return (Text(text), *folds, Folded(f"Table of the most and least certain {noun}s", (table,)))
+
+
+def _fold_blocks(explained: ExplainedFold, table: pd.DataFrame | None) -> Iterator[Block]:
+    """A gallery per case, below the reason why no slide has a map where that is one and the same."""
+    slides = [slide_id for case in explained.cases for slide_id in case.slide_ids]
+    reasons = {_no_map(explained, slide_id) for slide_id in slides}
+    common = next(iter(reasons)) if len(reasons) == 1 and len(slides) > 1 else None
+    if common is not None:
+        yield Text(f"All of these slides: {common.removesuffix('.')}.")
+    for case in explained.cases:
+        yield _gallery(explained, case, table, is_said=common is not None)
+
+
+def _no_map(explained: ExplainedFold, slide_id: str) -> str | None:
+    reason = explained.facts.get(slide_id, {}).get("no_map")
+    return reason if isinstance(reason, str) else None
+
+
+def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None, *, is_said: bool) -> Gallery:
+    """The pictures of a case; `is_said`: why there is no map stands above."""
+    pictures: list[Picture] = []
+    notes: list[str] = []
+    for slide_id in case.slide_ids:
+        try:
+            found = list(_pictures(explained, slide_id))
+        except UserError as error:
+            notes.append(f"Slide {slide_id}: {relative_to(explained.place, error)}")
+            continue
+        pictures += found
+        no_map = _no_map(explained, slide_id)
+        if no_map is not None:
+            notes += [] if is_said else [f"Slide {slide_id}: {no_map}"]
+        elif not found:
+            notes.append(f"Slide {slide_id}: no picture was written.")
+    words = [case.reason]
+    if case.certainty is not None:
+        words.append(f"certainty {case.certainty:.3f}")
+    rows = None if table is None else table[(table["case_id"] == case.case_id) & _is_of(table, case.slide_ids)]
+    if table is not None and rows is not None and len(rows):
+        told = told_words(rows.iloc[0], median_risk(table))
+        words += [f"outcome: {outcome_words(rows.iloc[0])}", f"prediction: {told}"]
+    return Gallery(
+        _heading(case, by_slide=table is not None and "label" in table.columns),
+        "; ".join(words),
+        tuple(pictures),
+        tuple(notes),
+    )
+
+
+def _heading(case: ExplainedCase, *, by_slide: bool) -> str:
+    """The case, and in classification its slide where that has another name."""
+    slides = ", ".join(case.slide_ids)
+    return f"{case.case_id}, slide {slides}" if by_slide and slides != case.case_id else case.case_id
+
+
+def _is_of(table: pd.DataFrame, slide_ids: tuple[str, ...]) -> pd.Series:
+    """(n,) whether a row is of these slides: in classification a patient may have several rows."""
+    return table["slide_ids"].map(lambda joined: not set(slide_ids).isdisjoint(joined.split(";")))
+
+
+def _pictures(explained: ExplainedFold, slide_id: str) -> Iterator[Picture]:
+    for name, what in PICTURES.items():
+        path = explained.place / slide_id / name
+        if path.exists():
+            yield read_picture(path, alt=f"{what}, slide {slide_id}", caption=f"{slide_id}: {what}")

@@ -1,0 +1,155 @@
+"""The metrics of a run in its report: one-line verdict, table of the folds, forest chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from utils.report.charts.chart import Chart
+from utils.report.charts.forest_chart import ForestRow, forest_chart
+from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, count, counted, listed, number, p_value, row
+from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.statistics.metric_intervals import Interval
+from utils.statistics.metrics import CORRECTED_FOR_CENSORING
+
+CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
+_SHOWN = {"cls": ("auc", "acc", "balanced_acc", "f1"), "surv": ("c_index", *CORRECTED_FOR_CENSORING)}
+_DEFINITIONS = {
+    "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the mean of "
+    "each class against the rest.",
+    "surv": "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
+    "the halves split at the median risk. Corrected for the censoring of the training cases: Uno's C, the mean "
+    "cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the integrated Brier score, IBS (lower "
+    "is better).",
+}
+
+
+def mean_text(summary: Mapping[str, Any], metric: str) -> str:
+    """Mean and deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it is undefined."""
+    mean, deviation = summary["mean"][metric], summary["std"][metric]
+    if mean is None:
+        return UNDEFINED
+    return f"{mean:.3f} ± {deviation:.3f}" if summary["n_defined"][metric] > 1 else f"{mean:.3f}"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """`0.626 to 0.943`; a dash where it is undefined."""
+    if interval is None or interval.low is None or interval.high is None:
+        return UNDEFINED
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def interval_cell(interval: Interval | None) -> Cell:
+    """An interval, sorted by its lower end."""
+    return Cell(interval_text(interval), interval.low if interval is not None else None)
+
+
+def verdict(results: RunResults) -> tuple[str, ...]:
+    """The result of a run in one line, and what its interval says about chance."""
+    summary = results.summary
+    if summary is None:
+        return ("No test predictions yet: the run is trained in part, or its test stage has not been run.",)
+    word, overall = METRIC_WORDS[results.metric], results.intervals[results.metric].overall
+    n_folds = summary["n_defined"][results.metric]
+    if n_folds == 0:
+        return (f"{word} is undefined in every fold: {reasons_in_words(summary, results.metric)}.",)
+    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), CASE_WORDS[results.task]
+    spread = "mean ± standard deviation over " if n_folds > 1 else ""
+    line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
+    if overall.low is None or overall.high is None:
+        return (f"{line}.",)
+    line += f"; 95 % interval of the mean {interval_text(overall)}."
+    if overall.low <= CHANCE <= overall.high:
+        return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
+    return (line,)
+
+
+def reasons_in_words(summary: Mapping[str, Any], metric: str) -> str:
+    """Why a metric is undefined, fold by fold with the same reason together."""
+    folds_of: dict[str, list[int]] = {}
+    for fold in summary["folds"]:
+        if metric in fold["reasons"]:
+            folds_of.setdefault(fold["reasons"][metric], []).append(fold["fold"])
+    return "; ".join(f"{reason} (fold {listed(folds)})" for reason, folds in folds_of.items())
+
+
+def metric_table(results: RunResults) -> Table:
+    """A row per fold, missing ones included; below them mean ± deviation, and the interval of the mean."""
+    summary, metrics = results.summary, _SHOWN[results.task]
+    if summary is None:
+        raise ValueError(f"{results.run_dir}: expected a run with test predictions")
+    survival = results.task == "surv"
+    header = ["fold", f"test {CASE_WORDS[results.task]}s", *(["deaths"] if survival else [])]
+    for metric in metrics:
+        header += [METRIC_WORDS[metric], *(["95 % interval"] if metric in results.intervals else [])]
+    if survival:
+        header.insert(header.index("95 % interval") + 1, "log-rank p")
+    missing = [row(str(fold), "missing", *[""] * (len(header) - 2)) for fold in summary["missing_folds"]]
+    folds = [tuple(_fold_cells(results, fold, metrics)) for fold in summary["folds"]]
+    return Table(
+        caption=f"Metrics of the test {CASE_WORDS[results.task]}s, fold by fold",
+        header=tuple(header),
+        rows=(*folds, *missing),
+        footer=(tuple(_mean_cells(results, metrics)),),
+        notes=tuple(_notes(results)),
+    )
+
+
+def _fold_cells(results: RunResults, fold: dict[str, Any], metrics: tuple[str, ...]) -> Iterator[Cell]:
+    yield Cell(str(fold["fold"]), float(fold["fold"]))
+    yield count(fold["n_test"])
+    if results.task == "surv":
+        yield count(fold["n_events"])
+    for metric in metrics:
+        yield number(fold[metric])
+        if metric in results.intervals:
+            yield interval_cell(results.intervals[metric].per_fold.get(fold["fold"]))
+        if metric == "c_index":
+            yield p_value(fold["logrank_p"])
+
+
+def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
+    summary: Any = results.summary
+    yield from row("mean ± std", "")
+    if results.task == "surv":
+        yield Cell(f"{summary['mean']['n_events']:.1f}")
+    for metric in metrics:
+        yield Cell(mean_text(summary, metric))
+        if metric in results.intervals:
+            yield interval_cell(results.intervals[metric].overall)
+        if metric == "c_index":
+            yield Cell("")  # a mean of p values says nothing
+
+
+def _notes(results: RunResults) -> Iterator[str]:
+    summary: Any = results.summary
+    yield _DEFINITIONS[results.task]
+    yield (
+        f"Intervals: 2.5 and 97.5 percentile of {results.n_resamples} bootstrap resamples of the patients of each fold "
+        f"(seed {summary['seed']}), with the trained models held fixed; in the last row that of the mean over folds. "
+        "std: population standard deviation over folds."
+    )
+    for metric in _SHOWN[results.task]:
+        reason = reasons_in_words(summary, metric)
+        if reason:
+            yield f"{METRIC_WORDS[metric]} undefined: {reason}."
+    if results.task == "surv" and reasons_in_words(summary, "logrank_p"):
+        yield f"log-rank p undefined: {reasons_in_words(summary, 'logrank_p')}."
+    for fold in summary["folds"]:
+        skipped = fold.get("n_resamples_skipped")
+        if skipped:
+            yield f"fold {fold['fold']}: {skipped} resamples without a comparable pair were skipped."
+
+
+def metric_forest(results: RunResults) -> Chart:
+    """The main metric of each fold and over all, with its intervals."""
+    measured, word = results.intervals[results.metric], METRIC_WORDS[results.metric]
+    rows = [
+        ForestRow(f"fold {fold}", interval.value, interval.low, interval.high)
+        for fold, interval in measured.per_fold.items()
+        if interval is not None and interval.value is not None
+    ]
+    overall = measured.overall
+    if overall is not None and overall.value is not None:
+        rows.append(ForestRow("mean", overall.value, overall.low, overall.high, emphasis=True))
+    return forest_chart(rows, title=f"{word} with 95 % intervals", axis=word, reference=CHANCE)

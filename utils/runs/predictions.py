@@ -1,0 +1,275 @@
+"""Prediction files: one row per case, written and read here and nowhere else.
+
+Every table and figure starts from these files, so floats are written with all their digits (the shortest text that
+reads back as the same float64): a metric computed from a file equals the one computed in memory.
+
+| task | columns |
+|---|---|
+| cls | `case_id, slide_ids, label, prediction, prob_0 .. prob_{C-1}` |
+| surv | `case_id, slide_ids, time, event, bin, risk, hazard_0 .. hazard_{C-1}` |
+
+`slide_ids` are joined by `;`. `time` is in months, `event` is 1 where the death was observed and 0 where the case was
+censored, a higher `risk` means an earlier death. Identifiers are text: `001` stays `001`. A column beyond these is kept
+as text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from utils.errors import UserError
+from utils.files.atomic import write_text
+
+PROBABILITY_TOLERANCE = 1e-3  # probabilities may come from 16-bit arithmetic
+_OUTPUT = {"cls": "prob", "surv": "hazard"}
+_TEXT = ("case_id", "slide_ids")
+_NUMERIC = {"cls": ("label", "prediction"), "surv": ("time", "event", "bin", "risk")}
+_INTEGER = ("label", "prediction", "event", "bin")
+
+
+def classification_table(
+    case_ids: Sequence[str], slide_ids: Sequence[Sequence[str]], label: np.ndarray, prob: np.ndarray
+) -> pd.DataFrame:
+    """The prediction table of a classification fold.
+
+    Args:
+        case_ids: n identifiers.
+        slide_ids: the slides of each case; an identifier must not hold `;`.
+        label: (n,) true class, 0..C-1.
+        prob: (n, C) class probabilities; each row sums to 1 within 1e-3.
+
+    The column `prediction` is the class of the highest probability (the first one of a tie).
+
+    Raises:
+        ValueError: a shape or a value is not as above.
+    """
+    prob = _as_floats("prob", prob)
+    if prob.ndim != 2 or prob.shape[1] < 2:
+        raise ValueError(f"prob: expected shape (n, C) with at least two classes, got {prob.shape}")
+    table = _identifiers(case_ids, slide_ids, n_cases=len(prob))
+    table["label"] = _column("label", label, len(prob))
+    table["prediction"] = prob.argmax(axis=1)
+    return _finished(table, prob, "cls")
+
+
+def survival_table(
+    case_ids: Sequence[str],
+    slide_ids: Sequence[Sequence[str]],
+    time: np.ndarray,
+    event: np.ndarray,
+    bin: np.ndarray,
+    risk: np.ndarray,
+    hazard: np.ndarray,
+) -> pd.DataFrame:
+    """The prediction table of a survival fold.
+
+    Args:
+        case_ids: n identifiers.
+        slide_ids: the slides of each case; an identifier must not hold `;`.
+        time: (n,) follow-up in months.
+        event: (n,) 1 = death observed, 0 = censored.
+        bin: (n,) time interval of `time`, 0..C-1.
+        risk: (n,) higher risk = earlier death.
+        hazard: (n, C) probability to die in an interval given survival up to it.
+
+    Raises:
+        ValueError: a shape or a value is not as above.
+    """
+    hazard = _as_floats("hazard", hazard)
+    if hazard.ndim != 2 or hazard.shape[1] < 1:
+        raise ValueError(f"hazard: expected shape (n, C), got {hazard.shape}")
+    table = _identifiers(case_ids, slide_ids, n_cases=len(hazard))
+    for name, values in (("time", time), ("event", event), ("bin", bin), ("risk", risk)):
+        table[name] = _column(name, values, len(hazard))
+    return _finished(table, hazard, "surv")
+
+
+def write_predictions(path: Path, table: pd.DataFrame) -> None:
+    """Write a table of this module to `path` as CSV, atomically.
+
+    Raises:
+        ValueError: a value of the table is not as this module describes.
+    """
+    problem = _first_problem(table, task_of(table))
+    if problem is not None:
+        raise ValueError(f"refused to write {path}: {problem}")
+    text = io.StringIO()
+    table.to_csv(text, index=False, lineterminator="\n")
+    write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read and check a prediction file; ids are text, integers int64, the rest float64.
+
+    Raises:
+        UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
+            describes (file, column, line, value and what was expected are named).
+    """
+    header, rows = _read_cells(path)
+    table = pd.DataFrame(rows, columns=header, dtype=object)
+    try:
+        task = task_of(table)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; write it again with main.py --stage test --overwrite.") from error
+    for name in _required(table, task):
+        if name not in header:
+            raise UserError(
+                f"{path}: column {name} is missing (found {', '.join(header)}); write it again with "
+                "main.py --stage test --overwrite."
+            )
+    for name in _required(table, task)[len(_TEXT) :]:
+        table[name] = np.array([_number(cell) for cell in table[name]], dtype=np.float64)
+    problem = _first_problem(table, task, rows)
+    if problem is not None:
+        raise UserError(f"{path}: {problem}; write it again with main.py --stage test --overwrite.")
+    return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
+
+
+def task_of(table: pd.DataFrame) -> str:
+    """`cls` or `surv`, by the columns of a prediction table.
+
+    Raises:
+        ValueError: the columns are those of neither.
+    """
+    for task, output in _OUTPUT.items():
+        if f"{output}_0" in table.columns:
+            return task
+    raise ValueError(f"expected a column prob_0 (cls) or hazard_0 (surv), found {', '.join(map(str, table.columns))}")
+
+
+def output_columns(table: pd.DataFrame) -> list[str]:
+    """The names `prob_0 .. prob_{C-1}` or `hazard_0 .. hazard_{C-1}`, in the order of the classes or intervals."""
+    output = _OUTPUT[task_of(table)]
+    n_outputs = sum(str(name).startswith(f"{output}_") for name in table.columns)
+    return [f"{output}_{index}" for index in range(n_outputs)]
+
+
+def _required(table: pd.DataFrame, task: str) -> list[str]:
+    return [*_TEXT, *_NUMERIC[task], *output_columns(table)]
+
+
+def _as_floats(name: str, values: np.ndarray) -> np.ndarray:
+    """`values` as float64: a float32 written as such would read back as another float64."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected numbers, got an array of {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _column(name: str, values: np.ndarray, n_cases: int) -> np.ndarray:
+    array = _as_floats(name, values)
+    if array.shape != (n_cases,):
+        raise ValueError(f"{name}: expected shape ({n_cases},), got {array.shape}")
+    return array
+
+
+def _identifiers(case_ids: Sequence[str], slide_ids: Sequence[Sequence[str]], n_cases: int) -> pd.DataFrame:
+    if len(case_ids) != n_cases or len(slide_ids) != n_cases:
+        raise ValueError(f"expected {n_cases} cases, got {len(case_ids)} case_ids and {len(slide_ids)} slide_ids")
+    for slides in slide_ids:
+        for slide in slides:
+            if ";" in slide:
+                raise ValueError(f"slide id {slide!r} holds ';', which separates slides in a prediction file")
+    joined = [";".join(slides) for slides in slide_ids]
+    return pd.DataFrame({"case_id": list(case_ids), "slide_ids": joined}, dtype=object)
+
+
+def _finished(table: pd.DataFrame, output: np.ndarray, task: str) -> pd.DataFrame:
+    for index in range(output.shape[1]):
+        table[f"{_OUTPUT[task]}_{index}"] = output[:, index]
+    problem = _first_problem(table, task)
+    if problem is not None:
+        raise ValueError(problem)
+    return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
+
+
+def _read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of a CSV file, as text."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); write the predictions with main.py --stage test --overwrite."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path}: is no CSV text ({error}); write it again with main.py --stage test --overwrite."
+        ) from error
+    if len(rows) < 2:
+        raise UserError(f"{path}: holds no case; write it again with main.py --stage test --overwrite.")
+    header, cells = rows[0], rows[1:]
+    if len(set(header)) < len(header):
+        raise UserError(f"{path}: two columns have the same name ({', '.join(header)}); keep one of them.")
+    for line, row in enumerate(cells, start=2):
+        if len(row) != len(header):
+            raise UserError(
+                f"{path}: line {line} holds {len(row)} cells, expected {len(header)} as in the header; write it again "
+                "with main.py --stage test --overwrite."
+            )
+    return header, cells
+
+
+def _number(cell: str) -> float:
+    """The float of a cell, NaN where it is none (the check that follows names it)."""
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+def _first_problem(table: pd.DataFrame, task: str, cells: Sequence[Sequence[str]] | None = None) -> str | None:
+    """The first value that is not as the module describes, in words; `cells`: the text it was read from."""
+    for name, good, expected in _rules(table, task):
+        if not good.all():
+            row = int(np.argmin(good))
+            if name not in table.columns:
+                found = ", ".join(str(value) for value in table[output_columns(table)].iloc[row])
+            else:
+                value = table[name].iloc[row]
+                found = repr(str(value) if cells is None else cells[row][table.columns.get_loc(name)])
+            return f"column {name}, line {row + 2}: found {found}, expected {expected}"
+    return None
+
+
+def _rules(table: pd.DataFrame, task: str) -> Iterator[tuple[str, np.ndarray, str]]:
+    """Column, (n,) whether each row is good, and what is expected."""
+    outputs = output_columns(table)
+    values = table[outputs].to_numpy(dtype=np.float64)  # (n, C)
+    for name in _TEXT:
+        yield name, np.array([isinstance(text, str) and text != "" for text in table[name]]), "a text"
+    yield "slide_ids", _new_slides(table["slide_ids"]), "slides that no case above has"
+    for index, name in enumerate(outputs):
+        inside = (values[:, index] >= -PROBABILITY_TOLERANCE) & (values[:, index] <= 1 + PROBABILITY_TOLERANCE)
+        yield name, inside, "a probability"
+    classes = f"an integer from 0 to {len(outputs) - 1}"
+    if task == "cls":
+        sums = np.abs(values.sum(axis=1) - 1) <= PROBABILITY_TOLERANCE
+        yield f"{outputs[0]}..{outputs[-1]}", sums, "probabilities that sum to 1"
+        yield "label", np.isin(table["label"], range(len(outputs))), classes
+        yield "prediction", np.isin(table["prediction"], range(len(outputs))), classes
+        predicted = values[np.arange(len(table)), table["prediction"].to_numpy().astype(np.int64)]
+        yield "prediction", predicted == values.max(axis=1), "the class of the highest probability"
+    else:
+        time = table["time"].to_numpy(dtype=np.float64)
+        yield "time", np.isfinite(time) & (time >= 0), "months, 0 or more"
+        yield "event", np.isin(table["event"], (0, 1)), "1 (death observed) or 0 (censored)"
+        yield "bin", np.isin(table["bin"], range(len(outputs))), classes
+        yield "risk", np.isfinite(table["risk"].to_numpy(dtype=np.float64)), "a finite number"
+
+
+def _new_slides(joined: Sequence[str]) -> np.ndarray:
+    """(n,) whether no slide of a case occurs earlier in the table."""
+    seen: set[str] = set()
+    good = []
+    for text in joined:
+        slides = text.split(";")
+        good.append(len(set(slides)) == len(slides) and seen.isdisjoint(slides))
+        seen.update(slides)
+    return np.array(good)

@@ -1,0 +1,58 @@
+"""Reading `run.json`, which says how every number of a run came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.runs.tasks import TASKS
+
+DEFAULT_SEED = 2024
+REQUIRED = ("task", "dataset", "model", "formulation")
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """`run_dir/run.json`, checked, with `seed`, `folds`, `splits`, `warnings` and `settings` filled in where not given.
+
+    Raises:
+        UserError: the file is missing, is no JSON object, or lacks or misstates a value.
+    """
+    path = run_dir / "run.json"
+    advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON text ({error}); {advice}.") from error
+    if not isinstance(run, dict):
+        raise UserError(f"{path}: holds {type(run).__name__}, expected a JSON object; {advice}.")
+    given = {name: value for name, value in run.items() if value is not None}
+    run = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": [], "settings": {}} | given
+    for name in REQUIRED:
+        if not isinstance(run.get(name), str):
+            raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")
+    if run["task"] not in TASKS:
+        raise UserError(f"{path}: task is {run['task']!r}, expected one of {', '.join(TASKS)}; {advice}.")
+    for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list), ("settings", dict)):
+        if not isinstance(run[name], kind):
+            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
+    if not all(isinstance(fold, int) for fold in run["folds"]):
+        raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
+    return run
+
+
+def model_in_words(model: str, formulation: str, ablate: Sequence[str] = ()) -> str:
+    """The model of a run for a title; `formulation` is `none` for models that have no forms.
+
+    >>> model_in_words("abmil", "none")
+    'abmil'
+    >>> model_in_words("mico", "released", ["route"])
+    'mico (released, without route)'
+    """
+    forms = [formulation] if formulation != "none" else []
+    forms += [f"without {part}" for part in ablate]
+    return f"{model} ({', '.join(forms)})" if forms else model

@@ -1,0 +1,93 @@
+"""What a task is: classification or survival, with the names of all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# A metric's printed name, the same wherever a reader meets it.
+METRIC_WORDS = {
+    "acc": "ACC",
+    "balanced_acc": "balanced ACC",
+    "f1": "macro F1",
+    "auc": "AUC",
+    "c_index": "C-index",
+    "logrank_p": "log-rank p",
+    "n_events": "deaths",
+    "c_index_ipcw": "Uno's C",
+    "td_auc": "AUC(t)",
+    "ibs": "IBS",
+}
+CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, as every stage after the folds sees it.
+
+    Attributes:
+        name: `cls` or `surv`, as on the command line and in files.
+        words: its name for a reader.
+        unit: what one prediction is about: a slide in classification (a patient may have several), a case in survival.
+        metrics: the metrics of a test fold, in the order of the tables; `METRIC_WORDS` has their printed names.
+        compared: the metrics by which models are compared, the main one first.
+        logged: the metrics of the validation cases in `log.csv`, each as a column `val_{name}`.
+        score: the column of `log.csv` that selects the epoch.
+        lower_is_better: whether the lowest score is the best one.
+        curve: the metric that learning curves show beside the losses.
+        output: the prefix of the columns of a prediction file that hold the model's outputs, `prob_0 ...`.
+        known: the columns of a prediction file between the identifiers and the outputs.
+        row_id: the column of a prediction file that names a row.
+        fold_files: the files of `fold{k}/` that make a fold finished.
+    """
+
+    name: str
+    words: str
+    unit: str
+    metrics: tuple[str, ...]
+    compared: tuple[str, ...]
+    logged: tuple[str, ...]
+    score: str
+    lower_is_better: bool
+    curve: str
+    output: str
+    known: tuple[str, ...]
+    row_id: str
+    fold_files: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """The main metric."""
+        return self.compared[0]
+
+
+CLASSIFICATION = Task(
+    name="cls",
+    words="classification",
+    unit="slide",
+    metrics=("acc", "balanced_acc", "f1", "auc"),
+    compared=("auc", "acc", "f1"),
+    logged=("acc", "f1", "auc"),
+    score="val_f1",
+    lower_is_better=False,
+    curve="f1",
+    output="prob",
+    known=("label", "prediction"),
+    row_id="slide_ids",
+    fold_files=("metrics.json", "predictions_val.csv", "predictions_test.csv"),
+)
+SURVIVAL = Task(
+    name="surv",
+    words="survival",
+    unit="case",
+    metrics=("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events", *CORRECTED_FOR_CENSORING),
+    compared=("c_index",),
+    logged=("c_index",),
+    score="val_loss",
+    lower_is_better=True,
+    curve="c_index",
+    output="hazard",
+    known=("time", "event", "bin", "risk"),
+    row_id="case_id",
+    fold_files=("metrics.json", "predictions_val.csv", "predictions_test.csv", "outcomes_train.csv"),
+)
+TASKS = {task.name: task for task in (CLASSIFICATION, SURVIVAL)}

@@ -1,0 +1,1 @@
+"""Statistics: from arrays and prediction tables to numbers."""

@@ -1,0 +1,134 @@
+"""The mean ROC curve over folds, with a pointwise bootstrap band."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from utils.runs.predictions import output_columns
+from utils.statistics.metrics import missing_classes
+from utils.statistics.resampled_metrics import resampled_patients
+from utils.statistics.survival_stats import UndefinedMetricError
+
+N_RATES = 101
+
+
+@dataclass(frozen=True)
+class RocBand:
+    """Sensitivity at each of G false positive rates.
+
+    Attributes:
+        false_positive: (G,) from 0 to 1.
+        mean: (G,) mean over the folds.
+        low, high: (G,) 2.5 and 97.5 percentile over the resamples.
+        folds: {fold: (false positive rates, true positive rates)}, the whole curve from (0, 0) to (1, 1).
+        auc: {fold: area under its curve}.
+        auc_low, auc_high: 2.5 and 97.5 percentile of the mean area.
+        left_out: {fold: why it has no curve}.
+        n_used, n_skipped: resamples with a curve in every fold, and those without.
+    """
+
+    false_positive: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    folds: dict[int, tuple[np.ndarray, np.ndarray]]
+    auc: dict[int, float]
+    auc_low: float
+    auc_high: float
+    left_out: dict[int, str]
+    n_used: int
+    n_skipped: int
+
+
+def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_resamples: int = 1000) -> RocBand:
+    """Mean over folds of `T_k(f)`, the sensitivity of fold k at false positive rate f, for class `positive`.
+
+    `T_k` joins the points of the fold's ROC by straight lines (a tie of a positive and a negative is a slope); where
+    the ROC rises at one rate, `T_k` is its upper end. The mean is over folds at equal f (vertical averaging), so scores
+    of different models are never compared. A resample draws the patients (`case_id`) of each fold with replacement, a
+    patient with all of its slides, and averages anew; a resample in which a fold has one class only is skipped.
+
+    Args:
+        tables: {fold: predictions of a classification run}.
+        positive: the class that is told from all others, by `prob_{positive}`.
+        seed: of the resamples.
+        n_resamples: how many.
+
+    Raises:
+        UndefinedMetricError: no fold, or no resample, has cases of the class and of another one.
+
+    References:
+        Fawcett: An introduction to ROC analysis. Pattern Recognition Letters 27(8), 861-874, 2006, section 8.
+    """
+    grid = np.linspace(0, 1, N_RATES)
+    folds, auc, left_out = {}, {}, {}
+    curves, areas = [], []
+    for fold, table in tables.items():
+        is_positive = (table["label"] == positive).to_numpy()
+        if is_positive.all() or not is_positive.any():
+            reason = missing_classes(table["label"].to_numpy(), len(output_columns(table)))
+            left_out[fold] = str(reason)
+            continue
+        score = table[f"prob_{positive}"].to_numpy()
+        counts = resampled_patients(table, fold, seed=seed, n_resamples=n_resamples)
+        false_rate, true_rate = roc_points(is_positive, score, counts)
+        folds[fold] = (false_rate[0], true_rate[0])
+        area = (np.diff(false_rate) * (true_rate[:, 1:] + true_rate[:, :-1]) / 2).sum(axis=1)
+        auc[fold] = float(area[0])
+        areas.append(area)
+        curves.append(np.stack([np.interp(grid, f, t) for f, t in zip(false_rate, true_rate, strict=True)]))
+    if not curves:
+        reasons = "; ".join(dict.fromkeys(left_out.values()))
+        raise UndefinedMetricError(f"no fold has cases of class {positive} and of another one ({reasons})")
+    mean, area = np.mean(curves, axis=0), np.mean(areas, axis=0)  # (1 + n_resamples, G), (1 + n_resamples,)
+    used = ~np.isnan(area[1:])
+    if not used.any():
+        raise UndefinedMetricError("every bootstrap resample has a fold of one class only")
+    low, high = np.percentile(mean[1:][used], (2.5, 97.5), axis=0)
+    auc_low, auc_high = np.percentile(area[1:][used], (2.5, 97.5))
+    return RocBand(
+        false_positive=grid,
+        mean=mean[0],
+        low=low,
+        high=high,
+        folds=folds,
+        auc=auc,
+        auc_low=float(auc_low),
+        auc_high=float(auc_high),
+        left_out=left_out,
+        n_used=int(used.sum()),
+        n_skipped=int((~used).sum()),
+    )
+
+
+def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """False and true positive rates over the distinct scores, from above the highest to the lowest, for each resample.
+
+    Args:
+        is_positive: (n,) bool.
+        score: (n,) higher = more likely positive.
+        counts: (n_resamples, n) copies of each row.
+
+    Returns:
+        Two arrays (n_resamples, 1 + distinct scores), from 0 to 1; NaN where a resample has one class only.
+
+    Scores .9 (positive), .4 (one of each) and .1 (negative):
+
+    >>> rates = roc_points(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.4, 0.1]), np.ones((1, 4)))
+    >>> rates[0].tolist(), rates[1].tolist()
+    ([[0.0, 0.0, 0.5, 1.0]], [[0.0, 0.5, 1.0, 1.0]])
+    """
+    order = np.argsort(-score)
+    copies, positives = counts[:, order].astype(np.float64), is_positive[order]
+    firsts = np.flatnonzero(np.diff(-score[order], prepend=-np.inf))  # where each distinct score begins
+    rates = []
+    for chosen in (~positives, positives):
+        passed = np.cumsum(np.add.reduceat(copies * chosen, firsts, axis=1), axis=1)
+        total = passed[:, -1:]
+        share = np.divide(passed, total, out=np.full_like(passed, np.nan), where=total > 0)
+        rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=1))
+    return rates[0], rates[1]

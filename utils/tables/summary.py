@@ -1,0 +1,141 @@
+"""The results table of a run, from its prediction files alone: summary.csv, summary.json, summary.md.
+
+`python -m utils.tables RUN_DIR ...` computes them again at any time; no model is loaded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.errors import UserError
+from utils.files.atomic import write_json, write_text
+from utils.runs.predictions import output_columns, read_predictions, task_of
+from utils.runs.run_dir import fold_files
+from utils.runs.run_record import REQUIRED, read_run
+from utils.runs.training_outcomes import read_training_outcomes
+from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
+from utils.tables.summary_text import NOT_AVERAGED, format_summary
+
+
+def summarise(run_dir: Path) -> dict[str, Any]:
+    """The content of summary.json, from `run_dir/fold{k}/predictions_test.csv` and `run_dir/run.json`.
+
+    Survival metrics that are corrected for censoring come from `fold{k}/outcomes_train.csv` too, where it is there.
+
+    Returns:
+        `task, dataset, model, formulation, ablate, run_name, seed`;
+        `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.statistics.metrics`, `reasons`
+        {metric: why it is null}, the path of the predictions within the run, and the digest of the split file if known;
+        `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
+        (population); null where no fold does; `n_defined` {metric: number of such folds};
+        `missing_folds`: folds listed in run.json without predictions; `warnings` and `anchors` as in run.json.
+
+    Raises:
+        UserError: run.json is missing or incomplete, no fold has predictions, a prediction file is damaged or of
+            another task, or the outcomes of the training cases are damaged or of other time bins.
+    """
+    run = read_run(run_dir)
+    files = fold_files(run_dir, "predictions_test.csv")
+    if not files:
+        raise UserError(
+            f"{run_dir}: no fold*/predictions_test.csv is there, expected one per fold; run main.py for it first."
+        )
+    folds = [_fold_row(run_dir, run, fold, path) for fold, path in files.items()]
+    summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
+    summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
+    summary["folds"] = folds
+    summary |= {"mean": {}, "std": {}, "n_defined": {}}
+    for name in METRIC_NAMES[run["task"]]:
+        values = [row[name] for row in folds if row[name] is not None]
+        summary["n_defined"][name] = len(values)
+        summary["mean"][name] = float(np.mean(values)) if values else None
+        summary["std"][name] = float(np.std(values)) if values else None  # population: divided by n, not n - 1
+    summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
+    summary["warnings"] = run["warnings"]
+    summary["anchors"] = run.get("anchors")
+    return summary
+
+
+def write_summary(run_dir: Path) -> dict[str, Any]:
+    """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
+
+    summary.csv has a row per fold, then the rows `mean` and `std`; a cell is empty where the metric is undefined,
+    or where a mean says nothing (p values, interval ends).
+
+    Raises:
+        UserError: see `summarise`; nothing is written then.
+    """
+    summary = summarise(run_dir)
+    write_summary_of(run_dir, summary)
+    return summary
+
+
+def fold_metrics(
+    table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES, outcomes: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """The metrics of one prediction table (see `utils.statistics.metrics`), by its task.
+
+    `seed` and `n_resamples` are those of the bootstrap; with 0 resamples (each epoch's validation) there is none.
+    `outcomes` are those of the fold's training cases (`utils.runs.training_outcomes`); a classification table has no
+    use for them, and without them the survival metrics that are corrected for censoring are None.
+    """
+    if task_of(table) == "cls":
+        return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
+    event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
+    if outcomes is None:
+        return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+    train = TrainingOutcomes(**{name: outcomes[name].to_numpy() for name in ("event", "time", "bin")})
+    hazards = table[output_columns(table)].to_numpy()
+    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, train=train, hazards=hazards)
+
+
+def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict[str, Any]:
+    table = read_predictions(path)
+    if task_of(table) != run["task"]:
+        raise UserError(
+            f"{path}: holds predictions of task {task_of(table)}, expected {run['task']} as in run.json; keep the runs "
+            "of the two tasks in folders of their own."
+        )
+    outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == "surv" else None
+    digest = run["splits"].get(f"fold{fold}.csv")
+    source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
+    return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"], outcomes=outcomes) | source
+
+
+def _training_outcomes(path: Path, table: pd.DataFrame) -> pd.DataFrame | None:
+    """The outcomes of the training cases beside the predictions `table`; None where the file is not there."""
+    if not path.exists():
+        return None
+    outcomes, n_bins = read_training_outcomes(path), len(output_columns(table))
+    if outcomes["bin"].max() >= n_bins:
+        raise UserError(
+            f"{path}: holds bin {outcomes['bin'].max()}, expected 0 to {n_bins - 1} as the predictions beside it have "
+            f"{n_bins} hazards; make both again with main.py --stage test --overwrite."
+        )
+    return outcomes
+
+
+def write_summary_of(run_dir: Path, summary: dict[str, Any]) -> None:
+    """Write the three files of a summary (see `write_summary`) into `run_dir`, each atomically."""
+    write_text(run_dir / "summary.csv", _csv_text(summary))
+    write_json(run_dir / "summary.json", summary)
+    write_text(run_dir / "summary.md", format_summary(summary))
+
+
+def _csv_text(summary: dict[str, Any]) -> str:
+    names = METRIC_NAMES[summary["task"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["fold", "n_test", *names], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(summary["folds"])  # None is written as an empty cell
+    for row in ("mean", "std"):
+        # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
+        writer.writerow({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
+    return text.getvalue()

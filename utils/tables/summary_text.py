@@ -1,0 +1,129 @@
+"""The Markdown text of a run's summary: the table, footnotes for what is undefined or missing, and the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from utils.files.text_table import format_p, markdown_table
+from utils.runs.run_record import model_in_words
+from utils.statistics.metrics import N_RESAMPLES
+
+TASK_WORDS = {"cls": "classification", "surv": "survival"}
+_COLUMNS = {
+    "cls": {"acc": "ACC", "balanced_acc": "balanced ACC", "f1": "macro F1", "auc": "AUC"},
+    "surv": {
+        "n_events": "deaths",
+        "c_index": "C-index",
+        "interval": "95 % interval",
+        "logrank_p": "log-rank p",
+        "c_index_ipcw": "Uno's C",
+        "td_auc": "AUC(t)",
+        "ibs": "IBS",
+    },
+}
+# A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
+NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
+_METHOD = {
+    "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one class against "
+    "the rest beyond two classes.",
+    "surv": "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
+    f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves split "
+    "at the median risk. Weighted by the censoring of the fold's training cases: Uno's C up to the last inner edge of "
+    "the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the integrated Brier score between "
+    "them (lower is better).",
+}
+
+
+def format_summary(summary: dict[str, Any]) -> str:
+    """The text of summary.md, from the content of summary.json (see `utils.tables.summarise`)."""
+    notes: list[str] = []
+    table = markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
+    name = f", run {summary['run_name']}" if summary.get("run_name") else ""
+    model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
+    title = f"# {summary['dataset']}: {model}, {TASK_WORDS[summary['task']]}{name}"
+    blocks = [title, table, _METHOD[summary["task"]] + " mean ± std: over folds, population standard deviation."]
+    if notes:
+        blocks.append("\n".join(notes))
+    warnings = [f"- {' '.join(str(text).split())}" for text in summary["warnings"]]
+    warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
+    if warnings:
+        blocks.append("Warnings:\n\n" + "\n".join(warnings))
+    blocks.append("Where the numbers come from:\n\n" + "\n".join(f"- {line}" for line in _sources(summary)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _header(summary: dict[str, Any]) -> list[str]:
+    return ["fold", "test cases", *_COLUMNS[summary["task"]].values()]
+
+
+def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
+    """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
+    columns = _COLUMNS[summary["task"]]
+    rows = {row["fold"]: row for row in summary["folds"]}
+    for fold in sorted([*rows, *summary["missing_folds"]]):
+        if fold not in rows:
+            yield [str(fold), "missing", *[""] * len(columns)]
+            continue
+        row = rows[fold]
+        marks: dict[str, str] = {}
+        for reason in dict.fromkeys(row["reasons"].values()):
+            undefined = [name for name in row["reasons"] if row["reasons"][name] == reason]
+            notes.append(f"- ({len(notes) + 1}) fold {fold}, {', '.join(undefined)} undefined: {reason}")
+            marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
+        skipped = row.get("n_resamples_skipped")
+        interval_mark = ""
+        if skipped:
+            notes.append(
+                f"- ({len(notes) + 1}) fold {fold}: {skipped} resamples without a comparable pair were skipped"
+            )
+            interval_mark = f" ({len(notes)})"
+        marks["interval"] = marks.get("c_index_low", interval_mark)
+        yield [str(fold), str(row["n_test"]), *[_cell(row, name, marks) for name in columns]]
+
+
+def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
+    if name == "interval":
+        if row["c_index_low"] is None:
+            return marks["interval"]
+        return f"{row['c_index_low']:.3f} to {row['c_index_high']:.3f}{marks['interval']}"
+    if row[name] is None:
+        return marks.get(name, "–")
+    if name == "n_events":
+        return str(row[name])
+    return format_p(row[name]) if name == "logrank_p" else f"{row[name]:.3f}"
+
+
+def _mean_row(summary: dict[str, Any]) -> list[str]:
+    cells = []
+    for name in _COLUMNS[summary["task"]]:
+        if name in NOT_AVERAGED:
+            cells.append("")
+            continue
+        if summary["mean"][name] is None:
+            cells.append("–")
+            continue
+        digits = 1 if name == "n_events" else 3
+        defined, present = summary["n_defined"][name], len(summary["folds"])
+        # One fold has no deviation: ± 0.000 would read as a result that never varies.
+        deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
+        text = f"{summary['mean'][name]:.{digits}f}{deviation}"
+        cells.append(text if defined == present else f"{text} ({defined} of {present} folds)")
+    return ["mean ± std", "", *cells]
+
+
+def _sources(summary: dict[str, Any]) -> Iterator[str]:
+    bootstrap = " (bootstrap included)" if summary["task"] == "surv" else ""
+    yield f"seed {summary['seed']}{bootstrap}"
+    for row in summary["folds"]:
+        split = f"split file sha256 {row['split_sha256']}" if row["split_sha256"] else "split file digest not recorded"
+        yield f"fold {row['fold']}: {row['predictions']}; {split}"
+    anchors = summary["anchors"]
+    if isinstance(anchors, dict):
+        for key, value in anchors.items():
+            if value is None:  # random initialisation has no file
+                continue
+            text = ", ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, dict) else value
+            yield f"anchors, {key}: {text}"
+    elif anchors is not None:
+        yield f"anchors: {anchors}"

@@ -1,0 +1,1 @@
+"""Epochs, optimizers, early stopping, checkpoints."""

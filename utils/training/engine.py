@@ -1,0 +1,155 @@
+"""One epoch of training and one pass of prediction, for every model and both tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from utils.anchors.feature_norm import FeatureNorm
+from utils.errors import UserError
+from utils.machine.device import AUTOCAST_DTYPES
+from utils.machine.stopwatch import Stopwatch
+
+
+class Batch(Protocol):
+    """What the engine needs of a ragged batch of cases.
+
+    Attributes:
+        features: (N, D) patches of all slides, in the precision of their files.
+        slide_index: (N,) int64.
+        case_index: (n_slides,) int64.
+        anchors: (n_slides, K, D) float32, or None.
+        coords: (N, 2), or None.
+        target: what the loss compares the logits with; a dict of (B,) tensors.
+        slide_ids: names for messages.
+    """
+
+    features: Tensor
+    slide_index: Tensor
+    case_index: Tensor
+    anchors: Tensor | None
+    coords: Tensor | None
+    target: dict[str, Tensor]
+    slide_ids: Sequence[str]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+
+
+Objective = Callable[[Any, dict[str, Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A model with all that stands between it and a batch.
+
+    Attributes:
+        model: called as `models.output` describes.
+        device: where it computes.
+        precision: `fp32`, `bf16` or `fp16`.
+        feature_norm: the scale of the features that the anchors were fitted on.
+        in_blocks: the model scales and widens the features itself, block by block, by its argument `scale`.
+        stopwatch: adds up the seconds of reading, forward and backward passes and optimizer steps.
+    """
+
+    model: nn.Module
+    device: torch.device
+    precision: str
+    feature_norm: FeatureNorm
+    in_blocks: bool = False
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+    def __call__(self, batch: Batch) -> Any:
+        """The model's output for a batch that is on the device."""
+        index = batch.slide_index, batch.case_index, batch.anchors, batch.coords
+        with torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision], enabled=self.precision != "fp32"):
+            if self.in_blocks:
+                return self.model(batch.features, *index, scale=self.feature_norm)
+            return self.model(self.feature_norm(batch.features).float(), *index)
+
+    def read(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, on the device."""
+        return self.stopwatch.waiting((batch.to(self.device) for batch in batches), "reading")
+
+
+def train_epoch(
+    runner: Runner,
+    batches: Iterable[Batch],
+    batch_sizes: Sequence[int],
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    *,
+    grad_accum: int,
+    epoch: int,
+    label: str,
+) -> float:
+    """Train on every batch once.
+
+    The gradient of a step is that of the mean loss over all cases of its window of `grad_accum` batches. The last
+    window of an epoch may be shorter: it is divided by the cases it has, stepped, and nothing of it is left over.
+
+    Args:
+        runner: holds the model that is trained.
+        batches: ragged batches, in order.
+        batch_sizes: cases of each of these batches.
+        objective: maps the model's output and a batch's target to the mean loss of its cases.
+        optimizer: of the model's parameters.
+        scaler: scales gradients in fp16 and does nothing otherwise.
+        grad_accum: batches of a window.
+        epoch: for messages.
+        label: of the progress bar.
+
+    Returns:
+        The mean loss over the cases of the epoch.
+
+    Raises:
+        UserError: if a loss is not finite, with epoch, step and slides.
+    """
+    runner.model.train()
+    optimizer.zero_grad()
+    total, n_batches = 0.0, len(batch_sizes)
+    progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
+    for number, batch in enumerate(runner.read(progress)):
+        start = number - number % grad_accum
+        window_cases = sum(batch_sizes[start : start + grad_accum])
+        with runner.stopwatch.time("forward"):
+            batch_loss = objective(runner(batch), batch.target)
+            value = batch_loss.item()
+        if not math.isfinite(value):
+            raise UserError(
+                f"the loss is {value} in epoch {epoch}, batch {number + 1} of {n_batches}, on slides "
+                f"{', '.join(batch.slide_ids)}: look at their features, or lower --lr"
+            )
+        with runner.stopwatch.time("backward"):
+            scaler.scale(batch_loss * (batch_sizes[number] / window_cases)).backward()
+        total += value * batch_sizes[number]
+        if (number + 1) % grad_accum == 0 or number + 1 == n_batches:
+            with runner.stopwatch.time("optimizer"):
+                scaler.step(optimizer)
+                scaler.update()
+                optimizer.zero_grad()
+    return total / sum(batch_sizes)
+
+
+@torch.no_grad()
+def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Any, Any]]:
+    """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model."""
+    runner.model.eval()
+    progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
+    for batch in runner.read(progress):
+        with runner.stopwatch.time("forward"):
+            out = runner(batch)
+        yield batch, out
+
+
+def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:
+    """Logits (n_cases, C) of all batches in order, float32, on the CPU."""
+    outputs = evaluate(runner, batches, n_batches=n_batches, label=label)
+    return torch.cat([out.logits.float().cpu() for _, out in outputs])
