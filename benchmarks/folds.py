@@ -26,7 +26,7 @@ from datasets.folds.splits import read_fold
 from datasets.synthetic.cohort import CohortSettings, make_cohort
 from tests.reference.mico_plain import PlainMiCo
 from utils.files.text_table import markdown_table
-from utils.machine.allocator import keep_freed_memory
+from utils.machine.memory import keep_freed_memory
 
 GROWTH_PATCHES = 200
 PARTS = ("reading", "forward", "backward", "optimizer", "the rest")

@@ -22,14 +22,15 @@ import torch
 
 from benchmarks.large_slides_process import Measurement
 from benchmarks.timing import growth, hardware
-from models.kernels.row_blocks import BLOCK_ROWS, RECOMPUTE_ABOVE
-from models.mico import FORMULATIONS
+from models import options_of
+from models.kernels.row_blocks import BLOCK_ROWS
 from utils.files.text_table import markdown_table
 
 ROOT = Path(__file__).parents[1]
 WRITE_ROWS = 8192
 # Above so many patches, a slide in one piece would need more memory than is asked of a machine.
 ONE_PIECE = 100_000
+MICO = options_of("mico")
 PARTS = ("predict", "train", "plain")
 HEADER = [
     *("task", "path", "form", "precision", "patches", "seconds", "of these, reading", "patches a second"),
@@ -48,7 +49,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--plain_train_patches", type=int, default=50000, help="of plain training")
     parser.add_argument("--dim", type=int, default=768, help="D, width of the features (default: %(default)s)")
     parser.add_argument("--block_rows", type=int, default=BLOCK_ROWS, help="patches of a block (default: %(default)s)")
-    parser.add_argument("--recompute_above", type=int, default=RECOMPUTE_ABOVE, help="as in training by default")
+    parser.add_argument(
+        "--recompute_above", type=int, default=MICO["recompute_above"].default, help="as in training by default"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
 
@@ -98,7 +101,7 @@ def write_random(path: Path, n_patches: int, dim: int) -> None:
 
 def rows_of(args: argparse.Namespace) -> Iterator[Row]:
     """The rows of the table, both forms in turn."""
-    for formulation in FORMULATIONS:
+    for formulation in MICO["formulation"].choices or ():
         base = Measurement("predict", "", formulation, "fp32", False, args.block_rows, args.recompute_above, 0, "")
         base = replace(base, device=args.device)
         for part in args.parts:
@@ -188,7 +191,7 @@ def cells(row: Row, found: dict[str, float]) -> list[str]:
 def growth_lines(results: list[tuple[Row, dict[str, float]]]) -> list[str]:
     """Seconds and memory of MiCo's predictions against patches."""
     lines = []
-    for formulation in FORMULATIONS:
+    for formulation in MICO["formulation"].choices or ():
         own = {
             row.n_patches: found
             for row, found in results

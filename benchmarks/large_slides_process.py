@@ -24,7 +24,7 @@ from datasets.folds.cases import Case
 from datasets.slides.features import SlideFeatures, read_shape, read_slide
 from models import build_model
 from tests.reference.mico_plain import PlainMiCo
-from utils.machine.allocator import keep_freed_memory
+from utils.machine.memory import keep_freed_memory
 
 # Below so many patches, seconds are the median of several: they are short.
 REPEATED_BELOW, REPEATS = 20_000, 5
@@ -57,13 +57,14 @@ class Measurement:
     device: str
 
 
-class Passes:
+class Passes(nn.Module):
     """A scale that leaves features as they are and counts the rows that it is asked for."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows = 0
 
-    def __call__(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor) -> Tensor:
         """The rows."""
         self.rows += len(rows)
         return rows
@@ -97,7 +98,8 @@ def logits_of(model: nn.Module, batch: Batch, precision: str, passes: Passes | N
         if isinstance(model, PlainMiCo):
             out = model([[batch.features.to(model.classifier.weight.dtype)]])
         else:
-            out = model(batch.features, batch.slide_index, batch.case_index, scale=passes).logits
+            model.feature_scale = nn.Identity() if passes is None else passes
+            out = model(batch.features, batch.slide_index, batch.case_index).logits
     return out.to(torch.promote_types(out.dtype, torch.float32))
 
 

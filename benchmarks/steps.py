@@ -111,7 +111,7 @@ def model_step(model: nn.Module, slide: Slide, precision: str = "fp32") -> Calla
         return F.cross_entropy(logits.float(), known["label"])
 
     def loss() -> Tensor:
-        return training_objective(call_model(model, slide, precision), target, bag_loss, instance_weight=0.3)
+        return training_objective(call_model(model, slide, precision), target, bag_loss)
 
     return optimised(model.to(device), loss)
 

@@ -33,7 +33,7 @@ from benchmarks.steps import (
 from benchmarks.timing import alternate, growth, hardware, ratio_of
 from models import MODELS
 from utils.files.text_table import markdown_table
-from utils.machine.allocator import keep_freed_memory
+from utils.machine.memory import keep_freed_memory
 
 RELEASED, HARD, PAPER = Form(), Form(assignment="hard"), Form("paper")
 MICO_FORMS = (RELEASED, Form(precision="bf16"), HARD, PAPER, Form("paper", precision="bf16"))

@@ -1,95 +1,78 @@
-"""Multiple-instance models: tensors to logits, one call signature for all of them.
+"""Multiple-instance models: tensors to logits, one call for all of them.
 
-A new model is one file and one line in `MODELS`. Its `forward` takes `(features, slide_index, case_index, anchors=None,
-coords=None)`, described in `models.output`, and returns a `BagOutput`.
+A new model is one file, with a class that derives from `models.bag_model.BagModel`, and one line in `MODELS`; its
+options are the keyword arguments of its class (docs/extending.md). A model's file is imported when it is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from models.options import ModelOption, read_options
 
-from models.baselines.abmil import ABMIL
-from models.baselines.clam_sb import CLAMSB
-from models.baselines.deepgraphconv import DeepGraphConv
-from models.baselines.dsmil import DSMIL
-from models.baselines.dtfdmil import DTFDMIL
-from models.baselines.max_pool import MaxPool
-from models.baselines.mean_pool import MeanPool
-from models.baselines.patchgcn import PatchGCN
-from models.baselines.transmil import TransMIL
-from models.mico import MiCo
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["GRAPH_MODELS", "MODELS", "MiCo", "build_model"]
+    from models.bag_model import BagModel
 
-GRAPH_MODELS: dict[str, type[nn.Module]] = {"patchgcn": PatchGCN, "deepgraphconv": DeepGraphConv}
-MODELS: dict[str, type[nn.Module]] = {
-    "mico": MiCo,
-    "meanpool": MeanPool,
-    "maxpool": MaxPool,
-    "abmil": ABMIL,
-    "clam_sb": CLAMSB,
-    "dsmil": DSMIL,
-    "transmil": TransMIL,
-    "dtfdmil": DTFDMIL,
-    **GRAPH_MODELS,
+__all__ = ["MODELS", "build_model", "model_class", "options_of"]
+
+MODELS: dict[str, str] = {
+    "mico": "models.mico.MiCo",
+    "meanpool": "models.baselines.mean_pool.MeanPool",
+    "maxpool": "models.baselines.max_pool.MaxPool",
+    "abmil": "models.baselines.abmil.ABMIL",
+    "clam_sb": "models.baselines.clam_sb.CLAMSB",
+    "dsmil": "models.baselines.dsmil.DSMIL",
+    "transmil": "models.baselines.transmil.TransMIL",
+    "dtfdmil": "models.baselines.dtfdmil.DTFDMIL",
+    "patchgcn": "models.baselines.patchgcn.PatchGCN",
+    "deepgraphconv": "models.baselines.deepgraphconv.DeepGraphConv",
 }
 
 
-def build_model(
-    name: str,
-    *,
-    dim_in: int,
-    n_outputs: int,
-    formulation: str = "released",
-    n_anchors: int = 64,
-    embed_dim: int = 512,
-    n_stages: int = 3,
-    dropout: float = 0.05,
-    similarity: str = "l2",
-    assignment: str = "soft",
-    ablate: Sequence[str] = (),
-    graph: str = "coords",
-) -> nn.Module:
-    """Build a model of the registry with fresh parameters (drawn from torch's global generator).
+def model_class(name: str) -> type[BagModel]:
+    """The class of a model of the registry.
 
-    One call serves all models: what a model does not have (anchors, a graph) is not looked at.
+    Raises:
+        ValueError: for an unknown name.
+    """
+    module, class_name = _qualified(name).rsplit(".", 1)
+    found: type[BagModel] = getattr(import_module(module), class_name)
+    return found
+
+
+def options_of(name: str) -> dict[str, ModelOption]:
+    """The options of a model of the registry, beside `dim_in` and `n_outputs`; nothing is imported for it.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    return read_options(_qualified(name))
+
+
+def build_model(name: str, *, dim_in: int, n_outputs: int, **options: Any) -> BagModel:
+    """Build a model of the registry with fresh parameters, drawn from torch's global generator.
 
     Args:
         name: a key of `MODELS`.
         dim_in: D, the width of the patch features.
         n_outputs: C, the number of classes, or of survival bins.
-        formulation: `released` or `paper` (MiCo).
-        n_anchors: K, the number of anchors; divisible by `2 ** n_stages` (MiCo).
-        embed_dim: d, the width inside the model.
-        n_stages: L, the number of context-aware clustering stages (MiCo).
-        dropout: rate of every dropout layer.
-        similarity: `l2` or `dot`, for the released form (MiCo).
-        assignment: `soft` or `hard`, for the released form (MiCo).
-        ablate: parts to leave out, of `anchors`, `route` and `reducer` (MiCo).
-        graph: neighbours of a patch by `coords` or by `features` (models of `GRAPH_MODELS`).
+        options: keyword arguments of the model's class, such as `embed_dim` and `dropout`.
 
     Raises:
-        ValueError: for an unknown name, or values that the model cannot have.
+        ValueError: for an unknown name, an option that the model does not have, or values that it cannot have.
     """
+    known = options_of(name)
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ValueError(f"got {', '.join(unknown)} for model '{name}', expected of: {', '.join(known)}")
+    build: Callable[..., BagModel] = model_class(name)
+    return build(dim_in=dim_in, n_outputs=n_outputs, **options)
+
+
+def _qualified(name: str) -> str:
     if name not in MODELS:
         raise ValueError(f"got model '{name}', expected one of: {', '.join(sorted(MODELS))}")
-    if embed_dim < 1:
-        raise ValueError(f"got embed_dim {embed_dim}, expected 1 or more")
-    if name in GRAPH_MODELS:
-        return MODELS[name](dim_in=dim_in, n_outputs=n_outputs, embed_dim=embed_dim, dropout=dropout, graph=graph)
-    if name != "mico":
-        return MODELS[name](dim_in=dim_in, n_outputs=n_outputs, embed_dim=embed_dim, dropout=dropout)
-    return MiCo(
-        dim_in=dim_in,
-        n_outputs=n_outputs,
-        formulation=formulation,
-        n_anchors=n_anchors,
-        embed_dim=embed_dim,
-        n_stages=n_stages,
-        dropout=dropout,
-        similarity=similarity,
-        assignment=assignment,
-        ablate=ablate,
-    )
+    return MODELS[name]

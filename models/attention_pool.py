@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from models.kernels.fused_layers import gated_product_score
+from models.kernels.dropout import Dropout
 from models.kernels.similarity import wide
 
 
@@ -38,14 +38,13 @@ class GatedAttentionPool(nn.Module):
         self.feature_transform = nn.Sequential(nn.Linear(embed_dim, width))  # in a list: named as in the released code
         self.attention_gate = nn.Sequential(nn.Linear(embed_dim, width))
         self.attention_scorer = nn.Linear(width, 1)
-        self.dropout = dropout
+        # Dropout on each branch: their product is 0 with this probability. One draw serves both.
+        self.dropout = Dropout(1 - (1 - dropout) ** 2, inplace=True)
 
     def score(self, z: Tensor) -> Tensor:
         """The score of each row, (R, d) to (R,), in float32 or wider."""
-        rate = self.dropout if self.training else 0.0
-        tanh, sigmoid = cast(nn.Linear, self.feature_transform[0]), cast(nn.Linear, self.attention_gate[0])
-        score = gated_product_score(z, tanh, sigmoid, self.attention_scorer, rate)
-        return wide(score)
+        gated = self.feature_transform(z).tanh_() * self.attention_gate(z).sigmoid_()  # (R, a)
+        return wide(self.attention_scorer(self.dropout(gated)).squeeze(1))
 
     def forward(self, z: Tensor, case_of_row: Tensor, n_cases: int) -> tuple[Tensor, Tensor]:
         """Pool the rows of each case.

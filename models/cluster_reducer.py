@@ -21,3 +21,17 @@ class ClusterReducer(nn.Module):
         """Map (..., K, d) to (..., K / 2, d)."""
         mixed = self.fc2(F.relu(self.fc1(anchors.transpose(-1, -2))))  # (..., d, K / 2)
         return mixed.transpose(-1, -2)  # (..., K / 2, d)
+
+
+def remaining_anchors(anchors: Tensor, case_index: Tensor) -> tuple[Tensor, Tensor]:
+    """The anchors that the last stage leaves, as rows to be pooled: each slide brings its own copy of them.
+
+    Args:
+        anchors: (R, d), the same for every slide, or (n_slides, R, d).
+        case_index: (n_slides,) int64, the case of each slide.
+
+    Returns:
+        (n_slides R, d), and the case of each row, (n_slides R,).
+    """
+    rows = anchors.expand(len(case_index), -1, -1).flatten(0, 1)  # (n_slides R, d)
+    return rows, case_index.repeat_interleave(anchors.size(-2))

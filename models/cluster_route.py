@@ -1,4 +1,4 @@
-"""Cluster Route: patches choose anchors, and receive the context of the anchor they chose (Eqs. 1 to 4)."""
+"""Cluster Route: patches choose anchors, move them, and receive their context (Eqs. 1 to 4), in both forms."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.kernels.fused_layers import residual_mlp
-from models.kernels.hard_assignment import chosen_context
+from models.kernels.dropout import Dropout
 from models.kernels.segment_ops import Segments
 from models.kernels.similarity import SIMILARITIES, cosine_similarity, wide
-
-ASSIGNMENTS = ("soft", "hard")
 
 
 class ContextEnhancer(nn.Module):
@@ -23,51 +21,68 @@ class ContextEnhancer(nn.Module):
         super().__init__()
         self.fc1 = nn.Linear(embed_dim, embed_dim)
         self.fc2 = nn.Linear(embed_dim, embed_dim)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout, inplace=True)
 
-    def forward(self, x: Tensor, base: Tensor | None = None) -> Tensor:
-        """`base + MLP(x)`, (N, d) to (N, d); base is x where it is not given."""
-        return residual_mlp(x, self.fc1, self.fc2, self.dropout if self.training else 0.0, base)
-
-
-class Routed(NamedTuple):
-    """Patches on their way through the stages.
-
-    Attributes:
-        patches: (N, d).
-        assignment: (N, l) int64, the anchor that each patch chose in each of the l stages so far; None before the
-            first, and where patches choose none.
-    """
-
-    patches: Tensor
-    assignment: Tensor | None = None
+    def forward(self, x: Tensor) -> Tensor:
+        """`MLP(x)`, (N, d) to (N, d). Dropout and ReLU commute, and in this order one tensor serves both, not two."""
+        hidden = F.relu(self.dropout(self.fc1(x)), inplace=True)  # (N, d)
+        return self.dropout(self.fc2(hidden))
 
 
-class Choice(NamedTuple):
-    """The hard assignment of patches to anchors (Eq. 2).
+class Assignment(NamedTuple):
+    """How N patches are assigned to K anchors.
 
     Attributes:
-        affinity: A, (N, K), for the gradient; None where none is asked for.
+        affinity: A, (N, K); None where the assignment is hard and no gradient is asked for.
         chosen: (N,) int64, `argmax_k A`.
+        is_hard: whether a patch has the one anchor that it chose, or a share A(m, k) of each.
     """
 
     affinity: Tensor | None
     chosen: Tensor
+    is_hard: bool
+
+    def weights(self, n_anchors: int) -> Tensor:
+        """A, or `Â = one-hot(argmax_k A) + A - stop_gradient(A)` (Eq. 2): the straight-through estimator; (N, K)."""
+        if not self.is_hard and self.affinity is not None:
+            return self.affinity
+        kind = torch.float32 if self.affinity is None else self.affinity.dtype
+        one_hot = torch.zeros(len(self.chosen), n_anchors, dtype=kind, device=self.chosen.device)
+        one_hot.scatter_(1, self.chosen.unsqueeze(1), 1)
+        return one_hot if self.affinity is None else one_hot + (self.affinity - self.affinity.detach())
 
 
-def choose_anchors(patches: Tensor, anchors: Tensor, slides: Segments) -> Choice:
-    """The anchor of the highest cosine (Eqs. 1 and 2); (N, d) patches, (K, d) or (n_slides, K, d) anchors."""
-    affinity = cosine_similarity(patches, anchors, slides)  # (N, K)
-    return Choice(affinity if torch.is_grad_enabled() else None, affinity.argmax(dim=1))
+def hard_assignment(affinity: Tensor) -> Assignment:
+    """The assignment of each patch to the anchor of its highest affinity; (N, K)."""
+    return Assignment(affinity if torch.is_grad_enabled() else None, affinity.argmax(dim=1), is_hard=True)
+
+
+def context_of(assignment: Assignment, anchors: Tensor, slides: Segments) -> Tensor:
+    """`sum_k Â(m, k) anchor_k`, (N, d), of anchors (K, d) or (n_slides, K, d)."""
+    return slides.products(assignment.weights(anchors.size(-2)).to(anchors.dtype), anchors)
+
+
+def chosen_sums(assignment: Assignment, patches: Tensor, n_anchors: int, slides: Segments) -> tuple[Tensor, Tensor]:
+    """The two sums of Eq. 3 over the patches of each slide, in float32 or wider.
+
+    Returns:
+        `sum_m Â(m, k) patch_m`, (n_slides, K, d), and `N_k = sum_m Â(m, k)`, (n_slides, K, 1), a count through which no
+        gradient flows.
+    """
+    with torch.autocast(patches.device.type, enabled=False):
+        rows = wide(patches)
+        weights = assignment.weights(n_anchors).to(rows.dtype)  # (N, K)
+        counts = slides.weighted_sums(weights.detach(), rows.new_ones(len(rows), 1))  # (n_slides, K, 1)
+        return slides.weighted_sums(weights, rows), counts
 
 
 def move_anchors(sums: Tensor, counts: Tensor, anchors: Tensor) -> Tensor:
     """`s~_k = sum_m Â(m, k) patch_m / N_k` with `N_k = sum_m Â(m, k)` (Eq. 3), over the patches of one slide.
 
-    N_k is a count, through which no gradient flows. An anchor that no patch of a slide chose keeps its value there.
+    An anchor that no patch of a slide chose keeps its value there.
 
     Args:
-        sums: (n_slides, K, d), see `models.kernels.hard_assignment.chosen_sums`.
+        sums: (n_slides, K, d), see `chosen_sums`.
         counts: (n_slides, K, 1), N_k.
         anchors: (K, d) or (n_slides, K, d).
 
@@ -78,72 +93,75 @@ def move_anchors(sums: Tensor, counts: Tensor, anchors: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ClusterRoute:
-    """The way of context from anchors to patches in one stage, in both forms; the model owns the layers it uses.
+class PaperRoute:
+    """Cluster Route as the paper writes it: the patches of a slide move its anchors before they receive context.
 
     Attributes:
-        formulation: `released` or `paper`.
-        similarity: `l2` or `dot` (released).
-        assignment: `soft` or `hard` (released).
-        similarity_scale: (1,), one learnable scalar shared by all stages (released).
-        enhancer: MLP_l.
-        norm: LayerNorm_l, in float32 or wider: from 16 bits, torch 2.13 sums the gradients of its parameters in 16 bits
-            on the CPU, and loses half of them over 4,000 rows.
+        mlp: MLP_l.
+        norm: LayerNorm_l.
         context: False is the ablation without Cluster Route: no context reaches the patches, nor patches the anchors.
     """
 
-    formulation: str
-    similarity: str
-    assignment: str
-    similarity_scale: Tensor
-    enhancer: nn.Module
+    mlp: nn.Module
     norm: nn.Module
     context: bool = True
 
     @property
     def moves_anchors(self) -> bool:
-        """Whether the slide's patches move its anchors (Eq. 3) before the anchors give context."""
-        return self.formulation == "paper" and self.context
+        """Whether the patches of a slide move its anchors."""
+        return self.context
 
-    def __call__(self, routed: Routed, anchors: Tensor, slides: Segments, choice: Choice | None = None) -> Routed:
-        """Route patches (N, d) through anchors (K, d) or (n_slides, K, d).
+    def choose(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Assignment | None:
+        """`A(m, k) = cosine(patch_m, anchor_k)` (Eq. 1), and its straight-through one-hot Â (Eq. 2)."""
+        return hard_assignment(cosine_similarity(patches, anchors, slides)) if self.context else None
 
-        With `moves_anchors`, the anchors are the moved ones, and `choice` the assignment that moved them.
-        """
-        if choice is not None:
-            patches, chosen = self._paper(routed.patches, anchors, slides, choice), choice.chosen
-        elif not self.context:
-            return Routed(self._without_context(routed.patches))
-        else:
-            patches, chosen = self._released(routed.patches, anchors, slides)
-        stages = [] if routed.assignment is None else [routed.assignment]
-        return Routed(patches, torch.cat([*stages, chosen.unsqueeze(1)], dim=1))
+    def move(self, anchors: Tensor, assignment: Assignment | None, patches: Tensor, slides: Segments) -> Tensor:
+        """`s~_k = sum_m Â(m, k) patch_m / N_k` (Eq. 3); (n_slides, K, d)."""
+        if assignment is None:
+            return anchors
+        return move_anchors(*chosen_sums(assignment, patches, anchors.size(-2), slides), anchors)
 
-    def _released(self, patches: Tensor, anchors: Tensor, slides: Segments) -> tuple[Tensor, Tensor]:
-        """Context from the anchors as they are.
+    def __call__(self, patches: Tensor, assignment: Assignment | None, anchors: Tensor, slides: Segments) -> Tensor:
+        """`patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, Add & Norm of Fig. 1)."""
+        if assignment is None:
+            return self.norm(patches + self.mlp(patches))
+        return self.norm(patches + self.mlp(patches + context_of(assignment, anchors, slides)))
 
-        `A = softmax_k(similarity / similarity_scale)`, `patches = LayerNorm_l(patches + A anchors)`,
-        `patches = patches + MLP_l(patches)`; the anchors do not depend on the patches.
-        """
+
+@dataclass(frozen=True)
+class ReleasedRoute:
+    """Cluster Route as the authors' code has it: anchors give context as they are, and do not move.
+
+    Attributes:
+        mlp: MLP_l.
+        norm: LayerNorm_l.
+        similarity: `l2` or `dot`.
+        is_hard: one-hot assignment with the gradient of the soft one.
+        similarity_scale: (1,), one learnable scalar shared by all stages.
+        context: False is the ablation without Cluster Route: no context reaches the patches.
+    """
+
+    mlp: nn.Module
+    norm: nn.Module
+    similarity: str
+    is_hard: bool
+    similarity_scale: Tensor
+    context: bool = True
+    moves_anchors: bool = False
+
+    def choose(self, patches: Tensor, anchors: Tensor, slides: Segments) -> Assignment | None:
+        """`A = softmax_k(similarity(m, k) / similarity_scale)`, in the place of Eqs. 1 and 2."""
+        if not self.context:
+            return None
         similarity = SIMILARITIES[self.similarity](patches, anchors, slides)  # (N, K)
         affinity = torch.softmax(similarity / self.similarity_scale, dim=1)
-        chosen = affinity.argmax(dim=1)  # (N,)
-        if self.assignment == "hard":
-            with_context = patches + chosen_context(affinity, chosen, anchors.to(patches.dtype), slides)  # (N, d)
-        else:
-            with_context = patches + slides.products(affinity, anchors)  # (N, d)
-        return self.enhancer(self.norm(wide(with_context))), chosen
+        return hard_assignment(affinity) if self.is_hard else Assignment(affinity, affinity.argmax(dim=1), False)
 
-    def _paper(self, patches: Tensor, anchors: Tensor, slides: Segments, choice: Choice) -> Tensor:
-        """Context from anchors that the slide's own patches have moved.
+    def move(self, anchors: Tensor, assignment: Assignment | None, patches: Tensor, slides: Segments) -> Tensor:
+        """The anchors as they are: there is no Eq. 3 in this form."""
+        return anchors
 
-        `patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, then Add & Norm of Fig. 1).
-        """
-        context = chosen_context(*choice, anchors.to(patches.dtype), slides)  # (N, d)
-        return self.norm(wide(self.enhancer(patches + context, base=patches)))
-
-    def _without_context(self, patches: Tensor) -> Tensor:
-        """The stage with a context of zero: its norm and MLP work on each patch alone."""
-        if self.formulation == "paper":
-            return self.norm(wide(self.enhancer(patches, base=patches)))
-        return self.enhancer(self.norm(wide(patches)))
+    def __call__(self, patches: Tensor, assignment: Assignment | None, anchors: Tensor, slides: Segments) -> Tensor:
+        """`x_m = LayerNorm_l(patch_m + sum_k A(m, k) anchor_k)`, `patch'_m = x_m + MLP_l(x_m)`, instead of Eq. 4."""
+        x = self.norm(patches if assignment is None else patches + context_of(assignment, anchors, slides))  # (N, d)
+        return x + self.mlp(x)

@@ -12,9 +12,7 @@ from models.output import BagOutput
 Target = Mapping[str, Tensor]
 
 
-def training_objective(
-    out: BagOutput, target: Target, bag_loss: Callable[[Tensor, Target], Tensor], *, instance_weight: float
-) -> Tensor:
+def training_objective(out: BagOutput, target: Target, bag_loss: Callable[[Tensor, Target], Tensor]) -> Tensor:
     """The scalar that training lowers.
 
     `sum_g bag_loss(supervised_g)` where a model is trained by several groups of logits (DSMIL's two streams, DTFD-MIL's
@@ -25,7 +23,6 @@ def training_objective(
         out: of a batch of B cases.
         target: (B,) tensors, see `datasets.bags.outcomes_of`.
         bag_loss: maps logits (R, C) and the targets of these R rows to their mean loss.
-        instance_weight: w, from 0 to 1; 0.3 in CLAM.
     """
     if out.supervised:
         groups = [
@@ -37,4 +34,5 @@ def training_objective(
         loss = bag_loss(out.logits, target)
     if out.instances is None or "label" not in target:
         return loss
-    return (1 - instance_weight) * loss + instance_weight * clam_instance_loss(out.instances, target["label"])
+    weight = out.instances.weight
+    return (1 - weight) * loss + weight * clam_instance_loss(out.instances, target["label"])

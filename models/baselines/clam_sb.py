@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from models.attention_pool import GatedAttentionPool
+from models.bag_model import BagInput, BagModel
 from models.kernels.segment_ops import Segments
-from models.output import BagOutput, InstanceLogits, check_inputs
+from models.output import BagOutput, InstanceLogits
 
 K_SAMPLE = 8  # patches on each side, the number of the authors' experiments
 
 
-class CLAMSB(nn.Module):
+class CLAMSB(BagModel):
     """Gated attention pooling with one attention branch, and an instance classifier for each class.
 
     `h_m = ReLU(W_1 x_m + b_1)`, `z = sum_m a_m h_m` with the attention a of `GatedAttentionPool`, `logits = W z + b`;
@@ -30,34 +31,28 @@ class CLAMSB(nn.Module):
         n_outputs: C.
         embed_dim: d; the attention has d / 2.
         dropout: rate after the projection and of both attention branches.
+        instance_weight: weight of the instance loss in classification, from 0 to 1; the bag loss has the rest.
     """
 
-    def __init__(self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05) -> None:
-        super().__init__()
-        self.dim_in = dim_in
+    def __init__(
+        self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05, instance_weight: float = 0.3
+    ) -> None:
+        super().__init__(dim_in)
+        if not 0 <= instance_weight <= 1:
+            raise ValueError(f"got instance_weight {instance_weight}, expected a number from 0 to 1")
+        self.instance_weight = instance_weight
         self.projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.attention_pool = GatedAttentionPool(embed_dim, dropout, attention_dim=embed_dim // 2)
         self.classifier = nn.Linear(embed_dim, n_outputs)
         self.instance_classifiers = nn.ModuleList(nn.Linear(embed_dim, 2) for _ in range(n_outputs))
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors and positions are unused.
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors and positions are unused.
 
         The attention is the softmax a over the patches of each case.
-
-        Raises:
-            ValueError: for shapes that do not belong together, or a case without patches.
         """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        cases = Segments.from_index(slide_index, case_index.numel()).by_case(case_index)
-        patches = self.projector(features)  # (N, d)
+        cases = bags.cases
+        patches = self.projector(bags.features())  # (N, d)
         pooled, attention = self.attention_pool(patches, cases.index, cases.count)  # (B, d), (N,)
         instances = self._instances(patches, attention.detach(), cases)
         return BagOutput(self.classifier(pooled), attention, instances=instances)
@@ -66,7 +61,7 @@ class CLAMSB(nn.Module):
         rows, attended = extremes(attention, cases, K_SAMPLE)  # (R,), (R,)
         chosen = patches[rows]  # (R, d)
         logits = torch.stack([classifier(chosen) for classifier in self.instance_classifiers], dim=1)  # (R, C, 2)
-        return InstanceLogits(logits, cases.index[rows], attended)
+        return InstanceLogits(logits, cases.index[rows], attended, self.instance_weight)
 
 
 def extremes(attention: Tensor, cases: Segments, k_sample: int) -> tuple[Tensor, Tensor]:

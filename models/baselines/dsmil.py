@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.utils import softmax
 
+from models.bag_model import BagInput, BagModel
 from models.kernels.segment_ops import Segments
-from models.output import BagOutput, CaseLogits, check_inputs
+from models.kernels.similarity import wide
+from models.output import BagOutput, CaseLogits
 
 QUERY_DIM = 128
 
 
-class DSMIL(nn.Module):
+class DSMIL(BagModel):
     """Two streams over the patches h_m of a case, which are trained each and predict by their mean.
 
     `h_m = ReLU(W_1 x_m + b_1)`
@@ -36,8 +38,7 @@ class DSMIL(nn.Module):
     """
 
     def __init__(self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05) -> None:
-        super().__init__()
-        self.dim_in = dim_in
+        super().__init__(dim_in)
         self.projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.instance_classifier = nn.Linear(embed_dim, n_outputs)
         self.query = nn.Sequential(
@@ -46,24 +47,13 @@ class DSMIL(nn.Module):
         self.value = nn.Sequential(nn.Dropout(dropout), nn.Linear(embed_dim, embed_dim), nn.ReLU())
         self.bag_classifier = nn.Conv1d(n_outputs, n_outputs, kernel_size=embed_dim)
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors and positions are unused.
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors and positions are unused.
 
         The attention is the mean of A over the classes. Of equal scores the first patch is critical.
-
-        Raises:
-            ValueError: for shapes that do not belong together, or a case without patches.
         """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        cases = Segments.from_index(slide_index, case_index.numel()).by_case(case_index)
-        patches = self.projector(features)  # (N, d)
+        cases = bags.cases
+        patches = self.projector(bags.features())  # (N, d)
 
         scores = self.instance_classifier(patches)  # (N, C)
         critical = critical_patches(scores, cases)  # (B, C)
@@ -73,15 +63,14 @@ class DSMIL(nn.Module):
         embeddings = _sums(attention, self.value(patches), cases)  # (B, C, d)
         bag_logits = self.bag_classifier(embeddings).squeeze(2)  # (B, C)
 
-        case = torch.arange(cases.count, device=features.device)
+        case = torch.arange(cases.count, device=patches.device)
         streams = CaseLogits(max_logits, case), CaseLogits(bag_logits, case)
         return BagOutput((max_logits + bag_logits) / 2, attention.mean(dim=1), supervised=streams)
 
     def _attention(self, queries: Tensor, critical: Tensor, cases: Segments) -> Tensor:
         """`softmax_m(q_m . q_critical(c) / sqrt(128))` in float32 or wider; (N, 128) and (B, C) to (N, C)."""
         similarity = cases.products(queries, queries[critical].transpose(1, 2))  # (N, C)
-        similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
-        return softmax(similarity / math.sqrt(QUERY_DIM), cases.index, num_nodes=cases.count)
+        return softmax(wide(similarity) / math.sqrt(QUERY_DIM), cases.index, num_nodes=cases.count)
 
 
 def critical_patches(scores: Tensor, cases: Segments) -> Tensor:

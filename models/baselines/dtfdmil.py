@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from models.attention_pool import GatedAttentionPool
+from models.bag_model import BagInput, BagModel
 from models.kernels.segment_ops import Segments
-from models.output import BagOutput, CaseLogits, check_inputs
+from models.output import BagOutput, CaseLogits
 
 N_PSEUDO_BAGS = 5
 
 
-class DTFDMIL(nn.Module):
+class DTFDMIL(BagModel):
     """Two tiers of gated attention; a case is split into n = min(5, M) pseudo-bags that inherit its outcome.
 
     `h_m = ReLU(W_1 x_m + b_1)`
@@ -33,39 +34,27 @@ class DTFDMIL(nn.Module):
     """
 
     def __init__(self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05) -> None:
-        super().__init__()
-        self.dim_in = dim_in
+        super().__init__(dim_in)
         self.projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.attention_pool = GatedAttentionPool(embed_dim, dropout, attention_dim=embed_dim // 2)
         self.classifier = nn.Linear(embed_dim, n_outputs)
         self.second_attention_pool = GatedAttentionPool(embed_dim, dropout, attention_dim=embed_dim // 2)
         self.second_classifier = nn.Linear(embed_dim, n_outputs)
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors and positions are unused.
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors and positions are unused.
 
         The attention of patch m in pseudo-bag p is a_m t_p, its weight in z.
-
-        Raises:
-            ValueError: for shapes that do not belong together, or a case without patches.
         """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        cases = Segments.from_index(slide_index, case_index.numel()).by_case(case_index)
-        patches = self.projector(features)  # (N, d)
+        cases = bags.cases
+        patches = self.projector(bags.features())  # (N, d)
         pseudo_bag, case = assign_pseudo_bags(cases, at_random=self.training)  # (N,), (P,)
 
         distilled, within = self.attention_pool(patches, pseudo_bag, case.numel())  # (P, d), (N,)
         pooled, between = self.second_attention_pool(distilled.detach(), case, cases.count)  # (B, d), (P,)
 
         tier_1 = CaseLogits(self.classifier(distilled), case)
-        tier_2 = CaseLogits(self.second_classifier(pooled), torch.arange(cases.count, device=features.device))
+        tier_2 = CaseLogits(self.second_classifier(pooled), torch.arange(cases.count, device=patches.device))
         return BagOutput(tier_2.logits, within * between[pseudo_bag], supervised=(tier_1, tier_2))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from models.kernels.segment_ops import Segments
-from models.output import BagOutput, check_inputs
+from models.bag_model import BagInput, BagModel
+from models.output import BagOutput
 
 
-class MaxPool(nn.Module):
+class MaxPool(BagModel):
     """`logits = W max_m(ReLU(Linear(h_m))) + b`: a projection of each patch, their maximum per feature, a linear head.
 
     Args:
@@ -20,30 +20,18 @@ class MaxPool(nn.Module):
     """
 
     def __init__(self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05) -> None:
-        super().__init__()
-        self.dim_in = dim_in
+        super().__init__(dim_in)
         self.projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.classifier = nn.Linear(embed_dim, n_outputs)
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors and positions are unused.
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors and positions are unused.
 
         The attention of a patch is the share of the d features whose maximum it is (the first of equal ones).
-
-        Raises:
-            ValueError: for shapes that do not belong together, or a case without patches.
         """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        cases = Segments.from_index(slide_index, case_index.numel()).by_case(case_index)
-        patches = self.projector(features)  # (N, d)
+        cases = bags.cases
+        patches = self.projector(bags.features())  # (N, d)
         largest = [rows.max(dim=0) for rows in patches.split(cases.sizes)]
         logits = self.classifier(torch.stack([rows.values for rows in largest]))  # (B, C)
         counts = [torch.bincount(rows.indices, minlength=size) for rows, size in zip(largest, cases.sizes, strict=True)]
-        return BagOutput(logits, torch.cat(counts).to(features.dtype) / patches.size(1))
+        return BagOutput(logits, torch.cat(counts).to(self.dtype) / patches.size(1))

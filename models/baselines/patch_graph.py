@@ -9,36 +9,10 @@ from torch import Tensor
 
 from models.kernels.segment_ops import Segments
 
-GRAPHS = ("coords", "features")
 CHUNK_BYTES = 64 * 2**20  # of one chunk of the distance matrix
 # Candidates beyond k, so that ties at the border of the k nearest are seen whole: a rectangular grid has at most 16
 # patches at one distance, up to a distance of 18 steps.
 N_SPARE = 16
-
-
-def check_graph(graph: str) -> None:
-    """Refuse a graph that is not one of `GRAPHS`.
-
-    Raises:
-        ValueError: with the choices.
-    """
-    if graph not in GRAPHS:
-        raise ValueError(f"got graph '{graph}', expected one of: {', '.join(GRAPHS)}")
-
-
-def graph_positions(graph: str, features: Tensor, coords: Tensor | None) -> Tensor:
-    """What the distances of the graph are measured on: `coords` (N, 2) or `features` (N, D).
-
-    Raises:
-        ValueError: for coords that the graph needs and that are missing, or of another shape than (N, 2).
-    """
-    if graph == "features":
-        return features
-    if coords is None:
-        raise ValueError("got no coords, expected (N, 2) for graph 'coords', or the model built with graph='features'")
-    if coords.shape != (features.size(0), 2):
-        raise ValueError(f"got coords of shape {tuple(coords.shape)}, expected ({features.size(0)}, 2)")
-    return coords
 
 
 def neighbour_edges(positions: Tensor, slides: Segments, k: int = 8) -> Tensor:

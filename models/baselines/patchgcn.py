@@ -6,17 +6,20 @@ convolutional networks", MICCAI 2021.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch_geometric.nn import DeepGCNLayer, GENConv
 
 from models.attention_pool import GatedAttentionPool
-from models.baselines.patch_graph import check_graph, graph_positions, neighbour_edges
-from models.kernels.segment_ops import Segments
-from models.output import BagOutput, check_inputs
+from models.bag_model import BagInput, BagModel
+from models.baselines.patch_graph import neighbour_edges
+from models.kernels.similarity import wide
+from models.output import BagOutput
 
 
-class PatchGCN(nn.Module):
+class PatchGCN(BagModel):
     """Three graph convolutions with dense connections, and gated attention pooling; h = d / 4.
 
     `x_m^0 = ReLU(W_1 x_m + b_1)`, h wide
@@ -46,14 +49,18 @@ class PatchGCN(nn.Module):
     """
 
     def __init__(
-        self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05, graph: str = "coords"
+        self,
+        *,
+        dim_in: int,
+        n_outputs: int,
+        embed_dim: int = 512,
+        dropout: float = 0.05,
+        graph: Literal["coords", "features"] = "coords",
     ) -> None:
-        super().__init__()
-        check_graph(graph)
+        super().__init__(dim_in, needs_coords=graph == "coords")
+        self.check_choices(graph=graph)
         if embed_dim % 4:
             raise ValueError(f"got embed_dim {embed_dim}, expected a multiple of 4 (each of 4 levels has a quarter)")
-        self.dim_in = dim_in
-        self.graph = graph
         width = embed_dim // 4
         self.projector = nn.Sequential(nn.Linear(dim_in, width), nn.ReLU(), nn.Dropout(dropout))
         self.layers = nn.ModuleList([_convolution(width), _residual(width, dropout), _residual(width, dropout)])
@@ -62,29 +69,19 @@ class PatchGCN(nn.Module):
         self.case_transform = nn.Sequential(nn.Linear(embed_dim, embed_dim), nn.ReLU(), nn.Dropout(dropout))
         self.classifier = nn.Linear(embed_dim, n_outputs)
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors are unused.
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors are unused.
 
         The graph lies within each slide; the attention is the softmax a over the patches of each case.
-
-        Raises:
-            ValueError: for shapes that do not belong together, a case without patches, or missing coords.
         """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        slides = Segments.from_index(slide_index, case_index.numel())
-        cases = slides.by_case(case_index)
-        edges = neighbour_edges(graph_positions(self.graph, features, coords), slides)  # (2, E)
+        cases = bags.cases
+        features = bags.features()  # (N, D)
+        positions = bags.coords if self.needs_coords and bags.coords is not None else features
+        edges = neighbour_edges(positions, bags.slides)  # (2, E)
         x = self.projector(features)  # (N, h)
         levels = [x]
         for layer in self.layers:
-            x = x.to(torch.promote_types(x.dtype, torch.float32))  # sums over neighbours are not for 16 bits
+            x = wide(x)  # sums over neighbours are not for 16 bits
             x = layer(x, edges)  # (N, h)
             levels.append(x)
         patches = self.patch_transform(torch.cat(levels, dim=1))  # (N, d)

@@ -12,8 +12,8 @@ import torch
 from nystrom_attention import NystromAttention
 from torch import Tensor, nn
 
-from models.kernels.segment_ops import Segments
-from models.output import BagOutput, check_inputs
+from models.bag_model import BagInput, BagModel
+from models.output import BagOutput
 
 N_HEADS = 8
 
@@ -72,7 +72,7 @@ class TransLayer(nn.Module):
             return tokens + attended.squeeze(0), row[-n_tokens:]
 
 
-class TransMIL(nn.Module):
+class TransMIL(BagModel):
     """Two layers of self-attention with position encoding between them; the class token has the prediction.
 
     `h_m = ReLU(W_1 x_m + b_1)`, repeated from the first one on until S * S patches fill a square, S = ceil(sqrt(M));
@@ -93,10 +93,9 @@ class TransMIL(nn.Module):
     """
 
     def __init__(self, *, dim_in: int, n_outputs: int, embed_dim: int = 512, dropout: float = 0.05) -> None:
-        super().__init__()
+        super().__init__(dim_in)
         if embed_dim % N_HEADS != 0:
             raise ValueError(f"got embed_dim {embed_dim}, expected a multiple of {N_HEADS}, the heads of TransMIL")
-        self.dim_in = dim_in
         self.projector = nn.Sequential(nn.Linear(dim_in, embed_dim), nn.ReLU())
         self.class_token = nn.Parameter(torch.randn(1, embed_dim))
         self.layer_1 = TransLayer(embed_dim, dropout)
@@ -105,22 +104,10 @@ class TransMIL(nn.Module):
         self.norm = nn.LayerNorm(embed_dim)
         self.classifier = nn.Linear(embed_dim, n_outputs)
 
-    def forward(
-        self,
-        features: Tensor,
-        slide_index: Tensor,
-        case_index: Tensor,
-        anchors: Tensor | None = None,
-        coords: Tensor | None = None,
-    ) -> BagOutput:
-        """Map a ragged batch to logits (see `models.output`). Anchors and positions are unused.
-
-        Raises:
-            ValueError: for shapes that do not belong together, or a case without patches.
-        """
-        check_inputs(features, slide_index, case_index, self.dim_in)
-        cases = Segments.from_index(slide_index, case_index.numel()).by_case(case_index)
-        patches = self.projector(features)  # (N, d)
+    def aggregate(self, bags: BagInput) -> BagOutput:
+        """Map bags to logits. Anchors and positions are unused."""
+        cases = bags.cases
+        patches = self.projector(bags.features())  # (N, d)
         tokens, shares = zip(*(self._one_case(rows) for rows in patches.split(cases.sizes)), strict=True)
         return BagOutput(self.classifier(self.norm(torch.stack(tokens))), torch.cat(shares))
 

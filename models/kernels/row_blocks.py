@@ -1,9 +1,9 @@
 """Large bags in blocks of rows, so that memory does not grow with the number of patches.
 
 Prediction goes through a bag block by block and keeps no embedding: what is needed again, in the paper form, is
-computed again from the features (replayed), or held where the bag has at most `RECOMPUTE_ABOVE` rows. Training works in
-blocks above that: what autograd needs of a block is computed again in the backward pass (`torch.utils.checkpoint`,
-which repeats dropout's draws), one forward pass more.
+computed again from the features (replayed), or held where the bag has few rows. Training works in blocks above a number
+of rows: what autograd needs of a block is computed again in the backward pass (`torch.utils.checkpoint`, which repeats
+dropout's draws), one forward pass more.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from torch.utils.checkpoint import checkpoint
 from models.kernels.segment_ops import Segments
 
 BLOCK_ROWS = 8192
-# A training step keeps 49 KiB a patch in float32 with d = 512 (measured): 2.3 GiB at this size.
-RECOMPUTE_ABOVE = 50_000
 
 Result = TypeVar("Result")
 

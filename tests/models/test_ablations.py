@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 import torch
 
 from models import build_model
-from models.attention_pool import attention_of
-from models.cluster_route import Routed
-from models.context_aware_clustering import ContextAwareClustering
-from models.kernels.row_blocks import Evaluation, blocks_of
+from models.cluster_reducer import remaining_anchors
 from models.kernels.segment_ops import Segments
-from models.mico import Remaining
 from tests.models.bags import DIM_IN, EMBED_DIM, N_ANCHORS, batch_of, draw_slides, small_model
 
 both_forms = pytest.mark.parametrize("formulation", ["released", "paper"])
@@ -31,13 +25,11 @@ def with_weights_of(model: torch.nn.Module, formulation: str, *ablate: str) -> t
 
 def pooled_by(model: torch.nn.Module, patches: torch.Tensor, anchors: torch.Tensor, batch: tuple) -> tuple:
     """Logits and attention of these patches and remaining anchors."""
-    n_slides, case_index = len(batch[2]), batch[2]
-    own = anchors.expand(n_slides, -1, -1)
-    remaining = Remaining(own.flatten(0, 1), case_index.repeat_interleave(own.size(1)))
-    case_of_row = case_index[batch[1]]
-    pooled, score, _ = model._pool(partial(Routed, patches), case_of_row, 1, remaining)
-    logits = model.classifier(model.final_projector(pooled.sums / pooled.totals.unsqueeze(1)))
-    return logits, attention_of(score, case_of_row, pooled)
+    rows, case_of_anchor = remaining_anchors(anchors, batch[2])
+    z = model.aggregation_norm_layer(model.feature_processor(torch.cat([patches, rows])))
+    case_of_row = torch.cat([batch[2][batch[1]], case_of_anchor])
+    pooled, attention = model.attention_network(z, case_of_row, 1)
+    return model.classifier(model.final_projector(pooled)), attention[: len(patches)]
 
 
 @both_forms
@@ -74,16 +66,15 @@ def test_without_reducer_all_anchors_pass_and_are_pooled(formulation: str):
     gone = full.state_dict().keys() - ablated.state_dict().keys()
     assert gone == {name for name in full.state_dict() if name.startswith("cluster_reducers.")}
     batch = batch_of([draw_slides([5, 6])])
-    blocks = blocks_of(Segments.from_index(batch[1], 2), 11)
+    slides = Segments.from_index(batch[1], 2)
     patches, anchors = (
         ablated.patch_feature_projector(batch[0]),
         ablated.cluster_center_projector(ablated.cluster_centers),
     )
-    for index in range(full.n_stages):
-        stage = ContextAwareClustering(full.stage(index).route, torch.nn.Identity())
-        rows = partial(Routed, patches)
-        (routed,), anchors = stage([rows], anchors, blocks, 2, Evaluation(recompute=False, replay=False))
-        patches = routed().patches
+    for route, _ in full.stages():
+        assignment = route.choose(patches, anchors, slides)
+        anchors = route.move(anchors, assignment, patches, slides)
+        patches = route(patches, assignment, anchors, slides)
         assert anchors.shape[-2:] == (N_ANCHORS, EMBED_DIM)  # not halved
     logits, attention = pooled_by(full, patches, anchors, batch)
     out = ablated(*batch)
@@ -124,5 +115,5 @@ def test_ablations_combine():
 
 
 def test_an_unknown_ablation_is_named():
-    with pytest.raises(ValueError, match="got ablation 'pooling', expected one of: anchors, route, reducer"):
+    with pytest.raises(ValueError, match="got ablate 'pooling', expected one of: anchors, route, reducer"):
         small_model(ablate=["pooling"])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models import GRAPH_MODELS, MODELS, build_model
+from models import MODELS, build_model, model_class, options_of
 from models.losses import nll_survival
 from models.objective import training_objective
 from tests.models.bags import DIM_IN, batch_of, draw_slides
@@ -22,7 +22,7 @@ IGNORED = ("attention_scorer.bias", "similarity_bias")
 
 def model_of(name: str, **options: object) -> nn.Module:
     torch.manual_seed(3)
-    small = {"dim_in": DIM_IN, "n_outputs": 3, "n_anchors": 8, "embed_dim": 16}
+    small = {"dim_in": DIM_IN, "n_outputs": 3, "embed_dim": 16, **({"n_anchors": 8} if name == "mico" else {})}
     return build_model(name, **{**small, **options}).double().eval()
 
 
@@ -41,15 +41,14 @@ def positions(coords: list[list[Tensor]]) -> Tensor:
 def test_the_registry_is_complete():
     expected = "mico meanpool maxpool abmil clam_sb dsmil transmil dtfdmil patchgcn deepgraphconv"
     assert list(MODELS) == expected.split()
-    assert set(GRAPH_MODELS) == {"patchgcn", "deepgraphconv"}
+    assert {name for name in MODELS if "graph" in options_of(name)} == {"patchgcn", "deepgraphconv"}
 
 
 @every_model
 def test_one_call_signature(name: str):
-    parameters = list(inspect.signature(MODELS[name].forward).parameters.values())[1:]
-    assert [p.name for p in parameters[:5]] == ["features", "slide_index", "case_index", "anchors", "coords"]
-    assert [p.default for p in parameters[3:]] == [None] * len(parameters[3:])
-    assert all(p.kind is p.KEYWORD_ONLY for p in parameters[5:])
+    parameters = list(inspect.signature(model_class(name).forward).parameters.values())[1:]
+    assert [p.name for p in parameters] == ["features", "slide_index", "case_index", "anchors", "coords"]
+    assert [p.default for p in parameters[3:]] == [None, None]
 
 
 @every_model
@@ -97,7 +96,7 @@ def test_every_parameter_is_trained(name: str, task: str):
         target = {"bin": torch.tensor([0, 1, 2, 1]), "censored": torch.tensor([0, 1, 0, 0])}
         loss = lambda logits, known: nll_survival(logits, known["bin"], known["censored"])  # noqa: E731
     out = model(*batch_of(cases), coords=positions(coords))
-    training_objective(out, target, loss, instance_weight=0.3).backward()
+    training_objective(out, target, loss).backward()
     idle = {n for n, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 1e-12}
     idle = {n for n in idle if not n.endswith(IGNORED)}
     if name == "clam_sb" and task == "surv":  # the instance loss needs class labels
@@ -138,6 +137,82 @@ def test_a_case_without_patches_is_refused(name: str):
 def test_unknown_models_are_named():
     with pytest.raises(ValueError, match="got model 'resnet', expected one of: abmil, "):
         build_model("resnet", dim_in=4, n_outputs=2)
+
+
+@every_model
+def test_an_option_that_the_model_does_not_have_is_named(name: str):
+    with pytest.raises(ValueError, match=f"got n_heads for model '{name}', expected of: "):
+        build_model(name, dim_in=4, n_outputs=2, n_heads=3)
+
+
+@every_model
+def test_options_are_the_keyword_arguments_of_the_class(name: str):
+    """Read from the source without an import; `dim_in` and `n_outputs` have no default and are no options."""
+    parameters = inspect.signature(model_class(name)).parameters
+    assert {"dim_in", "n_outputs"} <= parameters.keys()
+    expected = {key: p.default for key, p in parameters.items() if p.default is not p.empty}
+    assert {key: option.default for key, option in options_of(name).items()} == expected
+    assert all(option.help for option in options_of(name).values())
+
+
+@every_model
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("of_model", [torch.float32, torch.float64], ids=str)
+def test_features_of_every_type_are_taken(name: str, dtype: torch.dtype, of_model: torch.dtype):
+    model = model_of(name).to(of_model)
+    cases, coords = cases_and_coords()
+    features, *index = batch_of(cases)
+    features = features.to(dtype)
+    out = model(features, *index, coords=positions(coords))
+    expected = model(features.to(of_model), *index, coords=positions(coords))
+    assert out.logits.dtype == of_model
+    assert torch.equal(out.logits, expected.logits)
+    assert torch.equal(out.attention, expected.attention)
+
+
+class Affine(nn.Module):
+    """A scale with a buffer, as the fitted one has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.linspace(-1, 1, DIM_IN), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return 3 * features.float() + self.shift
+
+
+@every_model
+def test_the_scale_of_the_features_is_inside_the_model_and_not_in_its_state(name: str):
+    model, scale = model_of(name), Affine()
+    keys = model.state_dict().keys()
+    cases, coords = cases_and_coords()
+    features, *index = batch_of(cases)
+    expected = model(scale(features), *index, coords=positions(coords))
+    plain = model(features, *index, coords=positions(coords))
+    model.feature_scale = scale
+    out = model(features, *index, coords=positions(coords))
+    assert torch.equal(out.logits, expected.logits)
+    assert not torch.equal(out.logits, plain.logits)
+    assert model.state_dict().keys() == keys
+
+
+@every_model
+def test_features_that_are_no_floating_point_numbers_are_refused(name: str):
+    with pytest.raises(ValueError, match=r"got features of torch.int64, expected float16, bfloat16"):
+        model_of(name)(torch.zeros(2, DIM_IN).long(), torch.tensor([0, 0]), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("name", ["patchgcn", "deepgraphconv"])
+def test_graphs_by_position_need_positions_and_those_by_features_do_not(name: str):
+    batch = batch_of([[draw_slides([4])[0]]])
+    with pytest.raises(ValueError, match=r"got no coords, expected \(N, 2\), level-0 pixels, or the model built with"):
+        model_of(name)(*batch)
+    with pytest.raises(ValueError, match=r"got coords of shape \(3, 2\), expected \(4, 2\)"):
+        model_of(name)(*batch, coords=torch.zeros(3, 2))
+    by_features = model_of(name, graph="features")
+    assert torch.equal(by_features(*batch).logits, by_features(*batch, coords=torch.zeros(4, 2)).logits)
+    with pytest.raises(ValueError, match="got graph 'spatial', expected one of: coords, features"):
+        model_of(name, graph="spatial")
 
 
 @every_model

@@ -119,7 +119,7 @@ def test_dropout_is_used_in_training_only():
     assert torch.equal(*evaluated)
     assert not torch.equal(*trained)
     assert [module.p for module in model.modules() if isinstance(module, nn.Dropout)] == [0.5]
-    assert model.attention_pool.dropout == 0.5
+    assert model.attention_pool.dropout.rate == 0.75  # of the product of both branches
 
 
 @every_graph

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.baselines import patch_graph
-from models.baselines.patch_graph import check_graph, graph_positions, neighbour_edges
+from models.baselines.patch_graph import neighbour_edges
 from models.kernels.segment_ops import Segments
 from tests.reference.graph_loop import nearest
 
@@ -162,17 +162,3 @@ def test_no_patch_and_one_patch_have_no_edges():
 def test_what_cannot_be_is_named():
     with pytest.raises(ValueError, match="got k = 0 neighbours, expected 1 or more"):
         neighbour_edges(grid(2, 2), one_slide(4), k=0)
-    with pytest.raises(ValueError, match="got graph 'spatial', expected one of: coords, features"):
-        check_graph("spatial")
-    missing = r"got no coords, expected \(N, 2\) for graph 'coords', or the model built with graph='features'"
-    with pytest.raises(ValueError, match=missing):
-        graph_positions("coords", draw(4, 3), None)
-    with pytest.raises(ValueError, match=r"got coords of shape \(3, 2\), expected \(4, 2\)"):
-        graph_positions("coords", draw(4, 3), torch.zeros(3, 2))
-
-
-def test_each_graph_measures_its_own_positions():
-    features, coords = draw(4, 3), grid(2, 2)
-    assert graph_positions("features", features, coords) is features
-    assert graph_positions("features", features, None) is features
-    assert graph_positions("coords", features, coords) is coords

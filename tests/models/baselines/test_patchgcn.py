@@ -132,7 +132,7 @@ def test_dropout_is_used_in_training_only():
     # The MLP within a convolution has a rate of 0, as published.
     assert all(rate == (0.0 if ".mlp." in name else 0.5) for name, rate in rates.items())
     assert len(rates) == 1 + 5
-    assert model.attention_pool.dropout == 0.5
+    assert model.attention_pool.dropout.rate == 0.75  # of the product of both branches
     assert [layer.dropout for layer in model.layers[1:]] == [0.5, 0.5]
 
 

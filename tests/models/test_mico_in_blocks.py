@@ -1,4 +1,4 @@
-"""The fast path against the plain one: outputs and gradients, both forms, all anchors, ragged batches, any blocks."""
+"""MiCo whole and in blocks against the plain path: outputs and gradients, both forms, all anchors, ragged batches."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def test_equals_the_plain_path(options: dict, sizes: list[list[int]], own_anchor
     assert_same_gradients(gradients_of(fast, out.logits), gradients_of(plain, expected), 1e-8)
 
 
+@pytest.mark.slow
 @every_variant
 @every_case
 @every_anchor
@@ -167,12 +168,14 @@ def test_the_scale_of_the_features_is_applied_to_each_row_once(block_rows: int):
     model.block_rows, model.recompute_above = block_rows, 0
     rows: list[int] = []
 
-    def scale(x: Tensor) -> Tensor:
-        rows.append(len(x))
-        return 3 * x + 1
+    class Scale(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            rows.append(len(x))
+            return 3 * x + 1
 
+    model.feature_scale = Scale()
     with torch.no_grad():
-        assert relative_error(model(features, *index, scale=scale).logits, expected.logits) < 1e-9
+        assert relative_error(model(features, *index).logits, expected.logits) < 1e-9
     assert sum(rows) == 49
 
 

@@ -1,18 +1,63 @@
 """Dropout that draws where the zeros are, instead of a decision for each value.
 
 The number of values kept between two zeros of independent decisions is geometric, so that at a rate of 0.05 one random
-number in place of 20 is drawn: the zeros of 10,000 x 512 values take 2.4 ms here, `torch.nn.functional.dropout`, which
-draws value by value on one thread, 24 ms, and the matrix product between them 15 ms. The division by `1 - rate` is left
-to the caller, whose matrix products do it on the way.
+number in place of 20 is drawn: the zeros of 10,000 x 512 values take 2.4 ms, `torch.nn.functional.dropout`, which draws
+value by value on one thread, 24 ms, and the matrix product between them 15 ms (2 CPU cores).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+
+class Dropout(nn.Module):
+    """`torch.nn.Dropout` with the same distribution from another, faster draw: x / (1 - rate), or 0.
+
+    Args:
+        rate: the probability of 0 for each value, at least 0 and below 1.
+        inplace: overwrite the input, which must be contiguous, and which no other layer may need.
+    """
+
+    def __init__(self, rate: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.rate, self.inplace = rate, inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map a tensor of any shape to one of the same shape; itself outside of training."""
+        if not self.training or self.rate == 0:
+            return x
+        dropped: Tensor = _Dropout.apply(x, draw_zeros(x, self.rate), self.rate, self.inplace)
+        return dropped
+
+    def extra_repr(self) -> str:
+        """The rate, for print."""
+        return f"rate={self.rate}, inplace={self.inplace}"
+
+
+class _Dropout(Function):
+    """Scale and set zeros in one step: what is saved are the positions of the zeros, one in `1 / rate` values."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, zeros: Tensor, rate: float, inplace: bool) -> Tensor:
+        ctx.save_for_backward(zeros)
+        ctx.rate = rate
+        if inplace:
+            ctx.mark_dirty(x)
+            return set_zeros(x.div_(1 - rate), zeros)
+        return set_zeros(x.contiguous() / (1 - rate), zeros)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (zeros,) = ctx.saved_tensors
+        return set_zeros(grad.contiguous() / (1 - ctx.rate), zeros), None, None, None
 
 
 def draw_zeros(x: Tensor, rate: float) -> Tensor:

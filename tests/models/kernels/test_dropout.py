@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from models.kernels.sparse_dropout import draw_zeros, set_zeros
+from models.kernels.dropout import Dropout, draw_zeros, set_zeros
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.05, 0.3, 0.9])
@@ -65,3 +65,32 @@ def test_zeros_are_set_in_place_by_position_and_by_mask():
     assert set_zeros(by_position, torch.tensor([1, 5])) is by_position
     assert set_zeros(by_mask, torch.tensor([[False, True, False], [False, False, True]])) is by_mask
     assert by_position.tolist() == by_mask.tolist() == [[1, 0, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_the_layer_is_x_over_the_kept_rate_or_zero_and_so_is_its_gradient(inplace: bool):
+    layer, x = Dropout(0.3, inplace=inplace), torch.rand(40, 50, dtype=torch.float64).add_(1).requires_grad_()
+    torch.manual_seed(5)
+    given = x.clone()
+    out = layer(given)
+    assert (out.data_ptr() == given.data_ptr()) is inplace
+    torch.manual_seed(5)
+    mask = set_zeros(torch.ones_like(x), draw_zeros(x, 0.3)) / 0.7
+    torch.testing.assert_close(out, x * mask)
+    weights = torch.randn_like(out)
+    (gradient,) = torch.autograd.grad((out * weights).sum(), x)
+    torch.testing.assert_close(gradient, weights * mask)
+
+
+def test_the_layer_takes_views_and_leaves_its_input_alone():
+    torch.manual_seed(6)
+    x = torch.ones(30, 20).t()
+    out = Dropout(0.5)(x)
+    assert (x == 1).all()
+    assert set(out.unique().tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5).eval(), Dropout(0.0)])
+def test_outside_of_training_and_at_rate_0_nothing_happens(layer: Dropout):
+    x = torch.randn(4)
+    assert layer(x) is x
