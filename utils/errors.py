@@ -1,5 +1,8 @@
-"""The error of this package that a command prints as one sentence."""
+"""The one error of this package that a command prints as a sentence."""
 
 
 class UserError(ValueError):
-    """A setting, file or place that a user can mend: the message says what was found, what was expected, what to do."""
+    """A setting, file or folder that a user can fix: the message says what was found, what was expected, what to do."""
+
+
+DataError = UserError  # the name that scripts outside this repository may import; nothing here uses it

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from datasets.errors import DataError
 from datasets.folds.cases import PARTS, Case, Fold, patient_of
+from utils.errors import UserError
 
 _N_NAMED = 5
 
@@ -22,27 +22,27 @@ def first_ids(ids: Sequence[str]) -> str:
 
 
 def check_slides_unique(slide_ids: Iterable[tuple[str, str]], path: Path) -> None:
-    """Raise DataError when a slide stands twice among the (part, slide id) pairs, in one part or in two."""
+    """Raise UserError when a slide stands twice among the (part, slide id) pairs, in one part or in two."""
     part_of: dict[str, str] = {}
     for part, slide_id in slide_ids:
         if slide_id in part_of:
             first = part_of[slide_id]
             where = f"twice in {part}" if first == part else f"in {first} and in {part}"
-            raise DataError(f"slide {slide_id} is {where} of {path}: expected each slide once")
+            raise UserError(f"slide {slide_id} is {where} of {path}: expected each slide once")
         part_of[slide_id] = part
 
 
 def check_parts_filled(fold: Fold) -> None:
-    """Raise DataError when train, val or test has no case."""
+    """Raise UserError when train, val or test has no case."""
     for part in PARTS:
         if not fold.part(part):
-            raise DataError(f"{fold.path} has no case in {part}: expected cases in each of {', '.join(PARTS)}")
+            raise UserError(f"{fold.path} has no case in {part}: expected cases in each of {', '.join(PARTS)}")
 
 
 def check_outcomes(fold: Fold) -> tuple[str, ...]:
     """Check what can be learned from the training cases, and return warnings.
 
-    Raises DataError when there is one class only, a class of 0..C-1 is missing in train (cls), train has no event, or a
+    Raises UserError when there is one class only, a class of 0..C-1 is missing in train (cls), train has no event, or a
     bin lies outside 0..n_outputs-1 (surv). A bin that is missing in train is a warning.
     """
     return _check_labels(fold) if fold.task == "cls" else _check_survival(fold)
@@ -51,7 +51,7 @@ def check_outcomes(fold: Fold) -> tuple[str, ...]:
 def check_patients(fold: Fold, allow_overlap: bool) -> tuple[str, ...]:
     """Check that no patient is in two of train, val and test.
 
-    An overlap is a DataError with the count per pair of parts and the first ids, or with `allow_overlap` a warning that
+    An overlap is a UserError with the count per pair of parts and the first ids, or with `allow_overlap` a warning that
     says the same.
     """
     shared = {pair: _shared_patients(fold.part(pair[0]), fold.part(pair[1])) for pair in combinations(PARTS, 2)}
@@ -60,7 +60,7 @@ def check_patients(fold: Fold, allow_overlap: bool) -> tuple[str, ...]:
         return ()
     message = f"patients are in two parts of {fold.path}: {'; '.join(found)}"
     if not allow_overlap:
-        raise DataError(f"{message}; split by patient, or pass --allow_patient_overlap to report inflated results")
+        raise UserError(f"{message}; split by patient, or pass --allow_patient_overlap to report inflated results")
     return (message,)
 
 
@@ -68,10 +68,10 @@ def _check_labels(fold: Fold) -> tuple[str, ...]:
     everywhere = {case.label for part in PARTS for case in fold.part(part)}
     in_train = {case.label for case in fold.train}
     if len(everywhere) == 1:
-        raise DataError(f"{fold.path} has one class only (label {everywhere.pop()}): expected two or more")
+        raise UserError(f"{fold.path} has one class only (label {everywhere.pop()}): expected two or more")
     missing = [str(label) for label in range(fold.n_outputs) if label not in in_train]
     if missing:
-        raise DataError(
+        raise UserError(
             f"no training case of {fold.path} has label {first_ids(missing)}: expected every class of "
             f"0..{fold.n_outputs - 1} in train (labels begin at 0; the largest of the file is {fold.n_outputs - 1})"
         )
@@ -79,9 +79,9 @@ def _check_labels(fold: Fold) -> tuple[str, ...]:
 
 
 def check_events(fold: Fold) -> None:
-    """Raise DataError when every training case is censored."""
+    """Raise UserError when every training case is censored."""
     if all(case.censored == 1 for case in fold.train):
-        raise DataError(
+        raise UserError(
             f"there are no events among the {len(fold.train)} training cases of {fold.path}: expected some with "
             "censorship 0 (1 = censored, 0 = event)"
         )
@@ -94,7 +94,7 @@ def _check_survival(fold: Fold) -> tuple[str, ...]:
         part, case = outside[0]
         largest = max(case.bin or 0 for _, case in outside)
         remedy = f"pass --n_bins {largest + 1}" if largest >= fold.n_outputs else "correct it"
-        raise DataError(
+        raise UserError(
             f"case {case.case_id} has bin {case.bin} in column {part}_disc_label of {fold.path}: expected "
             f"0..{fold.n_outputs - 1}; {remedy}"
         )

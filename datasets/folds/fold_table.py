@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from datasets.atomic import atomic_path
-from datasets.errors import DataError
 from datasets.folds.cases import PARTS
+from utils.errors import UserError
+from utils.files.atomic import atomic_path
 
 SLIDE_ENDINGS = (".svs", ".pt", ".h5")
 # An empty cell, and what pandas prints for one.
@@ -36,14 +36,14 @@ class Row:
         return text
 
     def integer(self, column: str, expected: str) -> int:
-        """Return a cell written as `3` or `3.0`; DataError with `expected` otherwise."""
+        """Return a cell written as `3` or `3.0`; UserError with `expected` otherwise."""
         number = self.number(column, expected)
         if not number.is_integer():
             raise self.error(column, expected)
         return int(number)
 
     def number(self, column: str, expected: str) -> float:
-        """Return a cell as a finite number; DataError with `expected` otherwise."""
+        """Return a cell as a finite number; UserError with `expected` otherwise."""
         try:
             number = float(self.cells[column])
         except ValueError:
@@ -52,9 +52,9 @@ class Row:
             raise self.error(column, expected)
         return number
 
-    def error(self, column: str, expected: str) -> DataError:
-        """Return the DataError that names value, column, line and file."""
-        return DataError(
+    def error(self, column: str, expected: str) -> UserError:
+        """Return the UserError that names value, column, line and file."""
+        return UserError(
             f"found {self.cells[column]!r} in column {self.part}_{column}, line {self.line} of {self.path}: "
             f"expected {expected}"
         )
@@ -66,7 +66,7 @@ def read_rows_by_part(path: Path, required: Sequence[str], optional: Sequence[st
     Columns are named `{part}_{name}` for each name of `required` and `optional`; any other column (such as a leading
     unnamed index) is ignored. A row of a part whose cells are all blank is padding and left out, wherever it stands.
 
-    Raises DataError when the file cannot be read as CSV, a column is missing or twice there (an optional one must be
+    Raises UserError when the file cannot be read as CSV, a column is missing or twice there (an optional one must be
     there for all parts or for none), or a row of a part is filled in part only.
     """
     header, lines = _read_csv(path)
@@ -97,12 +97,12 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             header = [cell.strip() for cell in next(reader, [])]
             lines = [(reader.line_num, [_text(cell) for cell in cells]) for cells in reader]
     except OSError as error:
-        raise DataError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
+        raise UserError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"the split file {path} is not CSV text in UTF-8: save it as CSV again") from error
+        raise UserError(f"the split file {path} is not CSV text in UTF-8: save it as CSV again") from error
     for number, cells in lines:
         if any(cells[len(header) :]):
-            raise DataError(
+            raise UserError(
                 f"line {number} of {path} has {len(cells)} cells where the header has {len(header)}: "
                 "expected one cell per column"
             )
@@ -123,19 +123,19 @@ def _present(path: Path, header: list[str], required: Sequence[str], optional: S
     missing = [name for name in wanted if name not in header]
     if missing:
         found = ", ".join(name for name in header if name) or "no column"
-        raise DataError(f"{path} lacks the columns {', '.join(missing)} (found {found}): add them, or check --task")
+        raise UserError(f"{path} lacks the columns {', '.join(missing)} (found {found}): add them, or check --task")
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
-        raise DataError(f"{path} has the column {twice[0]} twice: expected it once")
+        raise UserError(f"{path} has the column {twice[0]} twice: expected it once")
     return names
 
 
 def _is_filled(row: Row) -> bool:
-    """Whether the row says anything; a row that says only a part of what it should is a DataError."""
+    """Whether the row says anything; a row that says only a part of what it should is a UserError."""
     blank = [name for name, cell in row.cells.items() if not cell]
     if blank and len(blank) < len(row.cells):
         filled = [name for name in row.cells if name not in blank]
-        raise DataError(
+        raise UserError(
             f"line {row.line} of {row.path} fills {', '.join(f'{row.part}_{name}' for name in filled)} but not "
             f"{', '.join(f'{row.part}_{name}' for name in blank)}: fill in all columns of {row.part} or none"
         )

@@ -7,7 +7,6 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datasets.errors import DataError
 from datasets.folds.cases import PARTS, TASKS, Case, Fold, patient_of
 from datasets.folds.fold_checks import (
     check_events,
@@ -19,6 +18,7 @@ from datasets.folds.fold_checks import (
 )
 from datasets.folds.fold_table import Row, read_rows_by_part, write_columns
 from datasets.folds.survival_bins import assign_bins, bin_edges
+from utils.errors import UserError
 
 __all__ = ["Case", "Fold", "find_folds", "keep_available", "read_fold", "read_training_slides", "write_fold"]
 
@@ -29,14 +29,14 @@ _BIN = "disc_label"
 
 
 def find_folds(directory: Path) -> list[int]:
-    """Return the k of every `fold{k}.csv` in `directory`, ascending; DataError when there is none."""
+    """Return the k of every `fold{k}.csv` in `directory`, ascending; UserError when there is none."""
     directory = Path(directory)
     if not directory.is_dir():
-        raise DataError(f"the splits directory {directory} does not exist: give an existing directory")
+        raise UserError(f"the splits directory {directory} does not exist: give an existing directory")
     matches = (_FOLD_NAME.fullmatch(path.name) for path in directory.iterdir())
     folds = sorted(int(match.group(1)) for match in matches if match)
     if not folds:
-        raise DataError(f"no fold file in {directory}: expected fold0.csv, fold1.csv and so on")
+        raise UserError(f"no fold file in {directory}: expected fold0.csv, fold1.csv and so on")
     return folds
 
 
@@ -48,7 +48,7 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
     1 = censored). Without `{s}_disc_label` the time bins are quantiles of the uncensored training cases. Without
     `{s}_case_id` the patient is the first 12 characters of a TCGA barcode, else the slide.
 
-    Raises DataError, naming file, line, column, slide or patients, for: missing columns; values that do not parse;
+    Raises UserError, naming file, line, column, slide or patients, for: missing columns; values that do not parse;
     a slide twice; two times, censorships or bins for one case; an empty part; one class, or a class missing in train;
     no event in train; a bin outside 0..n_bins-1; a patient in two parts (a warning with `allow_patient_overlap`).
     """
@@ -57,7 +57,7 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
         raise ValueError(f"unknown task {task!r}: expected one of {', '.join(TASKS)}")
     name = _FOLD_NAME.fullmatch(path.name)
     if not name:
-        raise DataError(f"{path} is not named like a fold file: expected fold0.csv, fold1.csv and so on")
+        raise UserError(f"{path} is not named like a fold file: expected fold0.csv, fold1.csv and so on")
     required = ("slide_id", "label") if task == "cls" else ("slide_id", _MONTHS, _CENSORED, "case_id")
     rows = read_rows_by_part(path, required, ("case_id",) if task == "cls" else (_BIN,))
     check_slides_unique(((part, row.slide_id()) for part in PARTS for row in rows[part]), path)
@@ -73,10 +73,10 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
 
 
 def read_training_slides(path: Path) -> list[str]:
-    """Return the training slides of a split file of either task, in its order; DataError when there is none."""
+    """Return the training slides of a split file of either task, in its order; UserError when there is none."""
     slide_ids = [row.slide_id() for row in read_rows_by_part(Path(path), ("slide_id",))["train"]]
     if not slide_ids:
-        raise DataError(f"{path} has no training slide: fill in its column train_slide_id")
+        raise UserError(f"{path} has no training slide: fill in its column train_slide_id")
     return slide_ids
 
 
@@ -105,7 +105,7 @@ def write_fold(path: Path, fold: Fold) -> None:
 def keep_available(fold: Fold, available: Container[str], on_missing: str) -> tuple[Fold, tuple[str, ...]]:
     """Return the fold restricted to slides with features, and the ids of the slides without, in file order.
 
-    `available` holds the slide ids with features. `on_missing` "error" raises DataError with the count and the first
+    `available` holds the slide ids with features. `on_missing` "error" raises UserError with the count and the first
     ids of missing slides; "drop" leaves them out, and with them the cases that keep no slide, and adds a warning. Bins
     and n_outputs stay those of the whole fold. What is left must still pass the checks on parts and outcomes.
     """
@@ -117,16 +117,16 @@ def keep_available(fold: Fold, available: Container[str], on_missing: str) -> tu
         return fold, ()
     found = f"{len(missing)} of {len(slide_ids)} slides of {fold.path} have no feature file ({first_ids(missing)})"
     if on_missing == "error":
-        raise DataError(f"{found}: extract them, or pass --on_missing drop to go on without them")
+        raise UserError(f"{found}: extract them, or pass --on_missing drop to go on without them")
     kept = {part: _keep(fold.part(part), available) for part in PARTS}
     for part in PARTS:
         if not kept[part]:
-            raise DataError(f"{found}, which leaves no case in {part}: extract their features")
+            raise UserError(f"{found}, which leaves no case in {part}: extract their features")
     fold = replace(fold, train=kept["train"], val=kept["val"], test=kept["test"])
     try:
         new = [warning for warning in check_outcomes(fold) if warning not in fold.warnings]
-    except DataError as error:
-        raise DataError(f"{found}, and without them {error}") from error
+    except UserError as error:
+        raise UserError(f"{found}, and without them {error}") from error
     return replace(fold, warnings=(*fold.warnings, f"{found} and were dropped", *new)), missing
 
 
@@ -157,7 +157,7 @@ def _patient_cases(rows: Sequence[Row]) -> tuple[Case, ...]:
         if first is case:
             continue
         if (first.time, first.censored, first.bin) != (case.time, case.censored, case.bin):
-            raise DataError(
+            raise UserError(
                 f"case {case.case_id} has two outcomes in {row.part} of {row.path} (line {row.line} differs from an "
                 "earlier one in months, censorship or bin): expected one per case"
             )
@@ -180,8 +180,8 @@ def _with_bins(fold: Fold) -> Fold:
     """The fold with time bins fitted on its training cases."""
     try:
         edges = bin_edges([c.time or 0.0 for c in fold.train], [c.censored or 0 for c in fold.train], fold.n_outputs)
-    except DataError as error:
-        raise DataError(f"{fold.path} has no disc_label columns, and {error}") from error
+    except UserError as error:
+        raise UserError(f"{fold.path} has no disc_label columns, and {error}") from error
     binned = {}
     for part in PARTS:
         cases = fold.part(part)

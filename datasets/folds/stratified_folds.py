@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from datasets.errors import DataError
+from utils.errors import UserError
 
 
 class FoldIndices(NamedTuple):
@@ -25,12 +25,12 @@ def fewest_items(n_folds: int) -> int:
 
 
 def check_strata(strata: np.ndarray, n_folds: int) -> None:
-    """Raise DataError when there are fewer than 2 folds, or a stratum has too few items for the parts of each."""
+    """Raise UserError when there are fewer than 2 folds, or a stratum has too few items for the parts of each."""
     if n_folds < 2:
-        raise DataError(f"{n_folds} folds were asked for: expected 2 or more")
+        raise UserError(f"{n_folds} folds were asked for: expected 2 or more")
     for stratum, count in zip(*np.unique(strata, return_counts=True), strict=True):
         if count < fewest_items(n_folds):
-            raise DataError(
+            raise UserError(
                 f"stratum {stratum} (a label, or event 0 or 1) has {count} of {len(strata)} items, too few for "
                 f"{n_folds} folds of train, validation and test: use fewer folds or more cases"
             )
@@ -42,7 +42,7 @@ def stratified_folds(strata: Sequence[int], n_folds: int, seed: int) -> list[Fol
     Over the folds each item is in test exactly once. The validation part is one fold of a second split of what is not
     test, into n_folds parts (fewer where a stratum is too small for that). The same seed gives the same folds.
 
-    Raises DataError when a stratum has too few items to be in all three parts of each fold.
+    Raises UserError when a stratum has too few items to be in all three parts of each fold.
     """
     labels = np.asarray(strata)
     check_strata(labels, n_folds)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.errors import DataError
 from datasets.folds.cases import TASKS
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.split_report import format_counts
@@ -19,6 +18,7 @@ from datasets.make_splits.label_cases import (
 from datasets.make_splits.make_splits import RECORD, make_splits
 from datasets.make_splits.patient_folds import Split
 from datasets.make_splits.settings import SplitSettings
+from utils.command.console import exit_code
 
 _log = logging.getLogger(__name__)
 
@@ -55,14 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = vars(get_args_parser().parse_args(argv))
     options["classes"] = tuple(options["classes"]) if options["classes"] else None
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
+
+    def work() -> None:
         settings = SplitSettings(**options)
-        split = make_splits(settings)
-    except (DataError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    _report(settings, split)
-    return 0
+        _report(settings, make_splits(settings))
+
+    return exit_code(work)
 
 
 def _report(settings: SplitSettings, split: Split) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case, patient_of
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.fold_table import SLIDE_ENDINGS
 from datasets.make_splits.label_table import LabelTable, TableRow
+from utils.errors import UserError
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 TIME_UNITS = {"days": DAYS_PER_MONTH, "months": 1.0}  # how many of the unit are a month
@@ -48,7 +48,7 @@ def classification_cases(
     The classes are numbered in the order of `class_names`; without them, integers (`1` and `1.0` are the same) in
     numerical order, and other labels in the order of their text.
 
-    Raises DataError for a blank or repeated id, a slide of two patients, a label outside `class_names`, a class
+    Raises UserError for a blank or repeated id, a slide of two patients, a label outside `class_names`, a class
     without slides, fewer than two classes.
     """
     entries, dropped = _complete(_entries(table, case_column, slide_column), (label_column,))
@@ -77,7 +77,7 @@ def survival_cases(
     Exactly one of `event_column` (1 = death observed) and `censor_column` (1 = censored) is given. Days are divided by
     30.4375 (365.25 / 12).
 
-    Raises DataError for a blank or repeated id, a slide of two patients, a time that is no number of 0 or more, a
+    Raises UserError for a blank or repeated id, a slide of two patients, a time that is no number of 0 or more, a
     status other than 0 and 1, two outcomes of one patient.
     """
     status_column = event_column or censor_column
@@ -91,7 +91,7 @@ def survival_cases(
         censored = int(row.flag(status_column, meaning) == bool(censor_column))
         first = cases.setdefault(patient, Case(patient, (), time=time, censored=censored))
         if (first.time, first.censored) != (time, censored):
-            raise DataError(
+            raise UserError(
                 f"case {patient} has two outcomes in {table.path} (its slide {slide_id}, line {row.line}, differs from "
                 f"its slide {first.slide_ids[0]} in {time_column} or {status_column}): expected one per case"
             )
@@ -106,11 +106,11 @@ def _entries(table: LabelTable, case_column: str, slide_column: str) -> list[_En
         case_id, slide_id = (_without_ending(row.cells[name]) for name in (case_column, slide_column))
         for column, identifier in ((case_column, case_id), (slide_column, slide_id)):
             if not identifier:
-                raise DataError(
+                raise UserError(
                     f"line {row.line} of {table.path} has no id in column {column}: fill it in, or remove it"
                 )
         if slide_id in line_of:
-            raise DataError(
+            raise UserError(
                 f"slide {slide_id} is in lines {line_of[slide_id]} and {row.line} of {table.path}: expected each slide "
                 "once; remove one"
             )
@@ -119,7 +119,7 @@ def _entries(table: LabelTable, case_column: str, slide_column: str) -> list[_En
         # As `read_fold` does: the barcode of a slide names its patient too.
         for name in (patient, patient_of(slide_id)):
             if owner.setdefault(name, patient) != patient:
-                raise DataError(
+                raise UserError(
                     f"slide {slide_id} (line {row.line} of {table.path}) is of case {patient}, and {name} is also a "
                     f"name of case {owner[name]}: expected each slide and barcode under one case; correct {case_column}"
                 )
@@ -138,7 +138,7 @@ def _complete(entries: Sequence[_Entry], columns: Sequence[str]) -> tuple[list[_
     filled = [entry for entry in entries if all(entry.row.cells[name] for name in columns)]
     if not filled:
         path = entries[0].row.path
-        raise DataError(f"no row of {path} fills {' and '.join(columns)}: expected labels; check the column names")
+        raise UserError(f"no row of {path} fills {' and '.join(columns)}: expected labels; check the column names")
     kept = {entry.slide_id for entry in filled}
     return filled, tuple(entry.slide_id for entry in entries if entry.slide_id not in kept)
 
@@ -172,17 +172,17 @@ def _numbered(
     where = f"column {label_column} of {table.path}"
     unknown = sorted(set(found) - set(names))
     if unknown:
-        raise DataError(
+        raise UserError(
             f"{where} holds {first_ids(unknown)}, not among --classes {' '.join(names)}: add them there, or blank "
             "these cells to leave the slides out"
         )
     without = [name for name in names if name not in found]
     if without:
-        raise DataError(
+        raise UserError(
             f"no row has the class {without[0]} in {where} (found {first_ids(sorted(found))}): correct --classes"
         )
     if len(set(names)) != len(names):
-        raise DataError(f"--classes {' '.join(names)} names a class twice: expected each once")
+        raise UserError(f"--classes {' '.join(names)} names a class twice: expected each once")
     if len(names) < 2:
-        raise DataError(f"{where} holds one class only ({names[0]}): expected two or more")
+        raise UserError(f"{where} holds one class only ({names[0]}): expected two or more")
     return {name: index for index, name in enumerate(names)}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.errors import DataError
+from utils.errors import UserError
 
 _BLANKS = frozenset({"", "nan", "NaN", "NA", "N/A", "<NA>"})  # an empty cell, and what pandas and R print for one
 _N_COLUMNS_NAMED = 20
@@ -27,7 +27,7 @@ class TableRow:
     path: Path
 
     def number(self, column: str, expected: str) -> float:
-        """Return a cell as a finite number of 0 or more; DataError with `expected` otherwise."""
+        """Return a cell as a finite number of 0 or more; UserError with `expected` otherwise."""
         try:
             number = float(self.cells[column])
         except ValueError:
@@ -37,15 +37,15 @@ class TableRow:
         return number
 
     def flag(self, column: str, expected: str) -> bool:
-        """Return whether a cell written as `0` or `1` (or `0.0`, `1.0`) is 1; DataError with `expected` otherwise."""
+        """Return whether a cell written as `0` or `1` (or `0.0`, `1.0`) is 1; UserError with `expected` otherwise."""
         number = self.number(column, expected)
         if number not in (0.0, 1.0):
             raise self.error(column, expected)
         return number == 1.0
 
-    def error(self, column: str, expected: str) -> DataError:
-        """Return the DataError that names value, column, line and file."""
-        return DataError(
+    def error(self, column: str, expected: str) -> UserError:
+        """Return the UserError that names value, column, line and file."""
+        return UserError(
             f"found {self.cells[column]!r} in column {column}, line {self.line} of {self.path}: expected {expected}; "
             "correct it, or leave the cell blank to leave the slide out"
         )
@@ -67,25 +67,25 @@ def read_label_table(path: Path, columns: Sequence[str]) -> LabelTable:
     around a cell are removed. Lines are read one by one, so that 20,000 columns need no more memory than the file; the
     csv module is used since pandas, told which columns to read, drops the surplus cells of a line in silence.
 
-    Raises DataError when the file cannot be read, the zip holds no or several `.csv` files, a column is missing (with
+    Raises UserError when the file cannot be read, the zip holds no or several `.csv` files, a column is missing (with
     the first 20 found) or there twice, a line has more or fewer cells than the header, or no row is left.
     """
     path = Path(path)
     if path.suffix not in (".csv", ".zip"):
-        raise DataError(f"the label table {path} ends in {path.suffix or 'nothing'}: expected .csv or .csv.zip")
+        raise UserError(f"the label table {path} ends in {path.suffix or 'nothing'}: expected .csv or .csv.zip")
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"the label table {path} cannot be read ({error.strerror}): give an existing file") from error
+        raise UserError(f"the label table {path} cannot be read ({error.strerror}): give an existing file") from error
     text = io.TextIOWrapper(
         io.BytesIO(_unzipped(path, content) if path.suffix == ".zip" else content), "utf-8-sig", newline=""
     )
     try:
         rows = _read_rows(path, text, list(dict.fromkeys(columns)))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"the label table {path} is not CSV text in UTF-8: save it as CSV again") from error
+        raise UserError(f"the label table {path} is not CSV text in UTF-8: save it as CSV again") from error
     if not rows:
-        raise DataError(f"the label table {path} has no rows: expected one per slide")
+        raise UserError(f"the label table {path} has no rows: expected one per slide")
     return LabelTable(path, hashlib.sha256(content).hexdigest(), tuple(rows))
 
 
@@ -96,11 +96,11 @@ def _unzipped(path: Path, content: bytes) -> bytes:
             names = [name for name in archive.namelist() if name.endswith(".csv") and not name.startswith("__MACOSX/")]
             if len(names) != 1:
                 found = ", ".join(names) or "none"
-                raise DataError(f"{path} holds {len(names)} .csv files ({found}): expected exactly one")
+                raise UserError(f"{path} holds {len(names)} .csv files ({found}): expected exactly one")
             return archive.read(names[0])
     # zipfile raises RuntimeError for a password and for a compression that it does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be unzipped ({error}): zip the table again, without a password") from error
+        raise UserError(f"{path} cannot be unzipped ({error}): zip the table again, without a password") from error
 
 
 def _read_rows(path: Path, text: io.TextIOWrapper, columns: Sequence[str]) -> list[TableRow]:
@@ -112,7 +112,7 @@ def _read_rows(path: Path, text: io.TextIOWrapper, columns: Sequence[str]) -> li
         if not cells:  # an empty line
             continue
         if len(cells) != len(header):
-            raise DataError(
+            raise UserError(
                 f"line {reader.line_num} of {path} has {len(cells)} cells where the header has {len(header)}: expected "
                 "one cell per column; save the table as CSV again"
             )
@@ -129,13 +129,13 @@ def _positions(path: Path, header: Sequence[str], columns: Sequence[str]) -> dic
         named = [name for name in header if name]
         found = ", ".join(named[:_N_COLUMNS_NAMED]) or "no column"
         more = f", ... ({len(named)} in all)" if len(named) > _N_COLUMNS_NAMED else ""
-        raise DataError(
+        raise UserError(
             f"{path} lacks the columns {', '.join(missing)} (found {found}{more}): name yours with the options that "
             "end in _column"
         )
     twice = [name for name in columns if header.count(name) > 1]
     if twice:
-        raise DataError(f"{path} has the column {twice[0]} twice: expected it once; remove or rename one")
+        raise UserError(f"{path} has the column {twice[0]} twice: expected it once; remove or rename one")
     return {name: header.index(name) for name in columns}
 
 

@@ -9,7 +9,6 @@ stratified by class, in survival by event and quartile of time; `--site_preservi
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from datasets.errors import DataError
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.splits import write_fold
 from datasets.make_splits.label_cases import (
@@ -30,6 +28,8 @@ from datasets.make_splits.label_cases import (
 from datasets.make_splits.label_table import LabelTable, read_label_table
 from datasets.make_splits.patient_folds import Split, split_patients
 from datasets.make_splits.settings import SplitSettings
+from utils.errors import UserError
+from utils.files.atomic import write_json
 
 RECORD = "splits.json"
 _OUTPUT = re.compile(r"fold\d+\.csv|splits\.json")
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 def make_splits(settings: SplitSettings) -> Split:
     """Write `fold{k}.csv` and `splits.json` to `settings.output_dir`, and return the split.
 
-    Raises DataError when folds are there already (without `overwrite`), the label table is refused (see
+    Raises UserError when folds are there already (without `overwrite`), the label table is refused (see
     `read_label_table`, `classification_cases`, `survival_cases`), or it is too small to be split as asked; nothing is
     written then.
     """
@@ -53,11 +53,11 @@ def make_splits(settings: SplitSettings) -> Split:
 def _check_output(settings: SplitSettings) -> None:
     directory = settings.output_dir
     if directory.exists() and not directory.is_dir():
-        raise DataError(f"--output_dir {directory} is a file: give a directory")
+        raise UserError(f"--output_dir {directory} is a file: give a directory")
     there = _written(directory)
     if there and not settings.overwrite:
         names = first_ids([path.name for path in there])
-        raise DataError(f"{directory} holds {names} already: give another --output_dir, or pass --overwrite")
+        raise UserError(f"{directory} holds {names} already: give another --output_dir, or pass --overwrite")
 
 
 def _written(directory: Path) -> list[Path]:
@@ -108,8 +108,7 @@ def _write(settings: SplitSettings, split: Split, record: Mapping[str, Any]) -> 
     with TemporaryDirectory(dir=directory, prefix=".splits-") as temporary:
         for fold in split.folds:
             write_fold(Path(temporary) / fold.path.name, fold)
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        (Path(temporary) / RECORD).write_text(text, encoding="utf-8")
+        write_json(Path(temporary) / RECORD, record)
         (directory / RECORD).unlink(missing_ok=True)
         for fold in split.folds:
             (Path(temporary) / fold.path.name).replace(fold.path)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from datasets.errors import DataError
 from datasets.folds.cases import PARTS, Case, Fold
 from datasets.folds.fold_checks import check_outcomes, check_patients
 from datasets.folds.split_report import count_part, outcome_warnings
@@ -18,6 +17,7 @@ from datasets.make_splits.label_cases import LabelledCases
 from datasets.make_splits.patient_strata import Strata, by_patient, class_strata, survival_strata
 from datasets.make_splits.settings import SplitSettings
 from datasets.make_splits.site_folds import site_folds, site_of
+from utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def split_patients(labelled: LabelledCases, settings: SplitSettings) -> Split:
 
     The time bins (surv) of each fold are the quantiles of the event times of its own training cases.
 
-    Raises DataError when there are too few patients, sites or events, or a case id is no TCGA barcode though sites are
+    Raises UserError when there are too few patients, sites or events, or a case id is no TCGA barcode though sites are
     to be preserved.
     """
     patients = by_patient(labelled.cases)
@@ -85,8 +85,8 @@ def _with_bins(fold: Fold) -> tuple[Fold, np.ndarray]:
     """The fold with time bins fitted on its training cases, and their edges."""
     try:
         edges = bin_edges([c.time or 0.0 for c in fold.train], [c.censored or 0 for c in fold.train], fold.n_outputs)
-    except DataError as error:
-        raise DataError(f"{fold.path.name} cannot have time bins: {error}") from error
+    except UserError as error:
+        raise UserError(f"{fold.path.name} cannot have time bins: {error}") from error
     parts = []
     for part in PARTS:
         bins = assign_bins([case.time or 0.0 for case in fold.part(part)], edges)
@@ -98,6 +98,6 @@ def _check(fold: Fold, site_preserving: bool) -> tuple[str, ...]:
     """What `read_fold` would refuse, before anything is written; returns warnings."""
     try:
         return (*check_outcomes(fold), *check_patients(fold, allow_overlap=False))
-    except DataError as error:
+    except UserError as error:
         remedy = "use another --n_folds" + (", or leave out --site_preserving" if site_preserving else "")
-        raise DataError(f"the table cannot be split like this ({error}): {remedy}") from error
+        raise UserError(f"the table cannot be split like this ({error}): {remedy}") from error

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case
 from datasets.folds.stratified_folds import fewest_items
+from utils.errors import UserError
 
 _N_QUANTILES = 4
 
@@ -33,14 +33,14 @@ def by_patient(cases: Sequence[Case]) -> dict[str, tuple[Case, ...]]:
 def class_strata(patients: Mapping[str, Sequence[Case]], classes: Mapping[str, int], n_folds: int) -> Strata:
     """Return the class of each patient: that of most of its slides, the smallest number on a tie.
 
-    Raises DataError when a class has too few patients for train, validation and test of each fold.
+    Raises UserError when a class has too few patients for train, validation and test of each fold.
     """
     counts = np.array([np.bincount(_labels(cases), minlength=len(classes)) for cases in patients.values()])
     index = counts.argmax(axis=1)  # the first of equal counts
     for name, number in classes.items():
         n_patients = int((index == number).sum())
         if n_patients < fewest_items(n_folds):
-            raise DataError(
+            raise UserError(
                 f"class {name} has {n_patients} of {len(index)} patients (each counts with the class of most of its "
                 f"slides), too few for {n_folds} folds of train, validation and test: use fewer folds (--n_folds) or "
                 "more patients"
@@ -61,12 +61,12 @@ def survival_strata(time: ArrayLike, event: ArrayLike, n_folds: int) -> Strata:
     status are merged to halves, then to one stratum; censored patients too few even for that join the deaths near
     them in time. A note says so.
 
-    Raises DataError when there are too few events for train, validation and test of each fold.
+    Raises UserError when there are too few events for train, validation and test of each fold.
     """
     times, died = np.asarray(time, dtype=np.float64), np.asarray(event, dtype=bool)
     n_events, n_censored, fewest = int(died.sum()), int((~died).sum()), fewest_items(n_folds)
     if n_events < fewest:
-        raise DataError(
+        raise UserError(
             f"{n_events} of {len(died)} patients have an event, too few for {n_folds} folds of train, validation and "
             "test: use fewer folds (--n_folds) or more patients, or did you pass censorship as event?"
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from datasets.errors import DataError
 from datasets.folds.cases import TASKS
 from datasets.make_splits.label_cases import TIME_UNITS
+from utils.errors import UserError
 
 # The settings that belong to one task, with what None stands for.
 _OF_TASK: dict[str, dict[str, str | int | None]] = {
@@ -62,16 +62,16 @@ class SplitSettings:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        """Fill in the defaults of the task; raise DataError for a setting that no split can have."""
+        """Fill in the defaults of the task; raise UserError for a setting that no split can have."""
         if self.task not in TASKS:
-            raise DataError(f"--task is {self.task!r}: expected one of {', '.join(TASKS)}")
+            raise UserError(f"--task is {self.task!r}: expected one of {', '.join(TASKS)}")
         self._fill_in()
         if self.task == "surv":
             self._check_survival()
         if self.n_folds < 2:
-            raise DataError(f"--n_folds is {self.n_folds}: expected 2 or more")
+            raise UserError(f"--n_folds is {self.n_folds}: expected 2 or more")
         if not 0 <= self.seed <= _LARGEST_SEED:
-            raise DataError(f"--seed is {self.seed}: expected 0 to {_LARGEST_SEED}")
+            raise UserError(f"--seed is {self.seed}: expected 0 to {_LARGEST_SEED}")
 
     def columns(self) -> list[str]:
         """Return the columns of the label table that are read."""
@@ -92,19 +92,19 @@ class SplitSettings:
                 if task == self.task and given is None:
                     object.__setattr__(self, name, default)
                 elif task != self.task and given is not None:
-                    raise DataError(f"--{name} belongs to --task {task}, and --task is {self.task}: leave one out")
+                    raise UserError(f"--{name} belongs to --task {task}, and --task is {self.task}: leave one out")
 
     def _check_survival(self) -> None:
         status = [name for name in ("event_column", "censor_column") if getattr(self, name)]
         if len(status) != 1:
-            raise DataError(
+            raise UserError(
                 f"{'both' if status else 'neither'} of --event_column (1 = death observed) and --censor_column (1 = "
                 "censored) given: expected exactly one"
             )
         if self.time_unit not in TIME_UNITS:
-            raise DataError(
+            raise UserError(
                 f"--time_unit is {self.time_unit or 'not given'}: expected days or months, the unit of column "
                 f"{self.time_column}"
             )
         if self.n_bins < 2:
-            raise DataError(f"--n_bins is {self.n_bins}: expected 2 or more")
+            raise UserError(f"--n_bins is {self.n_bins}: expected 2 or more")

@@ -9,21 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from datasets.errors import DataError
 from datasets.folds.stratified_folds import FoldIndices, check_strata
+from utils.errors import UserError
 
 _BARCODE = re.compile(r"TCGA-(\w{2})-\w{4}")
 
 
 def site_of(patient: str) -> str:
-    """Return the tissue source site of a TCGA patient, characters 6 and 7 of the barcode; DataError for another id.
+    """Return the tissue source site of a TCGA patient, characters 6 and 7 of the barcode; UserError for another id.
 
     >>> site_of("TCGA-2F-A9KO")
     '2F'
     """
     barcode = _BARCODE.fullmatch(patient)
     if not barcode:
-        raise DataError(
+        raise UserError(
             f"the case id {patient} is no TCGA barcode (TCGA-XX-XXXX), so its site is unknown: leave out "
             "--site_preserving, or give the column of the barcodes with --case_column"
         )
@@ -38,13 +38,13 @@ def site_folds(strata: Sequence[int], sites: Sequence[str], n_folds: int, seed: 
     are as alike as that finds, no more. The validation part is the one with the most even strata of a second split of
     what is not test, into up to n_folds parts. The same seed gives the same folds.
 
-    Raises DataError when there are too few sites or items for three parts of each fold.
+    Raises UserError when there are too few sites or items for three parts of each fold.
     """
     labels = np.asarray(strata)
     check_strata(labels, n_folds)
     names, site = np.unique(np.asarray(sites), return_inverse=True)
     if len(names) < max(n_folds, 3):
-        raise DataError(
+        raise UserError(
             f"{len(names)} sites ({', '.join(names)}) are too few for {n_folds} folds of train, validation and test by "
             "whole sites: use fewer folds (--n_folds), or leave out --site_preserving"
         )
@@ -63,7 +63,7 @@ def _split_rest(labels: np.ndarray, group: np.ndarray, n_folds: int) -> tuple[np
     counts = np.bincount(labels)
     n_parts = min(n_folds, len(np.unique(group)), int(counts.max()))
     if n_parts < 2:
-        raise DataError(
+        raise UserError(
             f"a fold is left with too little for train and validation by whole sites (patients: {len(labels)}, sites: "
             f"{len(np.unique(group))}): use another --n_folds, or leave out --site_preserving"
         )

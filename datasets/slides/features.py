@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.errors import DataError
 from datasets.slides.finite import count_bad_rows
 from datasets.slides.h5_file import load_h5, open_h5, save_h5
-from datasets.slides.pt_file import load_pt, save_pt
-from datasets.slides.pt_rows import read_pt_rows
+from datasets.slides.pt_file import load_pt, read_pt_rows, save_pt
 from datasets.slides.slide_files import FEATURE_ENDINGS, find_slides, slide_id_of
+from utils.errors import UserError
 
 __all__ = [
     "OpenSlide",
@@ -81,7 +80,7 @@ class OpenSlide:
 def open_slide(path: Path) -> Iterator[OpenSlide]:
     """Open a slide, whose header is checked as in `read_slide`, to read some of its rows.
 
-    Raises DataError as `read_slide` does but for the values, also in the block.
+    Raises UserError as `read_slide` does but for the values, also in the block.
     """
     path = _existing(path)
     if path.suffix == ".h5":
@@ -102,7 +101,7 @@ def read_shape(path: Path) -> tuple[int, int]:
 def read_slide(path: Path) -> SlideFeatures:
     """Read a whole slide.
 
-    Raises DataError, naming the file, when it cannot be read, holds anything but a non-empty (M, D) or (1, M, D) array
+    Raises UserError, naming the file, when it cannot be read, holds anything but a non-empty (M, D) or (1, M, D) array
     of floating-point numbers, has NaN or infinity in it (rows are counted), or has coords of another length.
     Coords written as floating-point numbers are rounded to whole pixels.
     """
@@ -114,7 +113,7 @@ def read_slide(path: Path) -> SlideFeatures:
 def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
     """Return the features (len(rows), D) of these patches only, without reading the others.
 
-    `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises DataError as `read_slide` does; NaN
+    `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises UserError as `read_slide` does; NaN
     and infinity are looked for in these rows only.
     """
     with open_slide(path) as slide:
@@ -126,7 +125,7 @@ def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
 def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
     """Return the one feature width D of all slides (slide id -> file), from the headers of the files.
 
-    Raises DataError when a file is of another width than `expected` (or, without it, than most files), cannot be read,
+    Raises UserError when a file is of another width than `expected` (or, without it, than most files), cannot be read,
     or is empty; the file is named.
     """
     return check_width_of({path: read_shape(path)[1] for path in paths.values()}, expected)
@@ -135,7 +134,7 @@ def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
 def check_width_of(widths: Mapping[Path, int], expected: int | None = None) -> int:
     """Return what `check_widths` does, for files (file -> width) whose widths are known."""
     if not widths:
-        raise DataError("no slide given, so there is no feature width: give at least one feature file")
+        raise UserError("no slide given, so there is no feature width: give at least one feature file")
     width, n_agreeing = Counter(widths.values()).most_common(1)[0]
     if expected is not None:
         width, n_agreeing = expected, sum(found == expected for found in widths.values())
@@ -144,7 +143,7 @@ def check_width_of(widths: Mapping[Path, int], expected: int | None = None) -> i
         reference = (
             f"{width} was expected" if expected is not None else f"{n_agreeing} of {len(widths)} files have {width}"
         )
-        raise DataError(
+        raise UserError(
             f"{odd[0]} has features of width {widths[odd[0]]} where {reference} ({len(odd)} such files in all): "
             "extract all slides with one encoder"
         )
@@ -160,7 +159,7 @@ def write_slide(
     """Write one slide atomically, in the format of the ending of `path`.
 
     `.pt`: the tensor itself, or with coords or attributes a dict. `.h5`: the layout of CLAM, where attributes belong to
-    the dataset `coords` and need it. What `read_slide` would refuse is refused here with the same DataError.
+    the dataset `coords` and need it. What `read_slide` would refuse is refused here with the same UserError.
     """
     path = _known(path)
     numbers = {name: float(value) for name, value in (attributes or {}).items()}
@@ -169,28 +168,28 @@ def write_slide(
         save_pt(path, features, coords, numbers)
         return
     if numbers and coords is None:
-        raise DataError(f"{path} cannot hold attributes without coords: in the .h5 layout they belong to the coords")
+        raise UserError(f"{path} cannot hold attributes without coords: in the .h5 layout they belong to the coords")
     save_h5(path, features, coords, numbers)
 
 
 def _existing(path: Path) -> Path:
     path = _known(path)
     if not path.is_file():
-        raise DataError(f"the feature file {path} does not exist: give the path of an existing file")
+        raise UserError(f"the feature file {path} does not exist: give the path of an existing file")
     return path
 
 
 def _known(path: Path) -> Path:
     path = Path(path)
     if path.suffix not in FEATURE_ENDINGS:
-        raise DataError(f"{path} does not end in .pt or .h5: give a feature file")
+        raise UserError(f"{path} does not end in .pt or .h5: give a feature file")
     return path
 
 
 def _checked(
     features: torch.Tensor, coords: torch.Tensor | None, path: Path
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Features as (M, D), coords as (M, 2) int64, or a DataError."""
+    """Features as (M, D), coords as (M, 2) int64, or a UserError."""
     n_patches, width = _check_layout(tuple(features.shape), features.dtype, path)
     features = features.reshape(n_patches, width)  # (1, M, D) -> (M, D)
     _check_finite(features, path)
@@ -200,19 +199,19 @@ def _checked(
 def _check_layout(shape: tuple[int, ...], dtype: torch.dtype, path: Path) -> tuple[int, int]:
     if dtype not in _DTYPES:
         name = str(dtype).removeprefix("torch.")
-        raise DataError(f"{path} holds features of type {name}: expected float16, bfloat16, float32 or float64")
+        raise UserError(f"{path} holds features of type {name}: expected float16, bfloat16, float32 or float64")
     matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
     if len(matrix) != 2:
-        raise DataError(f"{path} holds features of shape {shape}: expected (patches, width) or (1, patches, width)")
+        raise UserError(f"{path} holds features of shape {shape}: expected (patches, width) or (1, patches, width)")
     if 0 in matrix:
-        raise DataError(f"{path} holds no features (shape {shape}): extract its features again or take the slide out")
+        raise UserError(f"{path} holds no features (shape {shape}): extract its features again or take the slide out")
     return int(matrix[0]), int(matrix[1])
 
 
 def _check_finite(features: torch.Tensor, path: Path) -> None:
     n_bad = count_bad_rows(features)
     if n_bad:
-        raise DataError(
+        raise UserError(
             f"{n_bad} of {len(features)} rows of {path} hold NaN or infinity: extract its features again or take the "
             "slide out"
         )
@@ -222,9 +221,9 @@ def _checked_coords(coords: torch.Tensor, n_patches: int, path: Path) -> torch.T
     shape = tuple(coords.shape)
     matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
     if matrix != (n_patches, 2):
-        raise DataError(f"{path} holds coords of shape {shape} for {n_patches} patches: expected ({n_patches}, 2)")
+        raise UserError(f"{path} holds coords of shape {shape} for {n_patches} patches: expected ({n_patches}, 2)")
     if coords.dtype.is_complex or coords.dtype == torch.bool or not bool(coords.isfinite().all()):
-        raise DataError(f"{path} holds coords that are no finite numbers: expected level-0 pixels")
+        raise UserError(f"{path} holds coords that are no finite numbers: expected level-0 pixels")
     if coords.dtype.is_floating_point:
         coords = coords.round()
     return coords.reshape(n_patches, 2).to(torch.int64)

@@ -11,7 +11,7 @@ from datasets.slides.features import OpenSlide, open_slide
 
 
 def fingerprint(path: Path) -> str:
-    """Return the fingerprint of a slide, as `fingerprint_of` does; raises DataError as `open_slide` does."""
+    """Return the fingerprint of a slide, as `fingerprint_of` does; raises UserError as `open_slide` does."""
     with open_slide(path) as slide:
         return fingerprint_of(slide)
 

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import torch
 
-from datasets.atomic import atomic_path
-from datasets.errors import DataError
 from datasets.slides.file_rows import read_file_rows
 from datasets.slides.h5_chunks import find_stretches, is_plain, read_stretches
 from datasets.slides.pt_file import numeric_attributes
+from utils.errors import UserError
+from utils.files.atomic import atomic_path
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def open_h5(path: Path) -> Iterator[tuple[tuple[int, ...], torch.dtype, Callable
 
     The function takes sorted and unique rows and returns their features (rows, D); it reads no chunk of the file twice
     and none that holds no row.
-    Raises DataError when the file cannot be read or has no dataset `features`, in the block too.
+    Raises UserError when the file cannot be read or has no dataset `features`, in the block too.
     """
     with _opened(path) as file:
         dataset = _features_of(file, path)
@@ -36,7 +36,7 @@ def load_h5(path: Path) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, fl
     """Return features, coords (None if there are none) and numeric attributes, unchecked in shape and value.
 
     A contiguous dataset is memory-mapped (copy on write), one in chunks is read into memory.
-    Raises DataError when the file cannot be read or has no dataset `features`.
+    Raises UserError when the file cannot be read or has no dataset `features`.
     """
     with _opened(path) as file:
         dataset = _features_of(file, path)
@@ -53,7 +53,7 @@ def load_h5(path: Path) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, fl
 def save_h5(path: Path, features: torch.Tensor, coords: torch.Tensor | None, attributes: dict[str, float]) -> None:
     """Write the datasets contiguously (so that readers can map them), atomically."""
     if features.dtype == torch.bfloat16:
-        raise DataError(f"{path} cannot hold bfloat16, which HDF5 has no type for: write float16, or a .pt file")
+        raise UserError(f"{path} cannot hold bfloat16, which HDF5 has no type for: write float16, or a .pt file")
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("features", data=features.detach().cpu().numpy())
         if coords is not None:
@@ -63,12 +63,12 @@ def save_h5(path: Path, features: torch.Tensor, coords: torch.Tensor | None, att
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The file, with every failure to open or read it as a DataError."""
+    """The file, with every failure to open or read it as a UserError."""
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError) as error:
-        raise DataError(
+        raise UserError(
             f"{path} cannot be read as HDF5 (empty, truncated or damaged?): extract its features again"
         ) from error
 
@@ -77,7 +77,7 @@ def _features_of(file: Any, path: Path) -> Any:
     dataset = file.get("features")
     if not isinstance(dataset, h5py.Dataset):
         names = ", ".join(list(file)[:5]) or "nothing"
-        raise DataError(f"{path} has no dataset 'features' (found {names}): expected the layout of CLAM or TRIDENT")
+        raise UserError(f"{path} has no dataset 'features' (found {names}): expected the layout of CLAM or TRIDENT")
     return dataset
 
 
@@ -85,7 +85,7 @@ def _torch_dtype(dataset: Any, path: Path) -> torch.dtype:
     types = {"f2": torch.float16, "f4": torch.float32, "f8": torch.float64}
     code = dataset.dtype.str[1:]
     if code not in types:
-        raise DataError(f"{path} holds features of type {dataset.dtype}: expected float16, float32 or float64")
+        raise UserError(f"{path} holds features of type {dataset.dtype}: expected float16, float32 or float64")
     return types[code]
 
 

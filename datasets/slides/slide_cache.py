@@ -30,7 +30,7 @@ class SlideCache:
         self._lock = Lock()
 
     def read(self, path: Path) -> SlideFeatures:
-        """The slide of a file, which is read only if it is not kept; raises DataError as `read_slide` does."""
+        """The slide of a file, which is read only if it is not kept; raises UserError as `read_slide` does."""
         with self._lock:
             kept = self._kept.get(path)
         if kept is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.errors import DataError
+from utils.errors import UserError
 
 FEATURE_ENDINGS = (".pt", ".h5")
 SUBDIRECTORIES = ("pt_files", "h5_files")
@@ -34,7 +34,7 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
     Each directory is searched itself and in its `pt_files/` and `h5_files/` (the folders of CLAM), not deeper. Names
     with a leading dot are ignored: they are half-written or hidden.
 
-    Raises DataError when a directory does not exist, the same slide stands in two places, or no feature file is found.
+    Raises UserError when a directory does not exist, the same slide stands in two places, or no feature file is found.
     """
     found: dict[str, Path] = {}
     repeated: dict[str, tuple[Path, Path]] = {}
@@ -46,13 +46,13 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
     if repeated:
         slide_id = min(repeated)
         first, second = repeated[slide_id]
-        raise DataError(
+        raise UserError(
             f"slide {slide_id} is in two files, {first} and {second} ({len(repeated)} such slides in all): "
             "give only the directories that hold each slide once, for instance pt_files or h5_files alone"
         )
     if not found:
         named = ", ".join(str(directory) for directory in directories)
-        raise DataError(
+        raise UserError(
             f"no feature file found in {named or 'an empty list of directories'}: expected {{slide_id}}.pt or "
             "{slide_id}.h5 there or in its pt_files or h5_files"
         )
@@ -64,7 +64,7 @@ def _search_folders(directories: Sequence[Path]) -> list[Path]:
     folders: dict[Path, Path] = {}
     for directory in map(Path, directories):
         if not directory.is_dir():
-            raise DataError(f"the feature directory {directory} does not exist: give an existing directory")
+            raise UserError(f"the feature directory {directory} does not exist: give an existing directory")
         for folder in (directory, *(directory / name for name in SUBDIRECTORIES)):
             if folder.is_dir():
                 folders.setdefault(folder.resolve(), folder)

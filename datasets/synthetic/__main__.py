@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from datasets.errors import DataError
 from datasets.folds.cases import TASKS
 from datasets.synthetic.cohort import make_cohort
 from datasets.synthetic.settings import DTYPES, FILE_FORMATS, SIGNALS, CohortSettings
+from utils.command.console import exit_code
 
 _log = logging.getLogger(__name__)
 
@@ -54,17 +54,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     output_dir = options.pop("output_dir")
-    try:
-        settings = CohortSettings(**options)
-        cohort = make_cohort(output_dir, settings)
-    except (DataError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    n_slides = sum(len(case.slide_ids) for case in cohort.cases)
-    _log.info("wrote %d cases with %d slides to %s", len(cohort.cases), n_slides, output_dir)
-    if cohort.c_index is not None:
-        _log.info("C-index of the true risk: %.3f", cohort.c_index)
-    return 0
+
+    def work() -> None:
+        cohort = make_cohort(output_dir, CohortSettings(**options))
+        n_slides = sum(len(case.slide_ids) for case in cohort.cases)
+        _log.info("wrote %d cases with %d slides to %s", len(cohort.cases), n_slides, output_dir)
+        if cohort.c_index is not None:
+            _log.info("C-index of the true risk: %.3f", cohort.c_index)
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

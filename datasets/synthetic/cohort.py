@@ -13,19 +13,15 @@ writes
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sksurv.metrics import concordance_index_censored
 
-from datasets.atomic import atomic_path
-from datasets.errors import DataError
 from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import FoldIndices, stratified_folds
@@ -33,6 +29,9 @@ from datasets.folds.survival_bins import assign_bins, bin_edges
 from datasets.synthetic.outcomes import balanced_labels, draw_labels, draw_survival, standardised
 from datasets.synthetic.settings import CohortSettings
 from datasets.synthetic.slides import signal_tissues, write_slides
+from utils.errors import UserError
+from utils.files.atomic import write_json, write_text
+from utils.files.csv_table import csv_text
 
 __all__ = ["Cohort", "CohortSettings", "make_cohort"]
 
@@ -64,7 +63,7 @@ class Cohort:
 def make_cohort(output_dir: Path, settings: CohortSettings) -> Cohort:
     """Write a cohort and return it; slides are made one by one, so memory does not grow with the cohort.
 
-    Making it again with equal settings writes the same again. Raises DataError when `output_dir` holds a cohort of
+    Making it again with equal settings writes the same again. Raises UserError when `output_dir` holds a cohort of
     other settings, or the cases are too few for the folds or the time bins.
     """
     output_dir = Path(output_dir)
@@ -149,32 +148,29 @@ def _claim(output_dir: Path, settings: CohortSettings) -> None:
         try:
             there = json.loads(truth.read_text(encoding="utf-8"))["settings"]
         except (ValueError, LookupError, TypeError) as error:
-            raise DataError(f"{truth} is not the record of a synthetic cohort: give an empty --output_dir") from error
+            raise UserError(f"{truth} is not the record of a synthetic cohort: give an empty --output_dir") from error
         ours = json.loads(json.dumps(asdict(settings)))
         different = [name for name in ours if there.get(name) != ours[name]]
         if different:
             name = different[0]
-            raise DataError(
+            raise UserError(
                 f"{output_dir} holds a cohort made with {name} {there.get(name)} where {ours[name]} is asked for: "
                 "give an empty --output_dir, or remove that one"
             )
         return
     if (output_dir / "features").exists():
-        raise DataError(f"{output_dir} holds features that are no synthetic cohort: give an empty --output_dir")
-    _write_json(truth, {"settings": asdict(settings), "complete": False})
+        raise UserError(f"{output_dir} holds features that are no synthetic cohort: give an empty --output_dir")
+    write_json(truth, {"settings": asdict(settings), "complete": False})
 
 
 def _write_truth(output_dir: Path, settings: CohortSettings, cohort: Cohort) -> None:
     outcome = ["label"] if settings.task == "cls" else ["time", "censored"]
-    with (
-        atomic_path(output_dir / "truth.csv") as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["case_id", "slide_ids", "true_risk", *outcome])
-        for case, risk in zip(cohort.cases, cohort.true_risk, strict=True):
-            values = [getattr(case, name) for name in outcome]
-            writer.writerow([case.case_id, ";".join(case.slide_ids), float(risk), *values])
+    rows = [
+        {"case_id": case.case_id, "slide_ids": ";".join(case.slide_ids), "true_risk": float(risk)}
+        | {name: getattr(case, name) for name in outcome}
+        for case, risk in zip(cohort.cases, cohort.true_risk, strict=True)
+    ]
+    write_text(output_dir / "truth.csv", csv_text(("case_id", "slide_ids", "true_risk", *outcome), rows))
     record = {
         "settings": asdict(settings),
         "complete": True,
@@ -183,9 +179,4 @@ def _write_truth(output_dir: Path, settings: CohortSettings, cohort: Cohort) -> 
         "signal_tissues": cohort.signal_tissues,
         "c_index_true_risk": cohort.c_index,
     }
-    _write_json(output_dir / "truth.json", record)
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(output_dir / "truth.json", record)

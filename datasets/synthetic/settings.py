@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasets.errors import DataError
 from datasets.folds.cases import TASKS
 from datasets.folds.stratified_folds import fewest_items
+from utils.errors import UserError
 
 # What the outcome depends on, by task; the first of each is the default.
 SIGNALS = {"surv": ("proportion",), "cls": ("decisive", "cooccurrence", "proportion")}
@@ -102,4 +102,4 @@ class CohortSettings:
 
 def _require(holds: bool, name: str, found: object, expected: str) -> None:
     if not holds:
-        raise DataError(f"the cohort setting {name} is {found}: expected {expected}")
+        raise UserError(f"the cohort setting {name} is {found}: expected {expected}")

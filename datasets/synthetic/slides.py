@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.atomic import atomic_path
 from datasets.slides.features import write_slide
 from datasets.synthetic.settings import CohortSettings
 from datasets.synthetic.tissue import plant_region, plant_two_regions, scatter_regions, section_cells
+from utils.files.tensors import save_tensors
 
 MICRONS_PER_PIXEL = 0.5  # of a scan at 20x
 
@@ -87,5 +87,4 @@ def _write_slide(
     coords = torch.from_numpy((cells + rng.integers(0, 20, size=2)) * size)
     path = output_dir / "features" / f"{slide_id}.{settings.file_format}"
     write_slide(path, features, coords, {"patch_size_level0": size, "mpp": MICRONS_PER_PIXEL})
-    with atomic_path(output_dir / "truth" / f"{slide_id}.pt") as temporary, temporary.open("wb") as file:
-        torch.save(torch.from_numpy(tissue), file)
+    save_tensors(output_dir / "truth" / f"{slide_id}.pt", torch.from_numpy(tissue))

@@ -12,9 +12,9 @@ import torch
 
 from datasets.bags import BagDataset
 from datasets.batches import BatchReader, EvaluationBatches, TrainingBatches
-from datasets.errors import DataError
 from datasets.folds.cases import Case
 from datasets.slides.features import read_slide, write_slide
+from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
 READERS = {0: BatchReader(), **{n: BatchReader(partial(map_in_threads, workers=n)) for n in (1, 2, 7)}}
@@ -118,7 +118,7 @@ def test_an_unreadable_slide_is_the_same_error_at_the_same_batch(paths, reader):
     paths[f"s{fifth}"].write_bytes(b"")
     epoch = batches.epoch(1)
     assert len([next(epoch) for _ in range(5)]) == 5
-    with pytest.raises(DataError, match=rf"s{fifth}\.pt is an empty file"):
+    with pytest.raises(UserError, match=rf"s{fifth}\.pt is an empty file"):
         next(epoch)
     assert reading_threads() == []
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from datasets.errors import DataError
 from datasets.folds.splits import find_folds, read_fold
 from datasets.slides.features import check_widths, find_slides, read_slide
 from datasets.ucsb_breast import load_images, locate_csv, main
+from utils.errors import UserError
 
 COMMITTED = Path(__file__).parents[2] / "splits" / "ucsb_breast"
 
@@ -62,6 +62,7 @@ def test_committed_folds_are_those_of_the_default_seed(written: Path, tmp_path: 
     assert (tmp_path / "s/fold0.csv").read_bytes() != (COMMITTED / "fold0.csv").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["a label", "a patch", "a bag", "a column", "two labels"])
 def test_another_table_is_refused(tmp_path: Path, change: str) -> None:
     table = pd.read_csv(locate_csv(), header=None)
@@ -76,10 +77,11 @@ def test_another_table_is_refused(tmp_path: Path, change: str) -> None:
     else:
         table.loc[5, 0] = 0
     table.to_csv(tmp_path / "odd.csv", header=False, index=False)
-    with pytest.raises(DataError, match=r"odd.csv holds .*expected \(58, 26, 2002, 708\) and one label"):
+    with pytest.raises(UserError, match=r"odd.csv holds .*expected \(58, 26, 2002, 708\) and one label"):
         load_images(tmp_path / "odd.csv")
 
 
+@pytest.mark.slow
 def test_the_code_of_the_package_is_not_imported() -> None:
     code = "import sys, datasets.ucsb_breast as u; u.locate_csv(); sys.exit('mil' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=COMMITTED.parents[1])

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from utils.anchors.feature_norm import FeatureNorm
 from utils.errors import UserError
-from utils.files.atomic import atomic_path, write_json
-from utils.files.load_errors import LOAD_ERRORS, first_line
-from utils.files.released_anchors import load_tensor_or_array
+from utils.files.atomic import write_json
+from utils.files.tensors import LOAD_ERRORS, first_line, load_tensor_or_array, save_tensors
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,8 @@ def provenance_path(anchors: Path) -> Path:
 
 
 def write_anchors(path: Path, centroids: np.ndarray) -> None:
-    """Write centroids (K, D) as a plain float32 tensor, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save(torch.from_numpy(np.ascontiguousarray(centroids, dtype=np.float32)), temporary)
+    """Write centroids (K, D) as a plain float32 tensor, atomically; equal centroids give equal bytes."""
+    save_tensors(path, torch.from_numpy(np.ascontiguousarray(centroids, dtype=np.float32)))
 
 
 def write_provenance(anchors: Path, record: dict[str, Any], feature_norm: FeatureNorm) -> None:
@@ -104,7 +102,7 @@ def read_anchors(path: Path, n_clusters: int | None, dim_in: int) -> Tensor:
         UserError: for a file that is missing, holds anything but an array, or has another shape.
     """
     if not path.is_file():
-        raise UserError(f"no anchor file at {path}: fit the anchors with run_clustering.py, or mend the path")
+        raise UserError(f"no anchor file at {path}: fit the anchors with run_clustering.py, or correct the path")
     try:
         value = load_tensor_or_array(path)
     except LOAD_ERRORS as error:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from utils.errors import UserError
 
 KINDS = ("none", "l2", "zscore")
 
 
-@dataclass(frozen=True)
-class FeatureNorm:
-    """How features are scaled.
+class FeatureNorm(nn.Module):
+    """How features are scaled. As the `feature_scale` of a model it moves with the model, outside of its state dict.
 
-    Attributes:
+    Args:
         kind: `none`; `l2`, each patch to length 1; `zscore`, each feature to mean 0 and deviation 1
             over the training patches.
         mean: (D,) float32, for `zscore`.
         std: (D,) float32, for `zscore`; 1 for a feature that never varies.
     """
 
-    kind: str = "none"
-    mean: Tensor | None = None
-    std: Tensor | None = None
+    mean: Tensor | None
+    std: Tensor | None
 
-    def __call__(self, features: Tensor) -> Tensor:
-        """Scale (M, D) features, in float32; `none` returns them as they are."""
+    def __init__(self, kind: str = "none", mean: Tensor | None = None, std: Tensor | None = None) -> None:
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scale (M, D) features, in float32; `none` returns them as they are.
+
+        Raises:
+            ValueError: for `zscore` without mean and deviation.
+        """
         if self.kind == "none":
             return features
         features = features.float()
@@ -39,7 +46,7 @@ class FeatureNorm:
             return F.normalize(features, dim=1)
         if self.mean is None or self.std is None:
             raise ValueError("got zscore without mean and std, expected a FeatureNorm from fit_zscore or from_json")
-        return (features - self.mean.to(features.device)) / self.std.to(features.device)
+        return (features - self.mean) / self.std
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; float32 survives the way there and back."""

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from utils.anchors.anchor_files import Provenance, provenance_path, read_anchors, read_provenance
 from utils.anchors.feature_norm import FeatureNorm
+from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.files.provenance import changed_values, digest
-
-RANDOM = "random"
 
 
 @dataclass(frozen=True)

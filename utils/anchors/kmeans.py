@@ -54,7 +54,7 @@ def kmeans(
     Args:
         x: (n, d) points, used as float32.
         k: number of centroids, at most n.
-        n_iter: iterations at most.
+        n_iter: maximum number of iterations.
         n_init: starts. The first of them are the same whatever their number.
         seed: of the starts. The result is a function of it on one machine with the same number of threads.
         gpu: iterate `n_iter` times over all points with faiss on all GPUs.
@@ -102,7 +102,7 @@ def kmeans(
 
 
 def check_gpu() -> None:
-    """Refuse to go on without a GPU that faiss can use.
+    """Check that there is a GPU that faiss can use.
 
     Raises:
         UserError: with how to get one.

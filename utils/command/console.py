@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from utils.errors import UserError
+
+OWN_LOGGERS = ("main", "run_clustering", "datasets", "models", "utils")
 
 
 class ProgressBarHandler(logging.Handler):
@@ -18,12 +18,19 @@ class ProgressBarHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
+        from tqdm import tqdm  # a command that only says what is wrong with its options needs no progress bar
+
         tqdm.write(self.format(record), file=sys.stdout)
 
 
 def log_to_terminal() -> None:
-    """Send log lines of level info and above to standard output, as plain text."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ProgressBarHandler()], force=True)
+    """Send log lines to standard output, as plain text: of this repository from level info, of packages from warning.
+
+    Packages are imported later, and faiss tells at level info how it looks for its libraries.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[ProgressBarHandler()], force=True)
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def runs_parser(prog: str, description: str) -> argparse.ArgumentParser:
@@ -34,16 +41,24 @@ def runs_parser(prog: str, description: str) -> argparse.ArgumentParser:
 
 
 def work_on_runs(parser: argparse.ArgumentParser, argv: Sequence[str] | None, work: Callable[[list[Path]], str]) -> int:
-    """Call `work` with the folders and print the text it returns; a mistake of the user is one sentence, status 2."""
+    """Call `work` with the folders and print the text it returns; returns the exit code (see `exit_code`)."""
     args = parser.parse_args(argv)
+    return exit_code(lambda: sys.stdout.write(work(args.run_dir)))
+
+
+def exit_code(work: Callable[[], object]) -> int:
+    """Do the work of a command; returns 0, or 2 after one sentence on standard error.
+
+    The sentence is that of a UserError, or names the place that cannot be written.
+    """
     try:
-        text = work(args.run_dir)
+        work()
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
+        problem = str(error)
     except OSError as error:
         place = error.filename2 or error.filename
-        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
-        return 2
-    sys.stdout.write(text)
-    return 0
+        problem = f"{place}: cannot be written ({error.strerror}); check the folder's rights." if place else str(error)
+    else:
+        return 0
+    sys.stderr.write(f"error: {problem}\n")
+    return 2

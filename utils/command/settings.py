@@ -1,268 +1,277 @@
-"""The settings of the two commands: one frozen dataclass each, which holds every default."""
+"""The settings of the two commands: one frozen dataclass each, which holds every default but those of the models."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from utils.command.arguments import REQUIRED, option
+from utils.command.arguments import MODEL_OPTIONS, REQUIRED, option
+from utils.command.checks import at_least, changed, check_choices, check_name, in_words
 from utils.errors import UserError
 
-# Options that only some models read; with another model a value of theirs would be without effect.
-MODELS_OF_OPTION = {
-    **dict.fromkeys(("formulation", "n_stages", "similarity", "assignment", "ablate"), ("mico",)),
-    "instance_weight": ("clam_sb",),
-    "graph": ("patchgcn", "deepgraphconv"),
-}
-EXPLANATION_OPTIONS = ("explain_cases", "explain_slides", "slides_dir", "mpp", "geojson")
-CENTROID_OPTIONS = ("n_iter", "n_init", "seed", "max_points", "n_files", "feature_norm")
+RANDOM = "random"  # `--anchors`: none that were fitted
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusteringSettings:
-    """Settings of `run_clustering.py`."""
+    """Settings of `run_clustering.py`. Those that decide results are recorded beside the anchors.
 
-    dataset_name: str = option(REQUIRED, "name of the data set, the stem of the files written")
-    input_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files")
-    output_dir: Path = option(REQUIRED, "where the anchors go")
-    n_clusters: int = option(64, "K, the number of anchors")
+    The number of anchors and the fold are part of the files' names, so other ones are other files; slides that are left
+    out are recorded slide by slide.
+    """
+
+    dataset_name: str = option(REQUIRED, "name of the data set: the stem of the files that are written", role="place")
+    input_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files", role="place")
+    output_dir: Path = option(REQUIRED, "directory that the anchors are written to", role="place")
+    n_clusters: int = option(64, "K, the number of anchors", role="place")
     scope: str = option(
-        "both", "anchors of the whole data set, of each slide, or both", choices=("both", "dataset", "slide")
+        "both",
+        "which anchors to fit: of the whole data set, of each slide, or both",
+        choices=("both", "dataset", "slide"),
+        role="run",
     )
     fold_csv: tuple[Path, ...] | None = option(
-        None, "fit the data-set anchors on the training slides of this fold only; several folds: anchors of each"
+        None,
+        "fit the data-set anchors on the training slides of this fold only; several folds: anchors of each",
+        role="place",
     )
     preset: str | None = option(
         None, "'released': the procedure of the authors' code, test slides included", choices=("released",)
     )
-    feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
     on_missing: str = option(
-        "error", "training slides without a feature file: stop, or leave them out", choices=("error", "drop")
+        "error",
+        "what to do about training slides without a feature file: stop, or leave them out",
+        choices=("error", "drop"),
+        role="run",
     )
-    n_iter: int = option(20, "iterations of k-means at most")
-    n_init: int = option(3, "initialisations of k-means, of which the lowest inertia is kept")
+    n_iter: int = option(20, "maximum number of k-means iterations")
+    n_init: int = option(3, "number of k-means initialisations, of which the one of lowest inertia is kept")
     seed: int = option(1234, "seed of sampling and of k-means")
     max_points: int = option(
-        262144, "patches for the data-set anchors, sampled evenly per slide; at most 1 GiB, for 2 GB of memory in all"
+        262144,
+        "maximum number of patches for the data-set anchors, sampled evenly per slide; lowered where they would take "
+        "more than 1 GiB, so that the command needs about 2 GB of memory",
     )
-    n_files: int | None = option(None, "use the first so many slides by name for the data-set anchors")
-    workers: int = option(4, "threads that read files")
-    gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)")
-    overwrite: bool = option(False, "fit again what is already there")
+    n_files: int | None = option(
+        None, "number of slides for the data-set anchors, the first ones by name; all by default"
+    )
+    feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
+    workers: int = option(4, "number of threads that read files", role="run")
+    gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
+    overwrite: bool = option(False, "fit anchors again that are already there", role="run")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        _check_choices(self)
-        _at_least(self, 1, "n_clusters", "n_iter", "n_init", "max_points", "n_files", "workers")
-        _at_least(self, 0, "seed")
-        _check_name("dataset_name", self.dataset_name)
+        """Validate the settings."""
+        check_choices(self)
+        at_least(self, 1, "n_clusters", "n_iter", "n_init", "max_points", "n_files", "workers")
+        at_least(self, 0, "seed")
+        check_name("dataset_name", self.dataset_name)
         stems = [path.stem for path in self.fold_csv or ()]
         if len(set(stems)) < len(stems):
             raise UserError(f"got --fold_csv of {', '.join(stems)}, expected files of different names")
         if self.preset == "released":
-            defaults = {field.name: field.default for field in dataclasses.fields(self)}
-            changed = [name for name in CENTROID_OPTIONS if getattr(self, name) != defaults[name]]
+            fixed = [name for name in changed(self, "results") if name != "preset"]
             if self.fold_csv is not None:
-                changed.append("fold_csv")
-            if changed:
-                raise UserError(f"--preset released fixes the procedure; leave out {_options(changed)}")
+                fixed.append("fold_csv")
+            if fixed:
+                raise UserError(f"--preset released fixes the procedure; leave out {in_words(fixed)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Settings of `main.py`. The defaults are the released protocol."""
+    """Settings of `main.py`. The defaults are the released protocol.
+
+    The options of the chosen model are in `model_options`, all of them, with the defaults of its class where nothing
+    was given (`utils.command.model_options.resolve_model_options`).
+    """
 
     task: str = option(REQUIRED, "classification or survival", choices=("cls", "surv"))
-    dataset: str = option(REQUIRED, "name of the data set, a folder of the results")
-    features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files")
-    splits_dir: Path = option(REQUIRED, "directory of fold0.csv, fold1.csv ...")
-    anchors: str = option(REQUIRED, "file: data-set anchors; directory: slide anchors; 'random'; {fold} is replaced")
-    folds: tuple[int, ...] | None = option(None, "folds to run; all of the splits directory by default")
+    dataset: str = option(REQUIRED, "name of the data set: a folder of the results")
+    features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files", role="place")
+    splits_dir: Path = option(REQUIRED, "directory of fold0.csv, fold1.csv and so on", role="place")
+    anchors: str = option(
+        REQUIRED,
+        "a file of data-set anchors, a directory of slide anchors, or 'random'; {fold} in it stands for the number of "
+        "the fold",
+        role="place",
+    )
+    folds: tuple[int, ...] | None = option(None, "folds to run; all of the splits directory by default", role="run")
 
     model: str = option("mico", "model of the registry")
-    formulation: str = option("released", "form of MiCo", choices=("released", "paper"))
+    model_options: Mapping[str, Any]  # not an option itself: those of the model, which the parser adds here
     n_clusters: int = option(64, "K, the number of anchors")
-    n_stages: int = option(3, "L, the number of context-aware clustering stages")
-    embed_dim: int = option(512, "d, the width inside the model")
-    dropout: float = option(0.05, "dropout rate")
-    similarity: str = option("l2", "similarity of patch and anchor (released form)", choices=("l2", "dot"))
-    assignment: str = option("soft", "assignment of patches to anchors (released form)", choices=("soft", "hard"))
-    ablate: tuple[str, ...] | None = option(
-        None,
-        "leave out parts of MiCo: the anchors' initialisation, the Cluster Route, the Cluster Reducer",
-        choices=("anchors", "route", "reducer"),
-    )
-    graph: str = option(
-        "coords",
-        "neighbours of a patch (patchgcn, deepgraphconv): by position, or by features",
-        choices=("coords", "features"),
-    )
 
-    epochs: int = option(200, "at most so many epochs")
+    epochs: int = option(200, "maximum number of epochs")
     patience: int = option(
-        8, "stop after so many epochs without a better score: macro F1 (cls), loss (surv) of validation"
+        8,
+        "number of epochs without a better validation score after which training stops; the score is macro F1 (cls) or "
+        "the loss (surv)",
     )
     lr: float = option(2e-4, "learning rate")
     weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only")
-    batch_size: int = option(1, "cases in a batch")
-    grad_accum: int = option(2, "batches in an optimizer step")
-    optimizer: str = option("ranger", "ranger is Lookahead over RAdam", choices=("ranger", "radam", "adamw"))
+    batch_size: int = option(1, "number of cases in a batch")
+    grad_accum: int = option(2, "number of batches in an optimizer step")
+    optimizer: str = option("ranger", "optimizer; ranger is Lookahead over RAdam", choices=("ranger", "radam", "adamw"))
     seed: int = option(2024, "seed of initialisation, order, dropout, sampling and bootstrap")
-    max_patches: int | None = option(None, "train on a random subset of at most so many patches of a slide")
-    weighted_sampling: bool = option(False, "draw training cases with equal probability per class (cls) or bin (surv)")
-    precision: str = option(
-        "auto", "auto: fp32 on the CPU, 16-bit on the GPU", choices=("auto", "fp32", "bf16", "fp16")
+    max_patches: int | None = option(
+        None, "maximum number of patches of a slide in training, a random subset of them; all by default"
     )
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    weighted_sampling: bool = option(
+        False, "draw training cases so that each class (cls) or time bin (surv) has the same probability"
+    )
+    precision: str = option(
+        "auto",
+        "floating-point precision; auto: fp32 on the CPU, 16-bit on the GPU",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N", role="run")
 
     alpha_surv: float = option(0.0, "weight that the survival loss moves from all cases to the uncensored ones")
-    n_bins: int = option(4, "time bins of discrete survival")
-    instance_weight: float = option(0.3, "weight of the instance loss (clam_sb, cls); the bag loss has the rest")
+    n_bins: int = option(4, "number of time bins of discrete survival")
 
-    recompute_above: int = option(
-        50_000, "train bags of more patches in blocks that are computed again in the backward pass (mico)"
+    tensorboard: bool = option(
+        False, "also write the rows of log.csv as TensorBoard scalars, to fold{k}/tensorboard", role="run"
     )
-    tensorboard: bool = option(False, "also write the rows of log.csv as TensorBoard scalars to fold{k}/tensorboard")
-    profile: bool = option(False, "print where the seconds of each fold went, and write them to fold{k}/profile.json")
-
+    profile: bool = option(
+        False, "print how many seconds each part of a fold took, and write them to fold{k}/profile.json", role="run"
+    )
     stage: str = option(
-        "all", "train and test, one of them, or explain tested folds", choices=("all", "train", "test", "explain")
+        "all",
+        "train and test, one of them, or explain tested folds",
+        choices=("all", "train", "test", "explain"),
+        role="run",
     )
     explain_cases: int | None = option(
-        None, "explain the k most and k least certain test cases of each fold; 3, or none with --explain_slides"
+        None,
+        "explain the k most and the k least certain test cases of each fold; 3 by default, none with --explain_slides",
+        role="explanation",
     )
-    explain_slides: tuple[str, ...] | None = option(None, "explain these slides, by the folds that test them")
+    explain_slides: tuple[str, ...] | None = option(
+        None, "explain these slides, each by the fold that tests it", role="explanation"
+    )
     slides_dir: Path | None = option(
-        None, "slide images, for overlays and contact sheets (needs openslide or tiffslide)"
+        None,
+        "directory of slide images, for overlays and contact sheets (needs openslide or tiffslide)",
+        role="explanation",
     )
-    mpp: float | None = option(None, "microns per level-0 pixel, for scale bars, where files do not say")
+    mpp: float | None = option(
+        None, "microns per level-0 pixel, for scale bars, where the files do not give it", role="explanation"
+    )
     geojson: str = option(
-        "patches", "slide.geojson holds each patch, or the region of each anchor", choices=("patches", "regions")
+        "patches",
+        "what slide.geojson holds: each patch, or the region of each anchor",
+        choices=("patches", "regions"),
+        role="explanation",
     )
-    results_dir: Path = option(Path("results"), "where results go")
-    run_name: str | None = option(None, "folder of this run; model and formulation by default")
-    resume: bool = option(False, "continue an interrupted run; finished folds are skipped")
-    overwrite: bool = option(False, "remove the results that are there")
+    results_dir: Path = option(Path("results"), "directory that results are written to", role="place")
+    run_name: str | None = option(None, "folder of this run; model and formulation by default", role="place")
+    resume: bool = option(False, "continue an interrupted run; finished folds are skipped", role="run")
+    overwrite: bool = option(False, "remove the results that are there", role="run")
     on_change: str = option(
         "error",
-        "with --resume, results of other settings: stop, or name what changed and begin the run again",
+        "with --resume, what to do about results of other settings: stop, or say what changed and start again",
         choices=("error", "restart"),
+        role="run",
     )
     no_figures: bool = option(
-        False, "leave out figures and report; python -m utils.figures and utils.report make them at any time"
+        False,
+        "do not make figures and report; python -m utils.figures and python -m utils.report make them at any time",
+        role="run",
     )
-    num_workers: int = option(2, "threads that read features ahead of the training; 0 reads in the main thread")
+    num_workers: int = option(
+        2, "number of threads that read features ahead of the training; 0 reads in the main thread", role="run"
+    )
     cache: str = option(
-        "none", "ram: keep slides in memory, in the precision of their files, for all epochs", choices=("none", "ram")
+        "none",
+        "ram: keep slides in memory for all epochs, in the precision of their files",
+        choices=("none", "ram"),
+        role="run",
     )
     cache_gb: float | None = option(
-        None, "GB (1e9 bytes) that kept slides may take; half of the memory that is free at the start by default"
+        None,
+        "maximum size of the slides in memory, in GB (1e9 bytes); by default half of the memory that is free at the "
+        "start",
+        role="run",
     )
     on_missing: str = option(
-        "error", "slides without a feature file: stop, or drop and count", choices=("error", "drop")
+        "error",
+        "what to do about slides without a feature file: stop, or leave them out and count them",
+        choices=("error", "drop"),
     )
-    allow_patient_overlap: bool = option(False, "accept patients in two of train, val and test; noted in the summary")
+    allow_patient_overlap: bool = option(
+        False, "accept patients who are in two of train, val and test; the summary says so"
+    )
     feature_norm: str | None = option(
         None,
-        "scale of the features; only with --anchors random (anchors carry their own)",
+        "scale of the features, only with --anchors random: fitted anchors bring their own",
         choices=("none", "l2", "zscore"),
     )
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        _check_choices(self)
-        _at_least(self, 1, "n_clusters", "n_stages", "embed_dim", "epochs", "patience", "batch_size", "grad_accum")
-        _at_least(self, 1, "max_patches")
-        _at_least(self, 2, "n_bins")
-        _at_least(self, 0, "seed", "num_workers", "weight_decay", "recompute_above")
-        _check_name("dataset", self.dataset)
+        """Validate the settings; those of the model have been validated."""
+        object.__setattr__(self, "model_options", MappingProxyType(dict(self.model_options)))
+        check_choices(self)
+        at_least(self, 1, "n_clusters", "epochs", "patience", "batch_size", "grad_accum", "max_patches")
+        at_least(self, 2, "n_bins")
+        at_least(self, 0, "seed", "num_workers", "weight_decay")
+        check_name("dataset", self.dataset)
         if self.run_name is not None:
-            _check_name("run_name", self.run_name)
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"got --dropout {self.dropout}, expected 0 <= dropout < 1")
-        for name in ("alpha_surv", "instance_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"got --{name} {getattr(self, name)}, expected a number from 0 to 1")
+            check_name("run_name", self.run_name)
+        if not 0 <= self.alpha_surv <= 1:
+            raise UserError(f"got --alpha_surv {self.alpha_surv}, expected a number from 0 to 1")
         if not (self.lr > 0 and math.isfinite(self.lr)):
             raise UserError(f"got --lr {self.lr}, expected a positive number")
         if not math.isfinite(self.weight_decay):
             raise UserError(f"got --weight_decay {self.weight_decay}, expected a finite number")
         if self.folds is not None and (min(self.folds, default=-1) < 0 or len(set(self.folds)) != len(self.folds)):
             raise UserError(f"got --folds {' '.join(map(str, self.folds))}, expected different numbers from 0 on")
-        if self.feature_norm is not None and self.anchors != "random":
+        if self.feature_norm is not None and self.anchors != RANDOM:
             raise UserError(
                 "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
             )
-        self._check_model_options()
         if self.cache_gb is not None and not (self.cache == "ram" and 0 < self.cache_gb < math.inf):
             raise UserError(f"got --cache_gb {self.cache_gb}, expected a positive number, and --cache ram with it")
         self._check_explanation_options()
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
 
-    def _check_model_options(self) -> None:
-        """An option that the model does not read is a mistake, not a wish to be ignored."""
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        for name, models in MODELS_OF_OPTION.items():
-            if getattr(self, name) != defaults[name] and self.model not in models:
-                raise UserError(f"got --{name} with --model {self.model}, expected it with {' or '.join(models)} only")
-        if self.instance_weight != defaults["instance_weight"] and self.task != "cls":
-            raise UserError("got --instance_weight with --task surv: CLAM's instance loss needs class labels")
-
     def _check_explanation_options(self) -> None:
         """Options of `--stage explain`, which no other stage reads."""
-        _at_least(self, 0, "explain_cases")
-        defaults = {field.name: field.default for field in dataclasses.fields(self)}
-        given = [name for name in EXPLANATION_OPTIONS if getattr(self, name) != defaults[name]]
+        at_least(self, 0, "explain_cases")
+        given = changed(self, "explanation")
         if given and self.stage != "explain":
-            raise UserError(f"got {_options(given)} with --stage {self.stage}, expected --stage explain with it")
+            raise UserError(f"got {in_words(given)} with --stage {self.stage}, expected --stage explain with it")
         if self.mpp is not None and not 0 < self.mpp < math.inf:
             raise UserError(f"got --mpp {self.mpp}, expected a positive number of microns")
 
     @property
     def run_dir(self) -> Path:
         """`RESULTS/{task}/{dataset}/{run_name}`."""
-        parts = (self.model, self.formulation, *(f"no_{part}" for part in self.ablate or ()))
+        form = self.model_options.get("formulation", "released")
+        parts = (self.model, form, *(f"no_{part}" for part in self.model_options.get("ablate", ())))
         return self.results_dir / self.task / self.dataset / (self.run_name or "_".join(parts))
 
 
 def as_plain(settings: ClusteringSettings | RunSettings) -> dict[str, Any]:
-    """The settings as JSON values."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, Path) else value
-
-    return {field.name: plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
-
-
-def _check_choices(settings: Any) -> None:
-    """The parser checks the command line; settings made in Python pass here alone."""
+    """The settings as JSON values; the options of the model stand among the others."""
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
-        choices, value = field.metadata["choices"], getattr(settings, field.name)
-        if choices is None or (value is None and field.default is None):
-            continue
-        for item in value if isinstance(value, tuple) else (value,):
-            if item not in choices:
-                raise UserError(f"got --{field.name} {item}, expected one of {', '.join(choices)}")
+        value = getattr(settings, field.name)
+        values |= plain_options(value) if field.name == MODEL_OPTIONS else {field.name: _plain(value)}
+    return values
 
 
-def _at_least(settings: Any, lowest: int, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        if value is not None and not value >= lowest:
-            raise UserError(f"got --{name} {value}, expected {lowest} or more")
+def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a model as JSON values; of several values, none of which is given, None."""
+    return {name: None if value == () else _plain(value) for name, value in options.items()}
 
 
-def _check_name(name: str, value: str) -> None:
-    if not value or value.startswith(".") or any(mark in value for mark in "/\\"):
-        raise UserError(f"got --{name} '{value}', expected a name for a file: not empty, no '/', no '.' in front")
-
-
-def _options(names: Sequence[str]) -> str:
-    return ", ".join(f"--{name}" for name in names)
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

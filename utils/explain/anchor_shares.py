@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.errors import UserError
-from utils.files.csv_table import ADVICE, read_number_table, write_number_table
+from utils.explain.advice import ADVICE
+from utils.files.csv_table import read_csv, write_csv
 
 TOLERANCE = 1e-3  # attention may come from 16-bit arithmetic
 _TEXT = ("case_id", "slide_ids")
@@ -97,7 +97,7 @@ def write_anchor_shares(path: Path, shares: pd.DataFrame) -> None:
         ValueError: a value of the table is not as this module describes.
     """
     _check(shares)
-    write_number_table(path, shares)
+    write_csv(path, shares)
 
 
 def read_anchor_shares(path: Path) -> pd.DataFrame:
@@ -107,10 +107,11 @@ def read_anchor_shares(path: Path) -> pd.DataFrame:
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
             describes.
     """
-    table = read_number_table(path, text=_TEXT, required=("n_patches", "share_0", "attention_0"))
+    cells = read_csv(path, advice=ADVICE, required=(*_TEXT, "n_patches", "share_0", "attention_0"))
+    table = cells.frame(text=_TEXT)
     problem = _first_problem(table)
     if problem is not None:
-        raise UserError(f"{path}: {problem}; {ADVICE}.")
+        raise cells.error(problem)
     return table.astype({"n_patches": np.int64})
 
 

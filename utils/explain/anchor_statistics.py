@@ -23,9 +23,11 @@ import numpy as np
 import pandas as pd
 
 from utils.errors import UserError
+from utils.explain.advice import ADVICE
 from utils.explain.anchor_shares import attention_matrix, share_matrix
-from utils.files.csv_table import ADVICE, read_number_table, write_number_table
+from utils.files.csv_table import read_csv, write_csv
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import SURVIVAL
 from utils.statistics.delong import auc_interval
 from utils.statistics.holm import holm
 from utils.statistics.survival_stats import UndefinedMetricError
@@ -76,7 +78,7 @@ def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
         }
     )
     notes: list[list[str]] = [[] for _ in table.index]
-    if task_of(predictions) == "surv":
+    if task_of(predictions) == SURVIVAL:
         _add_hazards(table, notes, share, predictions)
     else:
         for positive in associated_classes(len(output_columns(predictions))):
@@ -103,7 +105,7 @@ def classes_of(statistics: pd.DataFrame) -> list[int] | None:
 
 def write_anchor_statistics(path: Path, statistics: pd.DataFrame) -> None:
     """Write `anchors.csv`, atomically; undefined numbers are empty cells."""
-    write_number_table(path, statistics)
+    write_csv(path, statistics)
 
 
 def read_anchor_statistics(path: Path) -> pd.DataFrame:
@@ -112,17 +114,15 @@ def read_anchor_statistics(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing, damaged, of neither task, lacks a column, or a count is no whole number.
     """
-    table = read_number_table(path, text=("note",), required=_REQUIRED)
+    cells = read_csv(path, advice=ADVICE, required=("note", *_REQUIRED))
+    table = cells.frame(text=("note",))
     classes = classes_of(table)
     if classes is not None and not classes:
-        raise UserError(f"{path}: columns log_hazard (survival) and auc_1 (classification) are both missing; {ADVICE}.")
-    wanted = _SURVIVAL if classes is None else [name for c in classes for name in auc_columns(c)]
-    for name in wanted:
-        if name not in table.columns:
-            raise UserError(f"{path}: column {name} is missing (found {', '.join(table.columns)}); {ADVICE}.")
+        raise cells.error("columns log_hazard (survival) and auc_1 (classification) are both missing")
+    cells.require(_SURVIVAL if classes is None else [name for c in classes for name in auc_columns(c)])
     for name in _COUNTS:
         if not (table[name] == np.floor(table[name])).all():
-            raise UserError(f"{path}: column {name}: expected whole numbers; {ADVICE}.")
+            raise cells.error(f"column {name}: expected whole numbers")
     return table.astype(dict.fromkeys(_COUNTS, np.int64))
 
 

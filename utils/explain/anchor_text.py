@@ -8,6 +8,7 @@ import pandas as pd
 from utils.explain.anchor_statistics import auc_columns, classes_of
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import SURVIVAL
 
 READING_NOTES: tuple[str, ...] = (
     "Anchors of different folds are fitted separately: anchor 7 of fold 0 is not anchor 7 of fold 1. Nothing here may "
@@ -73,7 +74,7 @@ def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str)
 
 def _cases_in_words(predictions: pd.DataFrame) -> str:
     """`40 test cases (24 deaths)`, or with the cases of each class."""
-    if task_of(predictions) == "surv":
+    if task_of(predictions) == SURVIVAL:
         return f"{len(predictions)} test cases ({predictions['event'].sum()} deaths)"
     counts = [(predictions["label"] == c).sum() for c in range(len(output_columns(predictions)))]
     return f"{len(predictions)} test cases ({', '.join(f'{n} of class {c}' for c, n in enumerate(counts))})"

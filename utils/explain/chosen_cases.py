@@ -6,7 +6,6 @@ Columns: `case_id`, `slide_ids` (the slides explained, joined by `;`), `reason` 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from utils.errors import UserError
-from utils.files.atomic import write_text
-from utils.files.csv_table import ADVICE
+from utils.explain.advice import ADVICE
+from utils.files.csv_table import read_csv, write_csv
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import CLASSIFICATION
 
 COLUMNS = ("case_id", "slide_ids", "reason", "certainty")
 MOST, LEAST, CHOSEN = "most certain", "least certain", "chosen"
@@ -47,7 +46,7 @@ def certainty(predictions: pd.DataFrame) -> np.ndarray:
     >>> certainty(pd.DataFrame({"risk": [-2.0, -1.0, -0.5], "hazard_0": [0.1, 0.2, 0.3]})).tolist()
     [1.0, 0.0, 0.5]
     """
-    if task_of(predictions) == "cls":
+    if task_of(predictions) == CLASSIFICATION:
         return predictions[output_columns(predictions)].to_numpy().max(axis=1)
     risk = predictions["risk"].to_numpy()
     return np.abs(risk - np.median(risk))
@@ -88,25 +87,17 @@ def write_cases(path: Path, cases: list[ChosenCase], predictions: pd.DataFrame) 
         for row in read_cases(path).itertuples(index=False, name=None):
             if row[2] not in chosen_again and not again & set(row[1].split(";")):
                 rows.append(row)
-    text = io.StringIO()
-    pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(text, index=False, lineterminator="\n")
-    write_text(path, text.getvalue())
+    write_csv(path, pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def read_cases(path: Path) -> pd.DataFrame:
     """Read `cases.csv`; ids and reasons are text, `certainty` float64.
 
     Raises:
-        UserError: the file is missing, unreadable, or of other columns.
+        UserError: the file is missing, unreadable, of other columns, or a certainty is no number.
     """
-    kinds = {**dict.fromkeys(COLUMNS[:3], str), COLUMNS[3]: np.float64}
-    try:
-        table = pd.read_csv(path, dtype=kinds, keep_default_na=False)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {ADVICE}.") from error
-    except ValueError as error:  # includes pandas' own errors for damaged and empty files
-        raise UserError(f"{path}: expected a table of cases, found something else ({error}); {ADVICE}.") from error
-    if list(table.columns) != list(COLUMNS):
-        found = ", ".join(map(str, table.columns))
-        raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {found}; {ADVICE}.")
-    return table
+    cells = read_csv(path, advice=ADVICE, may_be_empty=True)
+    if cells.header != list(COLUMNS):
+        found = ", ".join(cells.header) or "nothing"
+        raise cells.error(f"expected the columns {', '.join(COLUMNS)}, found {found}")
+    return cells.frame(text=COLUMNS[:3])

@@ -14,17 +14,16 @@ Columns of anchors are absent for models that have none, or whose patches choose
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from utils.errors import UserError
-from utils.files.atomic import write_text
-from utils.files.csv_table import ADVICE
+from utils.explain.advice import ADVICE
+from utils.files.csv_table import read_csv, write_csv
 
+_REQUIRED = ("patch", "attention", "percentile")
 _INTEGER = ("patch", "x", "y", "nearest_anchor")
 
 
@@ -81,9 +80,7 @@ def stages_of(table: pd.DataFrame) -> list[str]:
 
 def write_patches(path: Path, table: pd.DataFrame) -> None:
     """Write a table of `patch_table` as CSV, atomically; floats as the shortest text that reads back as the same."""
-    text = io.StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
-    write_text(path, text.getvalue())
+    write_csv(path, table)
 
 
 def read_patches(path: Path) -> pd.DataFrame:
@@ -92,15 +89,11 @@ def read_patches(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file is missing or damaged, lacks a column, or a number is not as this module describes.
     """
-    try:
-        table = pd.read_csv(path, dtype=np.float64, float_precision="round_trip")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {ADVICE}.") from error
-    except ValueError as error:  # includes pandas' own errors for damaged and empty files
-        raise UserError(f"{path}: expected a table of numbers, found something else ({error}); {ADVICE}.") from error
+    cells = read_csv(path, advice=ADVICE, required=_REQUIRED)
+    table = cells.frame(text=())
     problem = _first_problem(table)
     if problem is not None:
-        raise UserError(f"{path}: {problem}; {ADVICE}.")
+        raise cells.error(problem)
     return table.astype(dict.fromkeys(_integers(table), np.int64))
 
 
@@ -109,11 +102,8 @@ def _integers(table: pd.DataFrame) -> list[str]:
 
 
 def _first_problem(table: pd.DataFrame) -> str | None:
-    missing = [name for name in ("patch", "attention", "percentile") if name not in table.columns]
-    if missing:
-        return f"column {missing[0]} is missing (found {', '.join(table.columns)})"
-    if len(table) == 0 or table.isna().any(axis=None) or not np.isfinite(table.to_numpy()).all():
-        return "expected at least one patch and a number in every cell"
+    if table.isna().any(axis=None):
+        return "expected a number in every cell"
     if not np.array_equal(table["patch"], np.arange(len(table))):
         return f"column patch: expected 0 to {len(table) - 1} in order"
     broken = [name for name in _integers(table) if not (table[name] == np.floor(table[name])).all()]

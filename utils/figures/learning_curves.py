@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
-from utils.errors import UserError
 from utils.figures.plotting import BLUE, GREEN, GREY, VERMILION, new_figure, tidy
+from utils.runs.epoch_log import best_epoch
+from utils.runs.tasks import METRIC_WORDS, Task
 
-METRIC = {"cls": ("val_f1", "macro F1, validation"), "surv": ("val_c_index", "C-index, validation")}
-_METRIC_COLUMNS = tuple(name for name, _ in METRIC.values())
-_REQUIRED = ("epoch", "train_loss", "val_loss", "best")
 _PER_ROW = 4
 
 
-def read_log(path: Path) -> pd.DataFrame:
-    """The columns of `log.csv` that are drawn: a row per epoch, float64, NaN for an empty cell (undefined then).
-
-    Raises:
-        UserError: the file is unreadable, lacks a column, or holds something else than numbers.
-    """
-    advice = "train the fold again or remove the file"
-    try:
-        log = pd.read_csv(path, usecols=lambda name: name in (*_REQUIRED, *_METRIC_COLUMNS), dtype=np.float64)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
-    except ValueError as error:  # includes pandas' own errors for damaged and empty files
-        raise UserError(f"{path}: expected a table of numbers, found something else ({error}); {advice}.") from error
-    missing = [name for name in _REQUIRED if name not in log.columns]
-    if missing:
-        raise UserError(f"{path}: column {missing[0]} is missing (found {', '.join(log.columns)}); {advice}.")
-    return log
-
-
-def best_epoch(log: pd.DataFrame) -> float | None:
-    """The epoch of the checkpoint: the last row with `best` = 1; None where there is none."""
-    epochs = log.loc[log["best"] == 1, "epoch"]
-    return float(epochs.iloc[-1]) if len(epochs) else None
-
-
-def learning_curves(logs: dict[int, pd.DataFrame], task: str, title: str) -> Figure:
+def learning_curves(logs: dict[int, pd.DataFrame], task: Task, title: str) -> Figure:
     """Per fold: training and validation loss over epochs, and below it the validation metric of the task.
 
     The dashed line is the epoch of the checkpoint (lowest validation loss for survival, highest macro F1 for
@@ -63,7 +33,7 @@ def learning_curves(logs: dict[int, pd.DataFrame], task: str, title: str) -> Fig
         _draw_metric(metric_axes, log, task)
         if column == 0:
             loss_axes.set_ylabel("loss", fontsize=9)
-            metric_axes.set_ylabel(METRIC[task][1], fontsize=9)
+            metric_axes.set_ylabel(f"{METRIC_WORDS[task.curve]}, validation", fontsize=9)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
     return figure
@@ -79,8 +49,8 @@ def _draw_loss(axes: Axes, log: pd.DataFrame, fold: int) -> None:
     _finish(axes, best)
 
 
-def _draw_metric(axes: Axes, log: pd.DataFrame, task: str) -> None:
-    name = METRIC[task][0]
+def _draw_metric(axes: Axes, log: pd.DataFrame, task: Task) -> None:
+    name = f"val_{task.curve}"
     if name in log.columns and log[name].notna().any():
         axes.plot(log["epoch"], log[name], color=GREEN, marker=_marker(log))
     else:

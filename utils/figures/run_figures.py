@@ -10,14 +10,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from utils.errors import UserError
-from utils.figures.learning_curves import learning_curves, read_log
+from utils.figures.learning_curves import learning_curves
 from utils.figures.plotting import save_png
 from utils.figures.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.figures.roc_curves import roc_curves
+from utils.runs.epoch_log import read_log
 from utils.runs.predictions import read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import model_in_words, read_run
-from utils.runs.tasks import TASKS
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 
 
 def draw_figures(run_dir: Path) -> dict[str, Figure]:
@@ -32,22 +33,23 @@ def draw_figures(run_dir: Path) -> dict[str, Figure]:
     """
     run = read_run(run_dir)
     model = model_in_words(run["model"], run["formulation"], run["settings"].get("ablate") or ())
-    title = f"{run['dataset']}: {model}, {TASKS[run['task']].words}"
+    task = TASKS[run["task"]]
+    title = f"{run['dataset']}: {model}, {task.words}"
     logs = {fold: read_log(path) for fold, path in fold_files(run_dir, "log.csv").items()}
     logs = {fold: log for fold, log in logs.items() if len(log)}  # a fold stopped before its first epoch
     tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
     for fold, table in tables.items():
-        if task_of(table) != run["task"]:
+        if task_of(table) != task:
             raise UserError(
-                f"{run_dir}/fold{fold}: holds predictions of task {task_of(table)}, expected {run['task']} as in "
+                f"{run_dir}/fold{fold}: holds predictions of task {task_of(table).name}, expected {task.name} as in "
                 "run.json; keep the runs of the two tasks in folders of their own."
             )
     figures: dict[str, Figure] = {}
     if logs:
-        figures["learning_curves.png"] = learning_curves(logs, run["task"], title)
-    if tables and run["task"] == "cls":
+        figures["learning_curves.png"] = learning_curves(logs, task, title)
+    if tables and task == CLASSIFICATION:
         figures["roc.png"] = roc_curves(tables, title)
-    if tables and run["task"] == "surv":
+    if tables and task == SURVIVAL:
         figures["kaplan_meier.png"] = pooled_risk_curves(tables, title)
         figures["kaplan_meier_folds.png"] = fold_risk_curves(tables, title)
     if not figures:

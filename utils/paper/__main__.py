@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.command.arguments import OneLineParser
+from utils.command.console import exit_code
 from utils.errors import UserError
 from utils.paper.tables import write_paper_tables
 from utils.runs.run_record import DEFAULT_SEED
@@ -31,17 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the tables and list their files; a mistake of the user is one sentence, status 2."""
     args = get_args_parser().parse_args(argv)
     options = {"seed": args.seed, "n_resamples": args.n_resamples}
-    try:
+
+    def work() -> None:
         paths = write_paper_tables(args.plan, args.output_dir, **options, notes=read_notes(args.notes))
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except OSError as error:
-        place = error.filename2 or error.filename
-        sys.stderr.write(f"error: {place}: cannot be written ({error.strerror}); check the folder's rights.\n")
-        return 2
-    sys.stdout.write("".join(f"{path}\n" for path in paths))
-    return 0
+        sys.stdout.write("".join(f"{path}\n" for path in paths))
+
+    return exit_code(work)
 
 
 def read_notes(path: Path | None) -> list[str]:

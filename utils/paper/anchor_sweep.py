@@ -15,16 +15,16 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from utils.figures.plotting import BLACK, line_style, new_figure, save_png, tidy
 from utils.files.atomic import atomic_path
+from utils.files.phrases import listed
 from utils.paper.cells import Cell, mean_over_cohorts
-from utils.paper.grids import METRIC_LABELS, ColumnGroup, Footnotes, PaperTable, TableRow, group_entries, metric_cell
+from utils.paper.grids import ColumnGroup, Footnotes, PaperTable, TableRow, group_entries, metric_cell
 from utils.paper.layout import CELL_RULES
-from utils.paper.planned_results import PlannedResults, Variant, listed
+from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import ANCHORS_TRIED, BEST_ANCHORS, SOURCE
 from utils.paper.run_plan import MICO
-from utils.tables.summary_text import TASK_WORDS
+from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 
 NAME = "anchor_sweep"
-_METRIC = {"surv": "c_index", "cls": "auc"}
 _SPREAD = 0.05  # how far apart curves stand at one number of anchors, in doublings: error bars stay readable
 
 
@@ -46,7 +46,8 @@ def sweep_table(results: PlannedResults) -> PaperTable:
     """C-index and AUC per number of anchors: a column per cohort, and the mean of a task with two or more."""
     mico, notes = Variant(MICO, results.main_formulation()), Footnotes()
     columns = [
-        ColumnGroup(task, (metric,), has_mean=len(results.cohorts(task)) > 1) for task, metric in _METRIC.items()
+        ColumnGroup(task.name, (task.metric,), has_mean=len(results.cohorts(task.name)) > 1)
+        for task in TASKS_OF_THE_PAPER
     ]
     numbers = sweep_numbers(results)
     rows = [
@@ -74,7 +75,7 @@ def sweep_numbers(results: PlannedResults) -> list[int]:
 
 def sweep_curves(results: PlannedResults, task: str) -> list[SweepCurve]:
     """A curve per cohort of the task, then the mean of two or more cohorts (where all of them have all folds)."""
-    mico, metric, numbers = Variant(MICO, results.main_formulation()), _METRIC[task], sweep_numbers(results)
+    mico, metric, numbers = Variant(MICO, results.main_formulation()), TASKS[task].metric, sweep_numbers(results)
     cohorts = results.cohorts(task)
     cells = {name: [metric_cell(results, task, name, mico, metric, n) for n in numbers] for name in cohorts}
     curves = [_cohort_curve(name, numbers, of_cohort) for name, of_cohort in cells.items()]
@@ -91,7 +92,8 @@ def sweep_figure(results: PlannedResults) -> Figure:
 
     The mean over cohorts has no error bars. A hollow marker is a value that lacks folds or seeds.
     """
-    tasks = [task for task in _METRIC if any(results.n_clusters(task, name) for name in results.cohorts(task))]
+    names = [task.name for task in TASKS_OF_THE_PAPER]
+    tasks = [task for task in names if any(results.n_clusters(task, name) for name in results.cohorts(task))]
     name = Variant(MICO, results.main_formulation()).name
     title = f"{name} with different numbers of anchors\nmean ± standard deviation over the test folds"
     figure = new_figure(max(5.2, 4.4 * len(tasks)), 4.6, title)
@@ -99,7 +101,7 @@ def sweep_figure(results: PlannedResults) -> Figure:
         _say(figure.add_subplot(), "the plan has no MiCo run")
     for index, task in enumerate(tasks):
         axes = figure.add_subplot(1, len(tasks), index + 1)
-        axes.set_title(TASK_WORDS[task], fontsize=10)
+        axes.set_title(TASKS[task].words, fontsize=10)
         _draw_panel(axes, sweep_curves(results, task), task)
     return figure
 
@@ -144,7 +146,7 @@ def _draw_panel(axes: Axes, curves: Sequence[SweepCurve], task: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_xlabel("number of anchors", fontsize=9)
-    axes.set_ylabel(METRIC_LABELS[_METRIC[task]], fontsize=9)
+    axes.set_ylabel(METRIC_WORDS[TASKS[task].metric], fontsize=9)
     tidy(axes)
     labels = axes.get_legend_handles_labels()[1]
     columns = max(1, min(4, 60 // (8 + max(map(len, labels)))))  # about 60 letters fit below a panel

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from utils.errors import UserError
+from utils.files.csv_table import csv_text
+from utils.files.phrases import counted
 from utils.files.text_table import format_p
-from utils.paper.grids import METRIC_LABELS
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.paper.run_plan import MICO
-from utils.paper.text import csv_text, latex_page, markdown_page
+from utils.paper.text import latex_page, markdown_page
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
+from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.holm import holm
 from utils.statistics.paired_bootstrap import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
-from utils.tables.summary_text import TASK_WORDS
 
 NAME = "comparisons"
-METRICS = {"surv": ("c_index",), "cls": ("auc", "acc", "f1")}
 _IDENTITY = ("task", "dataset", "model", "formulation", "ablate", "n_clusters", "metric")
 _NUMBERS = ("difference", "low", "high", "p", "n_cases", "n_folds", "n_seeds", "n_resamples", "n_skipped")
 CSV_COLUMNS = (*_IDENTITY, *_NUMBERS[:4], "p_holm", *_NUMBERS[4:], "note", "run_dirs_ours", "run_dirs_other")
@@ -49,7 +49,7 @@ class Comparison:
 
 
 def compare_models(results: PlannedResults, *, seed: int, n_resamples: int) -> list[Comparison]:
-    """All comparisons of the plan, family by family (see `METRICS`), then cohort by cohort, then in table order.
+    """All comparisons of the plan, by family (a metric of a task), then cohort by cohort, then in table order.
 
     The full MiCo of the tables (main form, number of anchors of the tables) is compared with each other model that the
     plan has in the cohort, MiCo in its other form included, and with each ablation of the main form. Each is
@@ -57,9 +57,9 @@ def compare_models(results: PlannedResults, *, seed: int, n_resamples: int) -> l
     `n_resamples`.
     """
     compared = []
-    for task, metrics in METRICS.items():
-        for metric in metrics:
-            family = list(_family(results, task, metric, seed=seed, n_resamples=n_resamples))
+    for task in TASKS_OF_THE_PAPER:
+        for metric in task.compared:
+            family = list(_family(results, task.name, metric, seed=seed, n_resamples=n_resamples))
             adjusted = holm([None if one.result is None else one.result.p for one in family])
             compared += [replace(one, p_holm=p) for one, p in zip(family, adjusted, strict=True)]
     return compared
@@ -134,7 +134,7 @@ def _folders(runs: Sequence[PlannedResult]) -> tuple[str, ...]:
 
 def _row(one: Comparison, notes: list[str]) -> list[str]:
     """The cells of a line; a reason becomes a footnote in `notes`."""
-    labels = [TASK_WORDS[one.task], one.dataset, METRIC_LABELS[one.metric], one.variant.name]
+    labels = [TASKS[one.task].words, one.dataset, METRIC_WORDS[one.metric], one.variant.name]
     result = one.result
     if result is None:
         if one.reason not in notes:
@@ -143,13 +143,9 @@ def _row(one: Comparison, notes: list[str]) -> list[str]:
     adjusted = "" if one.p_holm is None else format_p(one.p_holm)
     skipped = f", {result.n_skipped} resamples skipped" if result.n_skipped else ""
     counts = {"fold": result.n_folds, "seed": result.n_seeds, "patient": result.n_cases}
-    basis = ", ".join(_count(number, noun) for noun, number in counts.items()) + skipped
+    basis = ", ".join(counted(number, noun) for noun, number in counts.items()) + skipped
     interval = f"{result.low:+.3f} to {result.high:+.3f}"
     return [*labels, f"{result.difference:+.3f}", interval, format_p(result.p), adjusted, basis]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _csv_line(one: Comparison) -> dict[str, str]:

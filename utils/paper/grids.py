@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from utils.files.phrases import listed
 from utils.paper.cells import Cell, cell_note, cell_of, cell_text, mean_over_cohorts, undefined_text
-from utils.paper.planned_results import PlannedResults, Variant, listed
+from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import SOURCE, published_figure
 from utils.paper.run_plan import MICO
+from utils.runs.tasks import LOWER_IS_BETTER, METRIC_WORDS
 
-METRIC_LABELS = {
-    "c_index": "C-index",
-    "acc": "ACC",
-    "f1": "F1",
-    "auc": "AUC",
-    "c_index_ipcw": "IPCW C",
-    "td_auc": "td-AUC",
-    "ibs": "IBS",
-}
-LOWER_IS_BETTER = ("ibs",)
 CSV_COLUMNS = (
     "task",
     "dataset",
@@ -77,7 +69,7 @@ class ColumnGroup:
 
     Attributes:
         task: `cls` or `surv`.
-        metrics: names of `utils.statistics.metrics`.
+        metrics: names as in `utils.runs.tasks.METRIC_WORDS`.
         has_mean: whether there are columns with the mean over cohorts.
         published: words before the metric in the headers of the published columns; empty: there are none.
         name_metric: whether the headers name the metric.
@@ -96,7 +88,7 @@ class ColumnGroup:
         return [self._header(word, metric) for word in words for metric in self.metrics] if cohorts else []
 
     def _header(self, word: str, metric: str) -> str:
-        return f"{word} {METRIC_LABELS[metric]}" if self.name_metric else word
+        return f"{word} {METRIC_WORDS[metric]}" if self.name_metric else word
 
 
 @dataclass
@@ -176,7 +168,7 @@ def csv_line(
 def cell_entry(cell: Cell, line: Mapping[str, str], notes: Footnotes, *, always_folds: bool = False) -> Entry:
     """The entry of a cohort's cell; `line` is what identifies it."""
     undefined = undefined_text(cell)
-    where = f"{line['dataset']}, {METRIC_LABELS[line['metric']]}"
+    where = f"{line['dataset']}, {METRIC_WORDS[line['metric']]}"
     number = notes.number(f"{where}: {undefined}") if undefined else None
     text = cell_text(cell, always_folds=always_folds, note=number)
     return Entry(text, _score(cell.mean, line["metric"]) if cell.is_complete else None, {**line, **_csv_values(cell)})
@@ -207,7 +199,7 @@ def _mean_entry(
     if mean is None:
         remark = f"{listed(lacking)} {'lacks' if len(lacking) == 1 else 'lack'} folds"
         anchors = f" with {line['n_clusters']} anchors" if line["n_clusters"] else ""
-        notes.remarks.append(f"mean {METRIC_LABELS[line['metric']]} of {variant.name}{anchors}: incomplete, {remark}")
+        notes.remarks.append(f"mean {METRIC_WORDS[line['metric']]} of {variant.name}{anchors}: incomplete, {remark}")
         return Entry("incomplete", None, shared | {"note": f"incomplete: {remark}"})
     if all(cell.is_complete for cell in cells.values()):
         return Entry(f"{mean:.3f}", _score(mean, line["metric"]), shared | {"mean": _digits(mean)})

@@ -6,29 +6,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from utils.command.arguments import MODEL_OPTIONS, names_of
 from utils.command.settings import RunSettings
+from utils.files.phrases import listed
 from utils.files.text_table import markdown_table
-from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words, listed
+from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words
 from utils.paper.published import SOURCE
 from utils.paper.run_plan import MICO
-from utils.tables.summary_text import TASK_WORDS
+from utils.runs.tasks import METRIC_WORDS, TASKS
 
 FILES = (
     ("table1_survival", "survival: C-index of each model and cohort"),
     ("table2_subtyping", "subtyping: accuracy, macro F1 and AUC of each model and cohort"),
     ("table3_ablations", "MiCo without one of its parts"),
-    ("survival_metrics", "survival: IPCW C, time-dependent AUC, integrated Brier score"),
+    ("survival_metrics", f"survival: {METRIC_WORDS['c_index_ipcw']}, time-dependent AUC, integrated Brier score"),
     ("anchor_sweep", "MiCo with different numbers of anchors (figure: `anchor_sweep.png`, `anchor_sweep.svg`)"),
     ("comparisons", "MiCo against each other model: paired differences, 95 % intervals, p values"),
 )
-# Settings that the tables name themselves, that say where things are, or that leave the numbers as they are.
-NAMED_BY_THE_TABLES = (
-    *("task", "dataset", "features_dir", "splits_dir", "anchors", "folds", "model", "formulation", "n_clusters"),
-    *("ablate", "seed", "stage", "results_dir", "run_name", "resume", "overwrite", "on_change", "no_figures"),
-    *("profile", "tensorboard", "num_workers", "cache", "cache_gb"),
-    *("explain_cases", "explain_slides", "slides_dir", "mpp", "geojson"),
+# Settings that the tables name themselves, and those that leave the numbers as they are; sums on a GPU are not ordered,
+# so the device is told.
+NAMED_BY_THE_TABLES = {
+    *("task", "dataset", "model", "formulation", "n_clusters", "ablate", "seed"),
     *("on_missing", "allow_patient_overlap"),  # among the warnings
-)
+    *names_of(RunSettings, "place", "run", "explanation"),
+} - {"device"}
+# Until 2026-11 a run.json held the options of all models, and not the defaults of its own; they were these.
+DEFAULTS_OF_MODELS_BEFORE = {
+    "n_stages": 3,
+    "embed_dim": 512,
+    "dropout": 0.05,
+    "similarity": "l2",
+    "assignment": "soft",
+    "graph": "coords",
+    "instance_weight": 0.3,
+    "recompute_above": 50_000,
+}
 FIXED_DEVIATIONS = (
     "Splits of the paper: three of the four folds were never published, so the folds were made again.",
     "The published classification folds share patients between train, validation and test.",
@@ -82,7 +94,7 @@ def _test_cases(results: PlannedResults) -> str:
             if folds and name in folds[min(folds)]
         ]
         shown = [text for each in counts for text in (", ".join(map(str, each)), str(sum(each)))]
-        rows.append([TASK_WORDS[task], dataset, str(len(folds)), *(shown + [""] * 4)[:4]])
+        rows.append([TASKS[task].words, dataset, str(len(folds)), *(shown + [""] * 4)[:4]])
     return markdown_table(rows)
 
 
@@ -97,13 +109,17 @@ def _settings(results: PlannedResults) -> Iterator[str]:
         for settings, names in sorted(said.items(), key=lambda item: item[0] == largest):
             rest = "all runs" if len(said) == 1 else "all other runs"
             which = rest if settings == largest else listed(dict.fromkeys(names))
-            yield f"- {dataset} ({TASK_WORDS[task]}), {which}: {settings or 'none'}"
+            yield f"- {dataset} ({TASKS[task].words}), {which}: {settings or 'none'}"
 
 
 def _differing_settings(record: Mapping[str, Any]) -> str:
     """The options of a run that change its numbers and are not their defaults, those apart that the tables name."""
     given = {**record["settings"], "feature_norm": record.get("feature_norm") or "none"}
-    defaults = {field.name: field.default for field in fields(RunSettings)} | {"feature_norm": "none"}
+    of_model = record.get("model_defaults", DEFAULTS_OF_MODELS_BEFORE)
+    defaults: dict[str, Any] = {}
+    for field in fields(RunSettings):
+        defaults |= of_model if field.name == MODEL_OPTIONS else {field.name: field.default}
+    defaults["feature_norm"] = "none"
     return ", ".join(
         f"{name} {given[name]}"
         for name, default in defaults.items()
@@ -125,7 +141,7 @@ def _coverage(results: PlannedResults) -> str:
         planned = f"{n_folds}" if n_folds else "unknown"
         rows.append(
             [
-                TASK_WORDS[task],
+                TASKS[task].words,
                 dataset,
                 name,
                 anchors,
@@ -142,7 +158,7 @@ def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
     yield from notes
     for task, dataset in _cohorts(results):
         runs = [run for run in results.runs if (run.planned.task, run.planned.dataset) == (task, dataset)]
-        where = f"{dataset} ({TASK_WORDS[task]})"
+        where = f"{dataset} ({TASKS[task].words})"
         differing = _differing_splits(runs)
         if differing:
             yield f"{where}: the runs used different files {listed(differing)} as splits, so they are not comparable."
@@ -172,7 +188,7 @@ def _sources(results: PlannedResults) -> Iterator[str]:
             lines.append(
                 f"- `{run.planned.run_dir}`: {_row_name(run)}, seed {run.planned.seed}; {folds}; split files {number}"
             )
-        yield f"{dataset} ({TASK_WORDS[task]}):\n"
+        yield f"{dataset} ({TASKS[task].words}):\n"
         for number, splits in enumerate(sets, start=1):
             digests = [f"{name} {digest}" for name, digest in splits.items()]
             yield f"- split files {number}, sha256: {', '.join(digests) or 'not recorded'}"
@@ -185,7 +201,7 @@ def _cohorts(results: PlannedResults) -> list[tuple[str, str]]:
 
 
 def _about(run: PlannedResult) -> str:
-    return f"{_row_name(run)}, {run.planned.dataset} ({TASK_WORDS[run.planned.task]}), seed {run.planned.seed}"
+    return f"{_row_name(run)}, {run.planned.dataset} ({TASKS[run.planned.task].words}), seed {run.planned.seed}"
 
 
 def _row_name(run: PlannedResult) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from utils.files.phrases import listed
 from utils.paper.grids import (
-    METRIC_LABELS,
     ColumnGroup,
     Footnotes,
     PaperTable,
@@ -13,10 +13,9 @@ from utils.paper.grids import (
     group_entries,
     metric_cell,
 )
-from utils.paper.planned_results import PlannedResults, Variant, listed
-from utils.paper.published import BEST_ANCHORS, SOURCE, SUBTYPING_COHORTS, SURVIVAL_COHORTS, are_published_cohorts
-from utils.statistics.metrics import CORRECTED_FOR_CENSORING
-from utils.tables.summary_text import TASK_WORDS
+from utils.paper.planned_results import PlannedResults, Variant
+from utils.paper.published import BEST_ANCHORS, PUBLISHED_COHORTS, SOURCE, are_published_cohorts
+from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL, TASKS
 
 CELL_RULES = (
     "A cell is the mean ± population standard deviation over the test folds, of the mean over the seeds of each fold; "
@@ -30,37 +29,23 @@ CELL_RULES = (
 
 def survival_table(results: PlannedResults) -> PaperTable:
     """C-index of each model: a column per survival cohort, their mean, and the published mean."""
-    columns = ColumnGroup("surv", ("c_index",), has_mean=True, published="published mean", name_metric=False)
-    rows, notes = _model_rows(results, columns)
-    return PaperTable(
-        name="table1_survival",
-        title="Survival, C-index",
-        header=("model", *columns.headers(results)),
-        rows=rows,
-        explanation=(*CELL_RULES, *_published_rules(results, "surv")),
-        notes=_or_empty(results, "surv", notes),
-    )
+    task, metrics = SURVIVAL.name, SURVIVAL.compared
+    columns = ColumnGroup(task, metrics, has_mean=True, published="published mean", name_metric=False)
+    return _model_table(results, columns, name="table1_survival", title="Survival, C-index")
 
 
 def subtyping_table(results: PlannedResults) -> PaperTable:
     """ACC, macro F1 and AUC of each model and classification cohort, their means over two or more, and as published."""
-    has_mean = len(results.cohorts("cls")) > 1
-    columns = ColumnGroup("cls", ("acc", "f1", "auc"), has_mean=has_mean, published="published")
-    rows, notes = _model_rows(results, columns)
-    return PaperTable(
-        name="table2_subtyping",
-        title="Subtyping, accuracy, macro F1 and AUC",
-        header=("model", *columns.headers(results)),
-        rows=rows,
-        explanation=(*CELL_RULES, *_published_rules(results, "cls")),
-        notes=_or_empty(results, "cls", notes),
-    )
+    has_mean = len(results.cohorts(CLASSIFICATION.name)) > 1
+    columns = ColumnGroup(CLASSIFICATION.name, ("acc", "f1", "auc"), has_mean=has_mean, published="published")
+    title = "Subtyping, accuracy, macro F1 and AUC"
+    return _model_table(results, columns, name="table2_subtyping", title=title)
 
 
 def ablation_table(results: PlannedResults) -> PaperTable:
     """MiCo and its three ablations: C-index of the survival cohorts, mean, published mean, AUC of the others."""
-    survival = ColumnGroup("surv", ("c_index",), has_mean=True, published="published mean")
-    subtyping = ColumnGroup("cls", ("auc",), has_mean=False)
+    survival = ColumnGroup(SURVIVAL.name, SURVIVAL.compared, has_mean=True, published="published mean")
+    subtyping = ColumnGroup(CLASSIFICATION.name, (CLASSIFICATION.metric,), has_mean=False)
     notes, rows = Footnotes(), []
     for variant in results.ablations():
         entries = [
@@ -72,7 +57,7 @@ def ablation_table(results: PlannedResults) -> PaperTable:
         title="Ablations of MiCo, C-index (survival) and AUC (subtyping)",
         header=("model", *survival.headers(results), *subtyping.headers(results)),
         rows=tuple(rows),
-        explanation=(*CELL_RULES, *_published_rules(results, "surv")),
+        explanation=(*CELL_RULES, *_published_rules(results, SURVIVAL.name)),
         notes=notes.lines(),
     )
 
@@ -80,37 +65,42 @@ def ablation_table(results: PlannedResults) -> PaperTable:
 def survival_metrics_table(results: PlannedResults) -> PaperTable:
     """Uno's C, time-dependent AUC and integrated Brier score: a row per survival cohort and model."""
     notes, rows = Footnotes(), []
-    for dataset in results.cohorts("surv"):
-        for variant in results.models("surv"):
+    for dataset in results.cohorts(SURVIVAL.name):
+        for variant in results.models(SURVIVAL.name):
             entries = []
             for metric in CORRECTED_FOR_CENSORING:
-                cell = metric_cell(results, "surv", dataset, variant, metric)
-                line = csv_line(results, "surv", dataset, variant, metric)
+                cell = metric_cell(results, SURVIVAL.name, dataset, variant, metric)
+                line = csv_line(results, SURVIVAL.name, dataset, variant, metric)
                 entries.append(cell_entry(cell, line, notes, always_folds=True))
             rows.append(TableRow((dataset, variant.name), tuple(entries), group=dataset))
     return PaperTable(
         name="survival_metrics",
         title="Survival, further metrics",
-        header=("data set", "model", *(METRIC_LABELS[name] for name in CORRECTED_FOR_CENSORING)),
+        header=("data set", "model", *(METRIC_WORDS[name] for name in CORRECTED_FOR_CENSORING)),
         rows=tuple(rows),
         explanation=(
             CELL_RULES[0],
             "In brackets: the folds that define the metric; missing: planned, no results yet.",
-            "IPCW C is Uno's C, td-AUC the time-dependent AUC averaged over the inner edges of the time bins, IBS "
-            "the integrated Brier score (lower is better); censoring is estimated from the fold's training cases.",
+            "AUC(t) is the time-dependent AUC averaged over the inner edges of the time bins, IBS the "
+            "integrated Brier score (lower is better); censoring is estimated from the fold's training cases.",
             "Bold: the best of the complete cells of a column, within a data set.",
         ),
-        notes=_or_empty(results, "surv", notes),
+        notes=_or_empty(results, SURVIVAL.name, notes),
     )
 
 
-def _model_rows(results: PlannedResults, columns: ColumnGroup) -> tuple[tuple[TableRow, ...], Footnotes]:
-    notes = Footnotes()
-    rows = [
-        TableRow((variant.name,), tuple(group_entries(results, columns, variant, notes)))
-        for variant in results.models(columns.task)
-    ]
-    return tuple(rows), notes
+def _model_table(results: PlannedResults, columns: ColumnGroup, *, name: str, title: str) -> PaperTable:
+    """A row per model of a task."""
+    notes, models = Footnotes(), results.models(columns.task)
+    rows = [TableRow((variant.name,), tuple(group_entries(results, columns, variant, notes))) for variant in models]
+    return PaperTable(
+        name=name,
+        title=title,
+        header=("model", *columns.headers(results)),
+        rows=tuple(rows),
+        explanation=(*CELL_RULES, *_published_rules(results, columns.task)),
+        notes=_or_empty(results, columns.task, notes),
+    )
 
 
 def _ablation_label(variant: Variant, main_formulation: str) -> str:
@@ -123,21 +113,21 @@ def _ablation_label(variant: Variant, main_formulation: str) -> str:
 def _or_empty(results: PlannedResults, task: str, notes: Footnotes) -> tuple[str, ...]:
     if results.cohorts(task):
         return notes.lines()
-    return (f"The plan has no {TASK_WORDS[task]} run.",)
+    return (f"The plan has no {TASKS[task].words} run.",)
 
 
 def _published_rules(results: PlannedResults, task: str) -> list[str]:
     """What to know before comparing with the published columns."""
-    theirs = {"surv": SURVIVAL_COHORTS, "cls": SUBTYPING_COHORTS}[task]
+    theirs = PUBLISHED_COHORTS[task]
     ours = results.cohorts(task)
     rules = [
         f"Published figures are quoted from {SOURCE}; the tables of the paper were not at hand, and figures of single "
         "data sets are not known here. The paper calls ABMIL AMIL.",
     ]
-    if task == "cls":
+    if task == CLASSIFICATION.name:
         rules.append(f"The published figures are of {listed(theirs)}; whether they are a mean is not said.")
     if ours and not are_published_cohorts(task, ours):
-        kind = "means" if task == "surv" else "figures"
+        kind = "means" if task == SURVIVAL.name else "figures"
         rules.append(
             f"The two {kind} are over different data sets: ours over {listed(ours)}, the published one over "
             f"{listed(theirs)}."

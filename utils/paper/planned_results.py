@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from utils.files.phrases import listed
 from utils.paper.published import BEST_ANCHORS, model_name
 from utils.paper.run_plan import ABLATIONS, FORMULATIONS, MICO, PlannedRun, check_record, read_plan
 from utils.runs.run_dir import fold_files
@@ -123,12 +124,6 @@ def load_results(plan: Path) -> PlannedResults:
     planned = read_plan(plan)
     records = [_record(plan, run) for run in planned]
     return PlannedResults(plan, tuple(_result(run, record) for run, record in zip(planned, records, strict=True)))
-
-
-def listed(items: Iterable[Any]) -> str:
-    """`1`, `1 and 2`, or `1, 2 and 3`."""
-    texts: Sequence[str] = [str(item) for item in items]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def folds_in_words(folds: Sequence[int]) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
+
 SOURCE = "a secondary digest of arXiv 2506.18028 v3"
 SURVIVAL_COHORTS = ("BLCA", "BRCA", "GBMLGG", "HNSC", "KIRC", "KIRP", "LUAD")
 SUBTYPING_COHORTS = ("BRCA", "NSCLC")
@@ -38,14 +40,14 @@ _MODEL_NAMES = {
     "meanpool": "mean pooling",
     "maxpool": "max pooling",
 }
-_COHORTS = {"surv": SURVIVAL_COHORTS, "cls": SUBTYPING_COHORTS}
+PUBLISHED_COHORTS = {SURVIVAL.name: SURVIVAL_COHORTS, CLASSIFICATION.name: SUBTYPING_COHORTS}
 
 
 def published_figure(metric: str, model: str, *, formulation: str, ablate: str = "") -> float | None:
     """The published figure of a model over the paper's cohorts, None where it is not known here.
 
-    `c_index` is the mean over the seven survival cohorts; `acc`, `f1` and `auc` are those of subtyping. The figures of
-    MiCo came from the authors' code, so they belong to `formulation` "released" and not to "paper".
+    `c_index` is the mean over the seven survival cohorts; `acc`, `f1` and `auc` are those of subtyping. Which
+    form gave the figures of MiCo is not known: they stand beside `formulation` "released", the default, alone.
 
     >>> published_figure("c_index", "abmil", formulation="none")
     0.642
@@ -72,7 +74,7 @@ def are_published_cohorts(task: str, datasets: Collection[str]) -> bool:
     >>> are_published_cohorts("cls", ["TCGA-NSCLC", "brca"])
     True
     """
-    return {_plain(name) for name in datasets} == set(_COHORTS[task])
+    return {_plain(name) for name in datasets} == set(PUBLISHED_COHORTS[task])
 
 
 def _plain(dataset: str) -> str:

@@ -16,20 +16,21 @@ Further columns are ignored. A planned run need not be there yet.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
-from utils.statistics.metrics import METRIC_NAMES
+from utils.files.csv_table import read_csv
+from utils.runs.tasks import TASKS
 
 MICO = "mico"
 ABLATIONS = ("anchors", "reducer", "route")
 FORMULATIONS = ("released", "paper")
 NO_FORMULATION = "none"
 COLUMNS = ("task", "dataset", "model", "formulation", "ablate", "n_clusters", "seed", "run_dir")
+_ADVICE = f"give the CSV file of a plan, with the columns {', '.join(COLUMNS)}"
 
 
 @dataclass(frozen=True)
@@ -84,34 +85,15 @@ def check_record(plan: Path, run: PlannedRun, record: Mapping[str, Any]) -> None
 
 
 def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and {column: cell without blanks around it}; blank lines are left out."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); name the CSV file of the plan.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no CSV text ({error}); name the CSV file of the plan.") from error
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        found = ", ".join(header) or "nothing"
-        raise UserError(f"{path}: column {missing[0]} is missing (found {found}); expected {', '.join(COLUMNS)}.")
-    if len(set(header)) < len(header):
-        raise UserError(f"{path}: two columns have the same name ({', '.join(header)}); keep one of them.")
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise UserError(
-                f"{path}, line {line}: holds {len(cells)} cells, expected {len(header)} as in the header; correct the "
-                "plan."
-            )
-    return [(line, dict(zip(header, (cell.strip() for cell in cells), strict=True))) for line, cells in rows]
+    """Line number and {column: cell without blanks around it}; lines of blank cells only are left out."""
+    table = read_csv(path, advice=_ADVICE, required=COLUMNS, may_be_empty=True)
+    rows = [{name: cell.strip() for name, cell in zip(table.header, cells, strict=True)} for cells in table.rows]
+    return [(line, row) for line, row in zip(table.lines, rows, strict=True) if any(row.values())]
 
 
 def _planned_run(path: Path, line: int, cells: Mapping[str, str]) -> PlannedRun:
     is_mico = cells["model"] == MICO
-    _check_choice(path, line, cells, "task", tuple(METRIC_NAMES))
+    _check_choice(path, line, cells, "task", tuple(TASKS))
     for name in ("dataset", "model", "run_dir"):
         if not cells[name]:
             raise UserError(f"{path}, line {line}: {name} is empty, expected a name; correct the plan.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
+from utils.files.csv_table import csv_text
 from utils.files.text_table import latex_table, markdown_table
 from utils.paper.grids import CSV_COLUMNS, PaperTable, best_entries
 
@@ -25,15 +24,6 @@ def table_files(table: PaperTable) -> dict[str, str]:
         f"{table.name}.md": markdown_page(table.title, _marked(table), table.explanation, table.notes),
         f"{table.name}.tex": latex_page(table.name, table.title, _marked(table), table.explanation, table.notes),
     }
-
-
-def csv_text(columns: Sequence[str], lines: Iterable[Mapping[str, str]]) -> str:
-    """A CSV text with the header `columns`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
 
 
 def markdown_page(title: str, rows: Sequence[Sequence[str]], explanation: Sequence[str], notes: Sequence[str]) -> str:

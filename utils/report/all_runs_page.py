@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from utils.report.content import Block, Bullets, Cell, Charts, Folded, Page, Section, Table, Text, counted, number, row
+from utils.files.phrases import counted
+from utils.report.content import Block, Bullets, Cell, Charts, Folded, Page, Section, Table, Text, number, row
 from utils.report.page import write_page
 from utils.report.run_folders import RunFolders, read_runs
 from utils.report.run_page import REPORT, run_warnings, warning_blocks
-from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.report.run_results import RunResults
 from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table
 from utils.report.sections.model_comparison import (
@@ -24,10 +25,8 @@ from utils.report.sections.model_comparison import (
 )
 from utils.report.sections.run_charts import calibration, learning, outcome_charts
 from utils.runs.run_record import DEFAULT_SEED
+from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.metrics import N_RESAMPLES
-from utils.tables.summary_text import TASK_WORDS
-
-_SHOWN = {"surv": ("c_index",), "cls": ("auc", "acc", "f1")}
 
 
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
@@ -54,7 +53,7 @@ def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
     if cohorts:
         sections.append(Section("overview", "Overview", tuple(_overview(folders, cohorts))))
     for index, ((task, dataset), runs) in enumerate(cohorts.items()):
-        title = f"{dataset}, {TASK_WORDS[task]}"
+        title = f"{dataset}, {TASKS[task].words}"
         blocks = tuple(_cohort_blocks(runs, compared[task, dataset], folders.results_dir, n_resamples))
         sections.append(Section(f"cohort-{index}", title, blocks))
     if folders.unfinished:
@@ -97,14 +96,15 @@ def _warnings(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResult
 
 def _overview(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResults]]) -> Iterator[Block]:
     """A table per task with a row per run."""
-    for task, metrics in _SHOWN.items():
-        runs = [run for (of, _), cohort in cohorts.items() if of == task for run in cohort]
+    for task in TASKS_OF_THE_PAPER:
+        metrics = task.compared
+        runs = [run for (of, _), cohort in cohorts.items() if of == task.name for run in cohort]
         if not runs:
             continue
         main = METRIC_WORDS[metrics[0]]
         others = [METRIC_WORDS[metric] for metric in metrics[1:]]
         yield Table(
-            caption=f"{TASK_WORDS[task].capitalize()} runs",
+            caption=f"{task.words.capitalize()} runs",
             header=("run", "data set", main, f"{main}, 95 % interval", *others, "model", "folds", "warnings"),
             rows=tuple(_overview_row(run, metrics, folders.results_dir) for run in runs),
             notes=("mean ± population standard deviation over folds; interval of the mean over folds.",),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utils.files.text_table import format_p
 from utils.report.charts.chart import Chart
 
 UNDEFINED = "–"
-CASE_WORDS = {"cls": "slide", "surv": "case"}  # what a prediction is about: a patient may have several slides
 
 
 @dataclass(frozen=True)
@@ -147,22 +145,3 @@ def p_value(value: float | None) -> Cell:
 def row(*cells: Cell | str) -> tuple[Cell, ...]:
     """Cells, texts among them taken as they are."""
     return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
-
-
-def counted(number_of: int, noun: str, plural: str = "") -> str:
-    """A number with its noun.
-
-    >>> counted(1, "fold"), counted(4, "fold"), counted(0, "case")
-    ('1 fold', '4 folds', '0 cases')
-    """
-    return f"{number_of} {noun if number_of == 1 else plural or noun + 's'}"
-
-
-def listed(items: Sequence[object]) -> str:
-    """Items in words.
-
-    >>> listed([0, 1, 3])
-    '0, 1 and 3'
-    """
-    words = [str(item) for item in items]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from dataclasses import dataclass, field
@@ -12,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from utils.errors import UserError
+from utils.explain.advice import ADVICE
 from utils.explain.anchor_statistics import read_anchor_statistics
 from utils.explain.chosen_cases import read_cases
-from utils.files.csv_table import ADVICE
+from utils.files.json_object import read_json_object
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,4 @@ def _is_finite(entry: object) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object; None where the file is not there."""
-    if not path.exists():
-        return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is no JSON text that can be read ({error}); {ADVICE}.") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds {type(value).__name__}, expected a JSON object; {ADVICE}.")
-    return value
+    return read_json_object(path, advice=ADVICE) if path.exists() else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from utils.errors import UserError
-from utils.files.csv_table import ADVICE
+from utils.explain.advice import ADVICE
 from utils.report.content import Picture
 
 LONGEST_SIDE = 1000  # pixels: what the enlarged picture shows

@@ -35,7 +35,7 @@ class RunFolders:
         """{(task, data set): finished runs}, in alphabetical order."""
         found: dict[tuple[str, str], list[RunResults]] = {}
         for run in self.finished:
-            found.setdefault((run.task, run.run["dataset"]), []).append(run)
+            found.setdefault((run.task.name, run.run["dataset"]), []).append(run)
         return dict(sorted(found.items()))
 
 

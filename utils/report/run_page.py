@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from utils.files.phrases import counted
 from utils.paper.run_plan import MICO
-from utils.report.content import CASE_WORDS, Block, Bullets, Charts, Folded, Page, Section, Text, counted
+from utils.report.content import Block, Bullets, Charts, Folded, Page, Section, Text
 from utils.report.page import write_page
-from utils.report.run_results import METRIC_WORDS, RunResults, read_results, relative_to
+from utils.report.run_results import RunResults, read_results, relative_to
 from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
@@ -16,8 +17,8 @@ from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.sections.settings_tables import settings_blocks
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.metrics import N_RESAMPLES
-from utils.tables.summary_text import TASK_WORDS
 
 REPORT = "report.html"
 MAX_WARNINGS = 12  # shown at once
@@ -39,7 +40,7 @@ def run_page(results: RunResults) -> Page:
     """The content of a run's report."""
     return Page(
         title=f"{results.run['dataset']}: {results.model}",
-        kind=f"Report of a {TASK_WORDS[results.task]} run, {results.name}",
+        kind=f"Report of a {results.task.words} run, {results.name}",
         verdict=verdict(results),
         sections=tuple(_sections(results)),
     )
@@ -74,7 +75,7 @@ def _sections(results: RunResults) -> Iterator[Section]:
     if results.tables:
         metrics: tuple[Block, ...] = (metric_table(results), Charts((metric_forest(results),)))
         yield Section("metrics", "Metrics", metrics)
-        curves = "Survival of the risk halves" if results.task == "surv" else "ROC curves"
+        curves = "Survival of the risk halves" if results.task == SURVIVAL else "ROC curves"
         yield Section("curves", curves, (Charts(outcome_charts(results)),))
         yield Section(
             "calibration", "Calibration and distribution", (Charts((*calibration(results), *distributions(results))),)
@@ -87,5 +88,5 @@ def _sections(results: RunResults) -> Iterator[Section]:
             yield Section("anchors", "Anchors", anchor_blocks(results))
         table = prediction_table(results.tables)
         folded = Folded(f"Predictions ({len(table.rows)} rows)", (table,))
-        yield Section("predictions", f"Predictions of the test {CASE_WORDS[results.task]}s", (folded,))
+        yield Section("predictions", f"Predictions of the test {results.task.unit}s", (folded,))
     yield Section("settings", "Settings and provenance", settings_blocks(results.run))

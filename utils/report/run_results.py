@@ -10,26 +10,15 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from utils.errors import UserError
-from utils.figures.learning_curves import read_log
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
+from utils.runs.epoch_log import read_log
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import model_in_words, read_run
+from utils.runs.tasks import SURVIVAL, TASKS, Task
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.metric_intervals import MetricInterval, metric_intervals
 from utils.tables.summary import summarise
-
-MAIN_METRIC = {"cls": "auc", "surv": "c_index"}
-METRIC_WORDS = {
-    "acc": "ACC",
-    "balanced_acc": "balanced ACC",
-    "f1": "macro F1",
-    "auc": "AUC",
-    "c_index": "C-index",
-    "c_index_ipcw": "Uno's C",
-    "td_auc": "AUC(t)",
-    "ibs": "IBS",
-}
 
 _Read = TypeVar("_Read")
 
@@ -64,9 +53,9 @@ class RunResults:
     n_resamples: int
 
     @property
-    def task(self) -> str:
-        """`cls` or `surv`."""
-        return str(self.run["task"])
+    def task(self) -> Task:
+        """The task of the run."""
+        return TASKS[self.run["task"]]
 
     @property
     def model(self) -> str:
@@ -81,7 +70,7 @@ class RunResults:
     @property
     def metric(self) -> str:
         """The metric that the run is judged by: `auc` or `c_index`."""
-        return MAIN_METRIC[self.task]
+        return self.task.metric
 
 
 def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
@@ -104,10 +93,10 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
         run_dir=run_dir,
         run=run,
         summary=summary,
-        intervals=metric_intervals(tables, run["task"], seed=run["seed"], n_resamples=n_resamples) if tables else {},
+        intervals=metric_intervals(tables, seed=run["seed"], n_resamples=n_resamples) if tables else {},
         tables=tables,
         validation=_read_each(run_dir, "predictions_val.csv", read_predictions, problems),
-        outcomes=outcomes if run["task"] == "surv" else {},
+        outcomes=outcomes if run["task"] == SURVIVAL.name else {},
         logs={fold: log for fold, log in logs.items() if len(log)},
         explained=_read_each(run_dir, "explain/cases.csv", read_explained_fold, problems),
         problems=tuple(problems),

@@ -15,21 +15,19 @@ as text.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from utils.errors import UserError
-from utils.files.atomic import write_text
+from utils.files.csv_table import CsvTable, read_csv, write_csv
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS, Task
 
 PROBABILITY_TOLERANCE = 1e-3  # probabilities may come from 16-bit arithmetic
-_OUTPUT = {"cls": "prob", "surv": "hazard"}
+# What to do about a damaged file that the test stage wrote.
+ADVICE = "write it again with main.py --stage test --overwrite"
 _TEXT = ("case_id", "slide_ids")
-_NUMERIC = {"cls": ("label", "prediction"), "surv": ("time", "event", "bin", "risk")}
 _INTEGER = ("label", "prediction", "event", "bin")
 
 
@@ -55,7 +53,7 @@ def classification_table(
     table = _identifiers(case_ids, slide_ids, n_cases=len(prob))
     table["label"] = _column("label", label, len(prob))
     table["prediction"] = prob.argmax(axis=1)
-    return _finished(table, prob, "cls")
+    return _finished(table, prob, CLASSIFICATION)
 
 
 def survival_table(
@@ -87,7 +85,7 @@ def survival_table(
     table = _identifiers(case_ids, slide_ids, n_cases=len(hazard))
     for name, values in (("time", time), ("event", event), ("bin", bin), ("risk", risk)):
         table[name] = _column(name, values, len(hazard))
-    return _finished(table, hazard, "surv")
+    return _finished(table, hazard, SURVIVAL)
 
 
 def write_predictions(path: Path, table: pd.DataFrame) -> None:
@@ -99,9 +97,7 @@ def write_predictions(path: Path, table: pd.DataFrame) -> None:
     problem = _first_problem(table, task_of(table))
     if problem is not None:
         raise ValueError(f"refused to write {path}: {problem}")
-    text = io.StringIO()
-    table.to_csv(text, index=False, lineterminator="\n")
-    write_text(path, text.getvalue())
+    write_csv(path, table)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -111,47 +107,43 @@ def read_predictions(path: Path) -> pd.DataFrame:
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
             describes (file, column, line, value and what was expected are named).
     """
-    header, rows = _read_cells(path)
-    table = pd.DataFrame(rows, columns=header, dtype=object)
+    cells = read_csv(path, advice=ADVICE)
+    table = pd.DataFrame(cells.rows, columns=cells.header, dtype=object)
     try:
         task = task_of(table)
     except ValueError as error:
-        raise UserError(f"{path}: {error}; write it again with main.py --stage test --overwrite.") from error
-    for name in _required(table, task):
-        if name not in header:
-            raise UserError(
-                f"{path}: column {name} is missing (found {', '.join(header)}); write it again with "
-                "main.py --stage test --overwrite."
-            )
+        raise cells.error(str(error)) from error
+    cells.require(_required(table, task))
     for name in _required(table, task)[len(_TEXT) :]:
-        table[name] = np.array([_number(cell) for cell in table[name]], dtype=np.float64)
-    problem = _first_problem(table, task, rows)
+        table[name] = cells.floats(name)
+    problem = _first_problem(table, task, cells)
     if problem is not None:
-        raise UserError(f"{path}: {problem}; write it again with main.py --stage test --overwrite.")
+        raise cells.error(problem)
     return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
 
 
-def task_of(table: pd.DataFrame) -> str:
-    """`cls` or `surv`, by the columns of a prediction table.
+def task_of(table: pd.DataFrame) -> Task:
+    """The task of a prediction table, by its columns.
 
     Raises:
         ValueError: the columns are those of neither.
     """
-    for task, output in _OUTPUT.items():
-        if f"{output}_0" in table.columns:
+    for task in TASKS.values():
+        if f"{task.output}_0" in table.columns:
             return task
-    raise ValueError(f"expected a column prob_0 (cls) or hazard_0 (surv), found {', '.join(map(str, table.columns))}")
+    expected = " or ".join(f"{task.output}_0 ({task.name})" for task in TASKS.values())
+    raise ValueError(f"expected a column {expected}, found {', '.join(map(str, table.columns))}")
 
 
 def output_columns(table: pd.DataFrame) -> list[str]:
     """The names `prob_0 .. prob_{C-1}` or `hazard_0 .. hazard_{C-1}`, in the order of the classes or intervals."""
-    output = _OUTPUT[task_of(table)]
+    output = task_of(table).output
     n_outputs = sum(str(name).startswith(f"{output}_") for name in table.columns)
     return [f"{output}_{index}" for index in range(n_outputs)]
 
 
-def _required(table: pd.DataFrame, task: str) -> list[str]:
-    return [*_TEXT, *_NUMERIC[task], *output_columns(table)]
+def _required(table: pd.DataFrame, task: Task) -> list[str]:
+    return [*_TEXT, *task.known, *output_columns(table)]
 
 
 def _as_floats(name: str, values: np.ndarray) -> np.ndarray:
@@ -180,52 +172,17 @@ def _identifiers(case_ids: Sequence[str], slide_ids: Sequence[Sequence[str]], n_
     return pd.DataFrame({"case_id": list(case_ids), "slide_ids": joined}, dtype=object)
 
 
-def _finished(table: pd.DataFrame, output: np.ndarray, task: str) -> pd.DataFrame:
+def _finished(table: pd.DataFrame, output: np.ndarray, task: Task) -> pd.DataFrame:
     for index in range(output.shape[1]):
-        table[f"{_OUTPUT[task]}_{index}"] = output[:, index]
+        table[f"{task.output}_{index}"] = output[:, index]
     problem = _first_problem(table, task)
     if problem is not None:
         raise ValueError(problem)
     return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
 
 
-def _read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and cells of a CSV file, as text."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); write the predictions with main.py --stage test --overwrite."
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path}: is no CSV text ({error}); write it again with main.py --stage test --overwrite."
-        ) from error
-    if len(rows) < 2:
-        raise UserError(f"{path}: holds no case; write it again with main.py --stage test --overwrite.")
-    header, cells = rows[0], rows[1:]
-    if len(set(header)) < len(header):
-        raise UserError(f"{path}: two columns have the same name ({', '.join(header)}); keep one of them.")
-    for line, row in enumerate(cells, start=2):
-        if len(row) != len(header):
-            raise UserError(
-                f"{path}: line {line} holds {len(row)} cells, expected {len(header)} as in the header; write it again "
-                "with main.py --stage test --overwrite."
-            )
-    return header, cells
-
-
-def _number(cell: str) -> float:
-    """The float of a cell, NaN where it is none (the check that follows names it)."""
-    try:
-        return float(cell)
-    except ValueError:
-        return np.nan
-
-
-def _first_problem(table: pd.DataFrame, task: str, cells: Sequence[Sequence[str]] | None = None) -> str | None:
-    """The first value that is not as the module describes, in words; `cells`: the text it was read from."""
+def _first_problem(table: pd.DataFrame, task: Task, cells: CsvTable | None = None) -> str | None:
+    """The first value that is not as the module describes, in words; `cells`: the text that it was read from."""
     for name, good, expected in _rules(table, task):
         if not good.all():
             row = int(np.argmin(good))
@@ -233,12 +190,13 @@ def _first_problem(table: pd.DataFrame, task: str, cells: Sequence[Sequence[str]
                 found = ", ".join(str(value) for value in table[output_columns(table)].iloc[row])
             else:
                 value = table[name].iloc[row]
-                found = repr(str(value) if cells is None else cells[row][table.columns.get_loc(name)])
-            return f"column {name}, line {row + 2}: found {found}, expected {expected}"
+                found = repr(str(value) if cells is None else cells.column(name)[row])
+            line = row + 2 if cells is None else cells.lines[row]
+            return f"column {name}, line {line}: found {found}, expected {expected}"
     return None
 
 
-def _rules(table: pd.DataFrame, task: str) -> Iterator[tuple[str, np.ndarray, str]]:
+def _rules(table: pd.DataFrame, task: Task) -> Iterator[tuple[str, np.ndarray, str]]:
     """Column, (n,) whether each row is good, and what is expected."""
     outputs = output_columns(table)
     values = table[outputs].to_numpy(dtype=np.float64)  # (n, C)
@@ -249,7 +207,7 @@ def _rules(table: pd.DataFrame, task: str) -> Iterator[tuple[str, np.ndarray, st
         inside = (values[:, index] >= -PROBABILITY_TOLERANCE) & (values[:, index] <= 1 + PROBABILITY_TOLERANCE)
         yield name, inside, "a probability"
     classes = f"an integer from 0 to {len(outputs) - 1}"
-    if task == "cls":
+    if task == CLASSIFICATION:
         sums = np.abs(values.sum(axis=1) - 1) <= PROBABILITY_TOLERANCE
         yield f"{outputs[0]}..{outputs[-1]}", sums, "probabilities that sum to 1"
         yield "label", np.isin(table["label"], range(len(outputs))), classes

@@ -7,18 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from utils.command.settings import EXPLANATION_OPTIONS
+from utils.command.arguments import names_of
+from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.atomic import write_json
 from utils.runs.run_record import read_run
+from utils.runs.tasks import TASKS
 
-# Settings that may differ between the parts of one run: they do not change its numbers.
-FREE = (
-    *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
-    *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "results_dir", "device"),
-    *EXPLANATION_OPTIONS,
-)
-FREE_PATHS = ("features_dir", "splits_dir", "anchors")  # the same data elsewhere: digests are compared instead
+# Settings that may differ between the parts of one run: they do not change its numbers. Of data at another place the
+# digests are compared instead.
+FREE = names_of(RunSettings, "place", "run", "explanation")
 COMPARED = ("splits", "anchors", "features")
 INPUTS = ("dim_in", "n_outputs", "feature_norm")  # what the features, splits and anchors make of the model
 
@@ -44,6 +42,11 @@ def fold_files(run_dir: Path, name: str) -> dict[int, Path]:
         if match:
             found[int(match.group(1))] = path
     return dict(sorted(found.items()))
+
+
+def is_finished(run_dir: Path, fold: int, task: str) -> bool:
+    """Whether a fold has every file that a trained and tested fold of this task has."""
+    return all((fold_dir(run_dir, fold) / name).exists() for name in TASKS[task].fold_files)
 
 
 def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> dict[str, Any]:
@@ -163,7 +166,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path, *, advice: s
     changed = [
         f"{name} was {old['settings'].get(name)} and is {value}"
         for name, value in new["settings"].items()
-        if name not in (*FREE, *FREE_PATHS) and old["settings"].get(name) != value
+        if name not in FREE and old["settings"].get(name) != value
     ]
     changed += [
         f"{name} was {old.get(name)} and is {new.get(name)}" for name in INPUTS if old.get(name) != new.get(name)

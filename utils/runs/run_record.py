@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.files.json_object import read_json_object
 from utils.runs.tasks import TASKS
 
 DEFAULT_SEED = 2024
@@ -22,16 +22,8 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     """
     path = run_dir / "run.json"
     advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
-    except ValueError as error:
-        raise UserError(f"{path}: is no JSON text ({error}); {advice}.") from error
-    if not isinstance(run, dict):
-        raise UserError(f"{path}: holds {type(run).__name__}, expected a JSON object; {advice}.")
-    given = {name: value for name, value in run.items() if value is not None}
-    run = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": [], "settings": {}} | given
+    given = {name: value for name, value in read_json_object(path, advice=advice).items() if value is not None}
+    run: dict[str, Any] = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": [], "settings": {}} | given
     for name in REQUIRED:
         if not isinstance(run.get(name), str):
             raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A metric's printed name, the same wherever a reader meets it.
+# The printed name of each metric, the same wherever a reader meets it.
 METRIC_WORDS = {
     "acc": "ACC",
     "balanced_acc": "balanced ACC",
@@ -18,6 +18,7 @@ METRIC_WORDS = {
     "ibs": "IBS",
 }
 CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
+LOWER_IS_BETTER = ("ibs",)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Task:
         words: its name for a reader.
         unit: what one prediction is about: a slide in classification (a patient may have several), a case in survival.
         metrics: the metrics of a test fold, in the order of the tables; `METRIC_WORDS` has their printed names.
+        shown: those of them that a report shows for each fold, the main one first.
         compared: the metrics by which models are compared, the main one first.
         logged: the metrics of the validation cases in `log.csv`, each as a column `val_{name}`.
         score: the column of `log.csv` that selects the epoch.
@@ -37,6 +39,7 @@ class Task:
         output: the prefix of the columns of a prediction file that hold the model's outputs, `prob_0 ...`.
         known: the columns of a prediction file between the identifiers and the outputs.
         row_id: the column of a prediction file that names a row.
+        outcome: the columns of a prediction file that hold what is true of a row, whatever the model.
         fold_files: the files of `fold{k}/` that make a fold finished.
     """
 
@@ -44,6 +47,7 @@ class Task:
     words: str
     unit: str
     metrics: tuple[str, ...]
+    shown: tuple[str, ...]
     compared: tuple[str, ...]
     logged: tuple[str, ...]
     score: str
@@ -52,6 +56,7 @@ class Task:
     output: str
     known: tuple[str, ...]
     row_id: str
+    outcome: tuple[str, ...]
     fold_files: tuple[str, ...]
 
     @property
@@ -65,6 +70,7 @@ CLASSIFICATION = Task(
     words="classification",
     unit="slide",
     metrics=("acc", "balanced_acc", "f1", "auc"),
+    shown=("auc", "acc", "balanced_acc", "f1"),
     compared=("auc", "acc", "f1"),
     logged=("acc", "f1", "auc"),
     score="val_f1",
@@ -73,6 +79,7 @@ CLASSIFICATION = Task(
     output="prob",
     known=("label", "prediction"),
     row_id="slide_ids",
+    outcome=("label",),
     fold_files=("metrics.json", "predictions_val.csv", "predictions_test.csv"),
 )
 SURVIVAL = Task(
@@ -80,6 +87,7 @@ SURVIVAL = Task(
     words="survival",
     unit="case",
     metrics=("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events", *CORRECTED_FOR_CENSORING),
+    shown=("c_index", *CORRECTED_FOR_CENSORING),
     compared=("c_index",),
     logged=("c_index",),
     score="val_loss",
@@ -88,6 +96,8 @@ SURVIVAL = Task(
     output="hazard",
     known=("time", "event", "bin", "risk"),
     row_id="case_id",
+    outcome=("time", "event"),
     fold_files=("metrics.json", "predictions_val.csv", "predictions_test.csv", "outcomes_train.csv"),
 )
 TASKS = {task.name: task for task in (CLASSIFICATION, SURVIVAL)}
+TASKS_OF_THE_PAPER = (SURVIVAL, CLASSIFICATION)  # in the order of its tables

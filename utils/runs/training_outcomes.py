@@ -8,19 +8,16 @@ Floats are written with all their digits; identifiers are text: `001` stays `001
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from utils.errors import UserError
-from utils.files.atomic import write_text
+from utils.files.csv_table import CsvTable, read_csv, write_csv
+from utils.runs.predictions import ADVICE
 
 COLUMNS = ("case_id", "time", "event", "bin")
-_ADVICE = "write it again with main.py --stage test --overwrite"
 
 
 def write_training_outcomes(
@@ -44,12 +41,10 @@ def write_training_outcomes(
         if array.shape != (len(table),) or array.dtype.kind not in "biuf":
             raise ValueError(f"{name}: expected {len(table)} numbers, got {array.dtype} of shape {array.shape}")
         table[name] = array.astype(np.float64)
-    problem = _first_problem(table, table.to_numpy().tolist()) if len(table) else "no case"
+    problem = _first_problem(table) if len(table) else "no case"
     if problem is not None:
         raise ValueError(f"refused to write {path}: {problem}")
-    text = io.StringIO()
-    _with_integers(table).to_csv(text, index=False, lineterminator="\n")
-    write_text(path, text.getvalue())
+    write_csv(path, _with_integers(table))
 
 
 def read_training_outcomes(path: Path) -> pd.DataFrame:
@@ -59,17 +54,13 @@ def read_training_outcomes(path: Path) -> pd.DataFrame:
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
             describes (file, column, line, value and what was expected are named).
     """
-    header, rows = _read_cells(path)
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise UserError(f"{path}: column {missing[0]} is missing (found {', '.join(header)}); {_ADVICE}.")
-    cells = [[row[header.index(name)] for name in COLUMNS] for row in rows]
-    table = pd.DataFrame(cells, columns=list(COLUMNS), dtype=object)
+    cells = read_csv(path, advice=ADVICE, required=COLUMNS)
+    table = pd.DataFrame({"case_id": cells.column("case_id")}, dtype=object)
     for name in COLUMNS[1:]:
-        table[name] = np.array([_number(cell) for cell in table[name]], dtype=np.float64)
+        table[name] = cells.floats(name)
     problem = _first_problem(table, cells)
     if problem is not None:
-        raise UserError(f"{path}: {problem}; {_ADVICE}.")
+        raise cells.error(problem)
     return _with_integers(table)
 
 
@@ -77,40 +68,14 @@ def _with_integers(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype({"event": np.int64, "bin": np.int64})
 
 
-def _read_cells(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and cells of the CSV file, as text."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); {_ADVICE}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: is no CSV text ({error}); {_ADVICE}.") from error
-    if len(rows) < 2:
-        raise UserError(f"{path}: holds no case; {_ADVICE}.")
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(rows[0]):
-            raise UserError(
-                f"{path}: line {line} holds {len(row)} cells, expected {len(rows[0])} as in the header; {_ADVICE}."
-            )
-    return rows[0], rows[1:]
-
-
-def _number(cell: str) -> float:
-    """The float of a cell, NaN where it is none (the check that follows names it)."""
-    try:
-        return float(cell)
-    except ValueError:
-        return np.nan
-
-
-def _first_problem(table: pd.DataFrame, cells: Sequence[Sequence[object]]) -> str | None:
-    """The first value that is not as the module describes, in words; `cells`: what the table was made of."""
+def _first_problem(table: pd.DataFrame, cells: CsvTable | None = None) -> str | None:
+    """The first value that is not as the module describes, in words; `cells`: the text that it was read from."""
     for name, good, expected in _rules(table):
         if not good.all():
             row = int(np.argmin(good))
-            found = str(cells[row][COLUMNS.index(name)])
-            return f"column {name}, line {row + 2}: found {found!r}, expected {expected}"
+            found = str(table[name].iloc[row]) if cells is None else cells.column(name)[row]
+            line = row + 2 if cells is None else cells.lines[row]
+            return f"column {name}, line {line}: found {found!r}, expected {expected}"
     return None
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from utils.runs.predictions import output_columns
+from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import SURVIVAL
 from utils.statistics.metrics import missing_classes
 from utils.statistics.resampled_metrics import resampled_metric, resampled_patients
 from utils.statistics.survival_stats import UndefinedMetricError, bootstrap_concordance, concordance
-
-INTERVAL_METRICS = {"cls": ("acc", "f1", "auc"), "surv": ("c_index",)}
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class MetricInterval:
 
 
 def metric_intervals(
-    tables: Mapping[int, pd.DataFrame], task: str, *, seed: int, n_resamples: int = 1000
+    tables: Mapping[int, pd.DataFrame], *, seed: int, n_resamples: int = 1000
 ) -> dict[str, MetricInterval]:
-    """95 % percentile intervals of `acc`, `f1`, `auc` or of `c_index`, from the prediction table of each fold.
+    """95 % percentile intervals of the metrics by which models are compared, from the prediction table of each fold.
 
     A resample draws the patients (`case_id`) of each fold with replacement, a patient with all of its slides. A fold's
     interval is over the resamples that define its metric; the overall one is over the means of those that define it in
@@ -48,22 +47,20 @@ def metric_intervals(
 
     Args:
         tables: {fold: predictions as of `utils.runs.predictions.read_predictions`}.
-        task: `cls` or `surv`.
         seed: of the resamples.
         n_resamples: how many.
 
     Raises:
-        ValueError: no fold, or another task.
+        ValueError: no fold, or a table of neither task.
     """
-    if task not in INTERVAL_METRICS:
-        raise ValueError(f"task: expected one of {', '.join(INTERVAL_METRICS)}, got {task!r}")
     if not tables:
         raise ValueError("tables: expected at least one fold, got none")
+    task = task_of(next(iter(tables.values())))
     counts = {
         fold: resampled_patients(table, fold, seed=seed, n_resamples=n_resamples) for fold, table in tables.items()
     }
-    intervals = {metric: _intervals(tables, metric, counts) for metric in INTERVAL_METRICS[task]}
-    if task == "surv":
+    intervals = {metric: _intervals(tables, metric, counts) for metric in task.compared}
+    if task == SURVIVAL:
         per_fold = {fold: _concordance_interval(table, seed, n_resamples) for fold, table in tables.items()}
         intervals["c_index"] = MetricInterval(per_fold, intervals["c_index"].overall)
     return intervals

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
+from utils.runs.tasks import CORRECTED_FOR_CENSORING, SURVIVAL
 from utils.statistics.censoring_metrics import (
     TrainingOutcomes,
     dynamic_auc,
@@ -30,11 +31,6 @@ from utils.statistics.survival_stats import (
 )
 
 N_RESAMPLES = 1000
-CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
-METRIC_NAMES: dict[str, tuple[str, ...]] = {
-    "cls": ("acc", "balanced_acc", "f1", "auc"),
-    "surv": ("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events", *CORRECTED_FOR_CENSORING),
-}
 NO_TRAINING_OUTCOMES = "the outcomes of the training cases are not there (outcomes_train.csv)"
 
 
@@ -74,7 +70,7 @@ def survival_metrics(
     """
     event, time = check_survival(event, time)
     risk = check_risk(risk, len(event))
-    result: dict[str, Any] = dict.fromkeys(METRIC_NAMES["surv"])
+    result: dict[str, Any] = dict.fromkeys(SURVIVAL.metrics)
     result |= {"n_events": int(event.sum()), "n_resamples_skipped": None, "reasons": {}}
     reasons = result["reasons"]
     try:

@@ -11,13 +11,12 @@ import pandas as pd
 from utils.errors import UserError
 from utils.machine.seed import derive_seed
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import CLASSIFICATION, TASKS, Task
 from utils.statistics.metrics import missing_classes
 from utils.statistics.resampled_metrics import resampled_metric
 from utils.statistics.survival_stats import UndefinedMetricError, resample_counts
 
-TASK_OF_METRIC = {"c_index": "surv", "acc": "cls", "f1": "cls", "auc": "cls"}
-_ROW = {"cls": "slide_ids", "surv": "case_id"}  # the column that names a row
-_SHARED = {"cls": ("case_id", "label"), "surv": ("time", "event")}  # what both models must say of a row
+_TASK_OF_METRIC = {metric: task for task in TASKS.values() for metric in task.compared}
 _ROUNDING = 1e-12  # a smaller mean is 0 (sums in another order): no two metrics of a table are so close, but equal
 
 Predictions = Mapping[tuple[int, int], pd.DataFrame]
@@ -75,8 +74,8 @@ def paired_difference(
     References:
         Efron, Tibshirani: An Introduction to the Bootstrap. Chapman & Hall, 1993, chapters 8, 13 and 16.
     """
-    if metric not in TASK_OF_METRIC:
-        raise UserError(f"metric {metric!r} cannot be compared: expected one of {', '.join(TASK_OF_METRIC)}")
+    if metric not in _TASK_OF_METRIC:
+        raise UserError(f"metric {metric!r} cannot be compared: expected one of {', '.join(_TASK_OF_METRIC)}")
     pairs = sorted(ours.keys() & other.keys())
     if not pairs:
         raise UserError(
@@ -89,7 +88,7 @@ def paired_difference(
         seeds = [run_seed for run_seed, of_pair in pairs if of_pair == fold]
         models = (("ours", ours), ("other", other))
         own = {(name, run_seed): model[run_seed, fold] for run_seed in seeds for name, model in models}
-        tables = _aligned(own, fold, TASK_OF_METRIC[metric])
+        tables = _aligned(own, fold, _TASK_OF_METRIC[metric])
         patients, patient_of_row = np.unique(next(iter(tables.values()))["case_id"], return_inverse=True)
         drawn = resample_counts(len(patients), n_resamples, derive_seed(seed, "paired bootstrap", fold))
         differences.append(_fold_differences(tables, fold, metric, drawn[:, patient_of_row]))
@@ -126,18 +125,18 @@ def _two_sided_p(resampled: np.ndarray) -> float:
 
 
 def _aligned(
-    tables: Mapping[tuple[str, int], pd.DataFrame], fold: int, task: str
+    tables: Mapping[tuple[str, int], pd.DataFrame], fold: int, task: Task
 ) -> dict[tuple[str, int], pd.DataFrame]:
     """The tables {(model, seed): table} of one fold with their rows in the same order; refused where cases differ."""
     aligned: dict[tuple[str, int], pd.DataFrame] = {}
     for (name, run_seed), table in tables.items():
         where = f"fold {fold}, seed {run_seed}, {name}"
         if task_of(table) != task:
-            raise UserError(f"{where}: predictions of task {task_of(table)}, expected {task} for this metric")
-        twice = table[_ROW[task]][table[_ROW[task]].duplicated()]
+            raise UserError(f"{where}: predictions of task {task_of(table).name}, expected {task.name} for this metric")
+        twice = table[task.row_id][table[task.row_id].duplicated()]
         if len(twice):
             raise UserError(f"{where}: {twice.iloc[0]} stands in two rows of the predictions, expected one")
-        ordered = table.sort_values(_ROW[task], ignore_index=True)
+        ordered = table.sort_values(task.row_id, ignore_index=True)
         if aligned:
             (first_name, first_seed), first = next(iter(aligned.items()))
             problem = _first_difference(first, ordered, task)
@@ -150,19 +149,19 @@ def _aligned(
     return aligned
 
 
-def _first_difference(first: pd.DataFrame, second: pd.DataFrame, task: str) -> str | None:
+def _first_difference(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> str | None:
     """The first case or outcome that differs between two tables in the same order, in words."""
-    row = _ROW[task]
+    row = task.row_id
     alone = sorted(set(first[row]) ^ set(second[row]))
     if alone:
         which = "first" if alone[0] in set(first[row]) else "second"
         return f"{alone[0]} is among the cases of the {which} table only ({len(alone)} cases are in one table only)"
-    for name in _SHARED[task]:
+    for name in ("case_id", *task.outcome):  # what both models must say of a row
         differs = (first[name] != second[name]).to_numpy()
         if differs.any():
             at = int(np.argmax(differs))
             return f"{first[row].iloc[at]} has {name} {first[name].iloc[at]} and {second[name].iloc[at]}"
-    if task == "cls" and output_columns(first) != output_columns(second):
+    if task == CLASSIFICATION and output_columns(first) != output_columns(second):
         return f"{len(output_columns(first))} classes and {len(output_columns(second))} classes"
     return None
 

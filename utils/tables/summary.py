@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,14 @@ import pandas as pd
 
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
+from utils.files.csv_table import csv_text
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import REQUIRED, read_run
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
-from utils.statistics.metrics import METRIC_NAMES, N_RESAMPLES, classification_metrics, survival_metrics
+from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
 from utils.tables.summary_text import NOT_AVERAGED, format_summary
 
 
@@ -52,7 +52,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
     summary["folds"] = folds
     summary |= {"mean": {}, "std": {}, "n_defined": {}}
-    for name in METRIC_NAMES[run["task"]]:
+    for name in TASKS[run["task"]].metrics:
         values = [row[name] for row in folds if row[name] is not None]
         summary["n_defined"][name] = len(values)
         summary["mean"][name] = float(np.mean(values)) if values else None
@@ -86,7 +86,7 @@ def fold_metrics(
     `outcomes` are those of the fold's training cases (`utils.runs.training_outcomes`); a classification table has no
     use for them, and without them the survival metrics that are corrected for censoring are None.
     """
-    if task_of(table) == "cls":
+    if task_of(table) == CLASSIFICATION:
         return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     if outcomes is None:
@@ -98,12 +98,12 @@ def fold_metrics(
 
 def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict[str, Any]:
     table = read_predictions(path)
-    if task_of(table) != run["task"]:
+    if task_of(table).name != run["task"]:
         raise UserError(
-            f"{path}: holds predictions of task {task_of(table)}, expected {run['task']} as in run.json; keep the runs "
-            "of the two tasks in folders of their own."
+            f"{path}: holds predictions of task {task_of(table).name}, expected {run['task']} as in run.json; keep the "
+            "runs of the two tasks in folders of their own."
         )
-    outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == "surv" else None
+    outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == SURVIVAL.name else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
     return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"], outcomes=outcomes) | source
@@ -130,12 +130,10 @@ def write_summary_of(run_dir: Path, summary: dict[str, Any]) -> None:
 
 
 def _csv_text(summary: dict[str, Any]) -> str:
-    names = METRIC_NAMES[summary["task"]]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["fold", "n_test", *names], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(summary["folds"])  # None is written as an empty cell
+    names = TASKS[summary["task"]].metrics
+    columns = ("fold", "n_test", *names)
+    rows = [{name: fold[name] for name in columns} for fold in summary["folds"]]
     for row in ("mean", "std"):
         # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
-        writer.writerow({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
-    return text.getvalue()
+        rows.append({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
+    return csv_text(columns, rows)

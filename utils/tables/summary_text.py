@@ -7,27 +7,21 @@ from typing import Any
 
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
+from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL, TASKS
 from utils.statistics.metrics import N_RESAMPLES
 
-TASK_WORDS = {"cls": "classification", "surv": "survival"}
+# "interval" stands for the columns of both of its ends.
 _COLUMNS = {
-    "cls": {"acc": "ACC", "balanced_acc": "balanced ACC", "f1": "macro F1", "auc": "AUC"},
-    "surv": {
-        "n_events": "deaths",
-        "c_index": "C-index",
-        "interval": "95 % interval",
-        "logrank_p": "log-rank p",
-        "c_index_ipcw": "Uno's C",
-        "td_auc": "AUC(t)",
-        "ibs": "IBS",
-    },
+    CLASSIFICATION: CLASSIFICATION.metrics,
+    SURVIVAL: ("n_events", "c_index", "interval", "logrank_p", *CORRECTED_FOR_CENSORING),
 }
+_WORDS = METRIC_WORDS | {"interval": "95 % interval"}
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
 NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
 _METHOD = {
-    "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one class against "
-    "the rest beyond two classes.",
-    "surv": "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
+    CLASSIFICATION: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one class "
+    "against the rest beyond two classes.",
+    SURVIVAL: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
     f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves split "
     "at the median risk. Weighted by the censoring of the fold's training cases: Uno's C up to the last inner edge of "
     "the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the integrated Brier score between "
@@ -41,8 +35,9 @@ def format_summary(summary: dict[str, Any]) -> str:
     table = markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
-    title = f"# {summary['dataset']}: {model}, {TASK_WORDS[summary['task']]}{name}"
-    blocks = [title, table, _METHOD[summary["task"]] + " mean ± std: over folds, population standard deviation."]
+    task = TASKS[summary["task"]]
+    title = f"# {summary['dataset']}: {model}, {task.words}{name}"
+    blocks = [title, table, _METHOD[task] + " mean ± std: over folds, population standard deviation."]
     if notes:
         blocks.append("\n".join(notes))
     warnings = [f"- {' '.join(str(text).split())}" for text in summary["warnings"]]
@@ -54,12 +49,12 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 
 def _header(summary: dict[str, Any]) -> list[str]:
-    return ["fold", "test cases", *_COLUMNS[summary["task"]].values()]
+    return ["fold", "test cases", *(_WORDS[name] for name in _COLUMNS[TASKS[summary["task"]]])]
 
 
 def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
     """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
-    columns = _COLUMNS[summary["task"]]
+    columns = _COLUMNS[TASKS[summary["task"]]]
     rows = {row["fold"]: row for row in summary["folds"]}
     for fold in sorted([*rows, *summary["missing_folds"]]):
         if fold not in rows:
@@ -96,7 +91,7 @@ def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
 
 def _mean_row(summary: dict[str, Any]) -> list[str]:
     cells = []
-    for name in _COLUMNS[summary["task"]]:
+    for name in _COLUMNS[TASKS[summary["task"]]]:
         if name in NOT_AVERAGED:
             cells.append("")
             continue
@@ -113,7 +108,7 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
 
 
 def _sources(summary: dict[str, Any]) -> Iterator[str]:
-    bootstrap = " (bootstrap included)" if summary["task"] == "surv" else ""
+    bootstrap = " (bootstrap included)" if summary["task"] == SURVIVAL.name else ""
     yield f"seed {summary['seed']}{bootstrap}"
     for row in summary["folds"]:
         split = f"split file sha256 {row['split_sha256']}" if row["split_sha256"] else "split file digest not recorded"

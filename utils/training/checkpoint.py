@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from utils.errors import UserError
-from utils.files.atomic import atomic_path
-from utils.files.load_errors import LOAD_ERRORS, first_line
+from utils.files.tensors import LOAD_ERRORS, first_line, load_tensors, save_tensors
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a dict of tensors and plain values, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    """Write a dict of tensors and plain values, atomically; equal content gives equal bytes."""
+    save_tensors(path, state)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -28,7 +24,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}: train this fold first (--stage train)")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_tensors(path)
     except LOAD_ERRORS as error:
         raise UserError(
             f"{path} cannot be read as a checkpoint ({first_line(error)}): remove it and train this fold again"

@@ -5,42 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from utils.anchors.feature_norm import FeatureNorm
+from datasets.bags import Batch
 from utils.errors import UserError
 from utils.machine.device import AUTOCAST_DTYPES
 from utils.machine.stopwatch import Stopwatch
-
-
-class Batch(Protocol):
-    """What the engine needs of a ragged batch of cases.
-
-    Attributes:
-        features: (N, D) patches of all slides, in the precision of their files.
-        slide_index: (N,) int64.
-        case_index: (n_slides,) int64.
-        anchors: (n_slides, K, D) float32, or None.
-        coords: (N, 2), or None.
-        target: what the loss compares the logits with; a dict of (B,) tensors.
-        slide_ids: names for messages.
-    """
-
-    features: Tensor
-    slide_index: Tensor
-    case_index: Tensor
-    anchors: Tensor | None
-    coords: Tensor | None
-    target: dict[str, Tensor]
-    slide_ids: Sequence[str]
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-
 
 Objective = Callable[[Any, dict[str, Tensor]], Tensor]
 
@@ -50,28 +24,21 @@ class Runner:
     """A model with all that stands between it and a batch.
 
     Attributes:
-        model: called as `models.output` describes.
+        model: called as `models.bag_model` describes; it scales the features itself.
         device: where it computes.
         precision: `fp32`, `bf16` or `fp16`.
-        feature_norm: the scale of the features that the anchors were fitted on.
-        in_blocks: the model scales and widens the features itself, block by block, by its argument `scale`.
         stopwatch: adds up the seconds of reading, forward and backward passes and optimizer steps.
     """
 
     model: nn.Module
     device: torch.device
     precision: str
-    feature_norm: FeatureNorm
-    in_blocks: bool = False
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     def __call__(self, batch: Batch) -> Any:
         """The model's output for a batch that is on the device."""
-        index = batch.slide_index, batch.case_index, batch.anchors, batch.coords
         with torch.autocast(self.device.type, AUTOCAST_DTYPES[self.precision], enabled=self.precision != "fp32"):
-            if self.in_blocks:
-                return self.model(batch.features, *index, scale=self.feature_norm)
-            return self.model(self.feature_norm(batch.features).float(), *index)
+            return self.model(batch.features, batch.slide_index, batch.case_index, batch.anchors, batch.coords)
 
     def read(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches, on the device."""

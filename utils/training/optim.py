@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from pytorch_optimizer import Lookahead
 from torch import nn
 
 from utils.training.radam import RAdam
@@ -28,7 +27,10 @@ def build_optimizer(name: str, model: nn.Module, *, lr: float, weight_decay: flo
     ]
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=lr, fused=True)
-    if name in ("radam", "ranger"):
-        radam = RAdam(groups, lr=lr)
-        return Lookahead(radam, k=LOOKAHEAD_STEPS, alpha=LOOKAHEAD_ALPHA) if name == "ranger" else radam
+    if name == "radam":
+        return RAdam(groups, lr=lr)
+    if name == "ranger":
+        from pytorch_optimizer import Lookahead  # imports a hundred optimizers, about 1 s: only for the training
+
+        return Lookahead(RAdam(groups, lr=lr), k=LOOKAHEAD_STEPS, alpha=LOOKAHEAD_ALPHA)
     raise ValueError(f"got optimizer '{name}', expected one of: ranger, radam, adamw")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from importlib.util import find_spec
@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.runs.epoch_log import read_log
 
 
 def require_tensorboard() -> None:
-    """Refuse to go on without the package tensorboard, which is optional."""
+    """Check that the package tensorboard, which is optional, is installed.
+
+    Raises:
+        UserError: with how to install it.
+    """
     if find_spec("tensorboard") is None:
         raise UserError(
             "--tensorboard needs the package tensorboard, which is not installed: run bash script/setup.sh "
@@ -51,9 +56,13 @@ class TensorBoardLog:
 
 
 def write_whole_log(log: Path, folder: Path) -> None:
-    """Write all rows of a `log.csv` to an event file, for a fold that was trained without; an old folder stays."""
+    """Write all rows of a `log.csv` to an event file, for a fold that was trained without; an old folder stays.
+
+    Raises:
+        UserError: the log is unreadable (see `utils.runs.epoch_log.read_log`).
+    """
     if folder.exists():
         return
-    with closing(TensorBoardLog(folder)) as tensorboard, log.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            tensorboard({name: float(cell) if cell else None for name, cell in row.items()})
+    with closing(TensorBoardLog(folder)) as tensorboard:
+        for row in read_log(log).to_dict("records"):
+            tensorboard({str(name): None if math.isnan(value) else value for name, value in row.items()})

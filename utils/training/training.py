@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from datasets.batches import EvaluationBatches, TrainingBatches
 from utils.errors import UserError
-from utils.files.atomic import write_text
 from utils.machine.seed import derive_seed, seed_everything
+from utils.runs.epoch_log import write_log
+from utils.runs.tasks import Task
 from utils.training.checkpoint import load_checkpoint, save_checkpoint
-from utils.training.engine import Batch, Objective, Runner, predict, train_epoch
+from utils.training.engine import Objective, Runner, predict, train_epoch
 
 logger = logging.getLogger(__name__)
-
-
-class TrainingBatches(Protocol):
-    """Shuffled batches, of another order each epoch."""
-
-    def epoch(self, epoch: int) -> Iterable[Batch]:
-        """The batches of an epoch; a function of seed and epoch alone."""
-
-    @property
-    def batch_sizes(self) -> Sequence[int]:
-        """Cases of each batch, the same in every epoch."""
-
-
-class EvaluationBatches(Protocol):
-    """All cases of a part in their order."""
-
-    def __iter__(self) -> Any: ...
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -47,10 +29,10 @@ class Schedule:
     """How long to train, and by what.
 
     Attributes:
-        epochs: at most.
+        epochs: maximum number of epochs.
         patience: epochs without a better validation score before stopping.
         grad_accum: batches in an optimizer step.
-        score: column of the log that selects the epoch: `val_loss` (lowest) or `val_f1` (highest).
+        task: says which column of the log selects the epoch, and whether its lowest or its highest value.
         seed: of the whole run.
         fold: for seeds and messages.
     """
@@ -58,13 +40,13 @@ class Schedule:
     epochs: int
     patience: int
     grad_accum: int
-    score: str
+    task: Task
     seed: int
     fold: int
 
     def better(self, new: float, old: float | None) -> bool:
         """Whether a score beats another; a tie does not."""
-        return old is None or (new < old if self.score == "val_loss" else new > old)
+        return old is None or (new < old if self.task.lower_is_better else new > old)
 
 
 @dataclass
@@ -76,14 +58,6 @@ class Progress:
     best_score: float | None = None
     finished: bool = False
     log: list[dict[str, float | None]] = field(default_factory=list)
-
-    def write_log(self, path: Path) -> None:
-        """Write `log.csv`, a row per epoch; empty where a metric is undefined."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(self.log[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.log)
-        write_text(path, text.getvalue())
 
 
 def train(
@@ -141,10 +115,10 @@ def train(
             label=name,
         )
         measured = evaluate(predict(runner, validation, n_batches=len(validation), label=f"{name} validation"))
-        score = measured[schedule.score]
+        score = measured[schedule.task.score]
         if score is None or not math.isfinite(score):
             raise UserError(
-                f"{schedule.score} is {score} after epoch {epoch}: look at the validation features or lower --lr"
+                f"{schedule.task.score} is {score} after epoch {epoch}: look at the validation features or lower --lr"
             )
         best = schedule.better(score, progress.best_score)
         if best:
@@ -155,7 +129,7 @@ def train(
         progress.finished = epoch == schedule.epochs or epoch - progress.best_epoch >= schedule.patience
         row = {"epoch": epoch, "train_loss": train_loss, **measured, "lr": optimizer.param_groups[0]["lr"]}
         progress.log.append({**row, "seconds": round(time.perf_counter() - started, 3), "best": int(best)})
-        progress.write_log(fold_dir / "log.csv")
+        write_log(fold_dir / "log.csv", progress.log)
         _save(fold_dir / "last.pt", progress, runner, optimizer, scaler)
         if on_epoch is not None:
             on_epoch(progress.log[-1])

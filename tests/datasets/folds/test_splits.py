@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import find_folds, keep_available, read_fold, write_fold
+from utils.errors import UserError
 
 CLS = "train_slide_id,train_label,val_slide_id,val_label,test_slide_id,test_label"
 SURV_COLUMNS = ("slide_id", "case_id", "survival_months", "censorship", "disc_label")
@@ -41,9 +41,9 @@ class TestFindFolds:
         assert find_folds(tmp_path) == [0, 2, 10]
 
     def test_refuses_an_empty_or_absent_directory(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="no fold file in"):
+        with pytest.raises(UserError, match="no fold file in"):
             find_folds(tmp_path)
-        with pytest.raises(DataError, match="absent does not exist"):
+        with pytest.raises(UserError, match="absent does not exist"):
             find_folds(tmp_path / "absent")
 
 
@@ -117,7 +117,7 @@ class TestSurvival:
         fold = read_fold(write(tmp_path, header, lines), "surv", n_bins=2)
         assert [case.bin for case in fold.train] == [0, 0, 1, 1, 1]
         assert (fold.val[0].bin, fold.test[0].bin) == (0, 1)
-        with pytest.raises(DataError, match=r"fold0.csv has no disc_label columns, and .* too tied for 40 bins"):
+        with pytest.raises(UserError, match=r"fold0.csv has no disc_label columns, and .* too tied for 40 bins"):
             read_fold(write(tmp_path, header, [lines[0], lines[1].replace(",2,0", ",1,0")]), "surv", n_bins=40)
 
     def test_a_bin_missing_in_train_is_a_warning(self, tmp_path: Path) -> None:
@@ -127,22 +127,22 @@ class TestSurvival:
 
     def test_a_bin_outside_suggests_n_bins(self, tmp_path: Path) -> None:
         lines = [*GOOD_SURV[:4], "s5,p4,9,1,5,,,,,,,,,,"]
-        with pytest.raises(DataError, match=r"case p4 has bin 5 in column train_disc_label .* 0\.\.3; pass --n_bins 6"):
+        with pytest.raises(UserError, match=r"case p4 has bin 5 in column train_disc_label .* 0\.\.3; pass --n_bins 6"):
             read_fold(write(tmp_path, SURV, lines), "surv")
         assert read_fold(write(tmp_path, SURV, lines), "surv", n_bins=6).n_outputs == 6
 
     @pytest.mark.parametrize("changed", ["s3,p2,2.5,0,1", "s3,p2,2,1,1", "s3,p2,2,0,0"])
     def test_one_time_event_and_bin_per_case(self, tmp_path: Path, changed: str) -> None:
         lines = [*GOOD_SURV[:2], f"{changed},,,,,,,,,,", *GOOD_SURV[3:]]
-        with pytest.raises(DataError, match=r"case p2 has two outcomes in train of .*line 4"):
+        with pytest.raises(UserError, match=r"case p2 has two outcomes in train of .*line 4"):
             read_fold(write(tmp_path, SURV, lines), "surv")
 
     def test_no_events_in_train(self, tmp_path: Path) -> None:
         lines = [line.replace(",0,0,s6", ",1,0,s6") for line in GOOD_SURV[:1]] + ["s5,p4,9,1,3,,,,,,,,,,"]
-        with pytest.raises(DataError, match="no events among the 2 training cases"):
+        with pytest.raises(UserError, match="no events among the 2 training cases"):
             read_fold(write(tmp_path, SURV, lines), "surv")
         header = ",".join(name for name in SURV.split(",") if not name.endswith("disc_label"))
-        with pytest.raises(DataError, match="no events among the 1 training cases"):
+        with pytest.raises(UserError, match="no events among the 1 training cases"):
             read_fold(write(tmp_path, header, ["s1,p1,1,1,s2,p2,2,0,s3,p3,3,0"]), "surv")
 
 
@@ -167,7 +167,7 @@ class TestRefusals:
         ],
     )
     def test_classification(self, tmp_path: Path, lines: list[str], message: str) -> None:
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(UserError, match=message):
             read_fold(write(tmp_path, CLS, lines), "cls")
 
     @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ class TestRefusals:
     def test_survival(self, tmp_path: Path, old: str, new: str, message: str) -> None:
         lines = [GOOD_SURV[0].replace(old, new), *GOOD_SURV[1:]]
         assert lines != GOOD_SURV
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(UserError, match=message):
             read_fold(write(tmp_path, SURV, lines), "surv")
 
     def test_time_zero_is_allowed(self, tmp_path: Path) -> None:
@@ -194,24 +194,24 @@ class TestRefusals:
         assert read_fold(write(tmp_path, SURV, lines), "surv").train[0].time == 0.0
 
     def test_columns(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"lacks the columns val_label, test_label \(found train_slide_id"):
+        with pytest.raises(UserError, match=r"lacks the columns val_label, test_label \(found train_slide_id"):
             read_fold(write(tmp_path, "train_slide_id,train_label,val_slide_id,test_slide_id", ["a,0,b,c"]), "cls")
-        with pytest.raises(DataError, match=r"lacks the columns train_survival_months"):
+        with pytest.raises(UserError, match=r"lacks the columns train_survival_months"):
             read_fold(write(tmp_path, CLS, GOOD_CLS), "surv")
-        with pytest.raises(DataError, match=r"lacks the columns val_case_id, test_case_id"):
+        with pytest.raises(UserError, match=r"lacks the columns val_case_id, test_case_id"):
             read_fold(write(tmp_path, CLS + ",train_case_id", ["a,0,c,1,d,0,p"]), "cls")
-        with pytest.raises(DataError, match=r"column val_label twice"):
+        with pytest.raises(UserError, match=r"column val_label twice"):
             read_fold(write(tmp_path, CLS + ",val_label", ["a,0,c,1,d,0,1"]), "cls")
-        with pytest.raises(DataError, match=r"found no column"):
+        with pytest.raises(UserError, match=r"found no column"):
             read_fold(write(tmp_path, "", []), "cls")
 
     def test_files(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"fold7.csv cannot be read \(No such file"):
+        with pytest.raises(UserError, match=r"fold7.csv cannot be read \(No such file"):
             read_fold(tmp_path / "fold7.csv", "cls")
-        with pytest.raises(DataError, match="not named like a fold file"):
+        with pytest.raises(UserError, match="not named like a fold file"):
             read_fold(write(tmp_path, CLS, GOOD_CLS, "split.csv"), "cls")
         (tmp_path / "fold1.csv").write_bytes(b"\xff\xfe\x00\xd8")
-        with pytest.raises(DataError, match="not CSV text"):
+        with pytest.raises(UserError, match="not CSV text"):
             read_fold(tmp_path / "fold1.csv", "cls")
         with pytest.raises(ValueError, match="unknown task"):
             read_fold(write(tmp_path, CLS, GOOD_CLS), "subtyping")
@@ -223,7 +223,7 @@ class TestPatients:
     def test_slides_of_one_barcode_in_two_parts(self, tmp_path: Path) -> None:
         one, two, other = self.SLIDES
         path = write(tmp_path, CLS, [f"{one},0,{other},1,{two},0", "x,1,,,,"])
-        with pytest.raises(DataError, match=r"1 in train and test \(TCGA-AA-0001\); split by patient"):
+        with pytest.raises(UserError, match=r"1 in train and test \(TCGA-AA-0001\); split by patient"):
             read_fold(path, "cls")
         fold = read_fold(path, "cls", allow_patient_overlap=True)
         assert len(fold.warnings) == 1
@@ -233,7 +233,7 @@ class TestPatients:
         header = CLS + ",train_case_id,val_case_id,test_case_id"
         lines = [f"a{i},{i % 2},b{i},{i % 2},c{i},{i % 2},p{i},p{i},q{i // 2}" for i in range(7)]
         lines.append("a7,0,b7,0,c7,0,q0,q9,q1")
-        with pytest.raises(DataError) as caught:
+        with pytest.raises(UserError) as caught:
             read_fold(write(tmp_path, header, lines), "cls")
         assert "7 in train and val (p0, p1, p2, p3, p4, ...)" in str(caught.value)
         assert "1 in train and test (q0)" in str(caught.value)
@@ -243,10 +243,10 @@ class TestPatients:
         one, two, other = self.SLIDES
         header = ",".join(name for name in SURV.split(",") if not name.endswith("disc_label"))
         lines = [f"{one},x1,1,0,{two},x2,2,0,{other},x3,3,0", "s4,x4,2,0,,,,,,,,"]
-        with pytest.raises(DataError, match=r"1 in train and val \(TCGA-AA-0001\)"):
+        with pytest.raises(UserError, match=r"1 in train and val \(TCGA-AA-0001\)"):
             read_fold(write(tmp_path, header, lines), "surv", n_bins=2)
         lines = [f"{one},x1,1,0,v,x2,2,0,{other},x1,3,0", "s4,x4,2,0,,,,,,,,"]
-        with pytest.raises(DataError, match=r"1 in train and test"):
+        with pytest.raises(UserError, match=r"1 in train and test"):
             read_fold(write(tmp_path, header, lines), "surv", n_bins=2)
 
 
@@ -286,7 +286,7 @@ class TestKeepAvailable:
 
     def test_error_counts_and_names(self, tmp_path: Path) -> None:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
-        with pytest.raises(DataError, match=r"2 of 8 slides of .* have no feature file \(s3, s7\)"):
+        with pytest.raises(UserError, match=r"2 of 8 slides of .* have no feature file \(s3, s7\)"):
             keep_available(fold, {"s1", "s2", "s4", "s5", "s6", "s8"}, "error")
 
     def test_drop_keeps_what_is_left_of_a_case(self, tmp_path: Path) -> None:
@@ -301,12 +301,12 @@ class TestKeepAvailable:
 
     def test_drop_refuses_an_emptied_part_and_an_unlearnable_rest(self, tmp_path: Path) -> None:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
-        with pytest.raises(DataError, match="leaves no case in val"):
+        with pytest.raises(UserError, match="leaves no case in val"):
             keep_available(fold, {"s1", "s7"}, "drop")
-        with pytest.raises(DataError, match="no events among the 1 training cases"):
+        with pytest.raises(UserError, match="no events among the 1 training cases"):
             keep_available(fold, {"s5", "s6", "s7"}, "drop")
         fold = read_fold(write(tmp_path, CLS, GOOD_CLS), "cls")
-        with pytest.raises(DataError, match=r"1 of 5 slides .* and without them no training case of .* has label 1"):
+        with pytest.raises(UserError, match=r"1 of 5 slides .* and without them no training case of .* has label 1"):
             keep_available(fold, {"a", "c", "d", "e"}, "drop")
         with pytest.raises(ValueError, match="unknown choice"):
             keep_available(fold, {"a"}, "skip")

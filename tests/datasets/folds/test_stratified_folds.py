@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.errors import DataError
 from datasets.folds.stratified_folds import stratified_folds
+from utils.errors import UserError
 
 
 @pytest.mark.parametrize(("counts", "n_folds"), [((32, 26), 4), ((8, 4), 4), ((50, 9), 5), ((30,), 3), ((7, 4), 2)])
@@ -30,9 +30,9 @@ def test_the_seed_decides() -> None:
 
 
 def test_refuses_too_few() -> None:
-    with pytest.raises(DataError, match=r"stratum 1 .* has 3 of 13 items, too few for 4 folds"):
+    with pytest.raises(UserError, match=r"stratum 1 .* has 3 of 13 items, too few for 4 folds"):
         stratified_folds([0] * 10 + [1] * 3, 4, 0)
-    with pytest.raises(DataError, match=r"has 3 of 10 items, too few for 2 folds"):
+    with pytest.raises(UserError, match=r"has 3 of 10 items, too few for 2 folds"):
         stratified_folds([0] * 7 + [1] * 3, 2, 0)
-    with pytest.raises(DataError, match="2 or more"):
+    with pytest.raises(UserError, match="2 or more"):
         stratified_folds([0] * 10, 1, 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.errors import DataError
 from datasets.folds.survival_bins import assign_bins, bin_edges
+from utils.errors import UserError
 
 
 def test_edges_worked_by_hand() -> None:
@@ -50,10 +50,10 @@ def test_agrees_with_pandas(n_bins: int) -> None:
     ],
 )
 def test_refuses(time: list[float], censored: list[int], n_bins: int, message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         bin_edges(time, censored, n_bins)
 
 
 def test_assign_refuses_a_negative_time() -> None:
-    with pytest.raises(DataError, match="negative"):
+    with pytest.raises(UserError, match="negative"):
         assign_bins([-0.1], np.array([0.0, 1.0, np.inf]))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case
 from datasets.make_splits.label_cases import LabelledCases, classification_cases, survival_cases
 from datasets.make_splits.label_table import LabelTable, read_label_table
+from utils.errors import UserError
 
 
 def table(tmp_path: Path, *lines: str) -> LabelTable:
@@ -60,7 +60,7 @@ def test_integers_are_numbered_by_value(tmp_path: Path):
     ],
 )
 def test_refused_classes(tmp_path: Path, lines: tuple[str, ...], names: tuple[str, ...] | None, message: str):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         classes(tmp_path, *lines, names=names)
 
 
@@ -112,12 +112,12 @@ def test_days_and_both_directions_of_the_status(tmp_path: Path):
     ],
 )
 def test_refused_survival_tables(tmp_path: Path, lines: tuple[str, ...], message: str):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         survival(tmp_path, *lines)
 
 
 def test_a_repeated_slide_is_refused_even_where_its_label_is_blank(tmp_path: Path):
-    with pytest.raises(DataError, match="slide a is in lines 2 and 3"):
+    with pytest.raises(UserError, match="slide a is in lines 2 and 3"):
         classes(tmp_path, "P1,a,", "P1,a,A", "P2,b,B")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from datasets.errors import DataError
 from datasets.make_splits.label_table import read_label_table
+from utils.errors import UserError
 
 COLUMNS = ("case_id", "slide_id")
 
@@ -61,7 +61,7 @@ def test_numbers_and_flags(tmp_path: Path):
     assert row.number("a", "x") == 3.5
     assert row.flag("b", "x") is True
     assert row.flag("c", "x") is False
-    with pytest.raises(DataError, match=r"found '3\.5' in column a, line 2 of .*t\.csv: expected 0 or 1; correct it"):
+    with pytest.raises(UserError, match=r"found '3\.5' in column a, line 2 of .*t\.csv: expected 0 or 1; correct it"):
         row.flag("a", "0 or 1")
 
 
@@ -69,7 +69,7 @@ def test_numbers_and_flags(tmp_path: Path):
 def test_what_is_no_number_of_0_or_more(tmp_path: Path, text: str):
     row = read_label_table(write(tmp_path / "t.csv", f'a\n7\n"{text}"\n'), ["a"]).rows[1]
     with pytest.raises(
-        DataError, match=r"in column a, line 3 of .*expected a time; correct it, or leave the cell blank"
+        UserError, match=r"in column a, line 3 of .*expected a time; correct it, or leave the cell blank"
     ):
         row.number("a", "a time")
 
@@ -92,7 +92,7 @@ def test_what_is_no_number_of_0_or_more(tmp_path: Path, text: str):
 )
 def test_refused_tables(tmp_path: Path, text: str, message: str):
     (tmp_path / "t.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         read_label_table(tmp_path / "t.csv", COLUMNS)
 
 
@@ -104,7 +104,7 @@ def test_a_zip_holds_exactly_one_table(tmp_path: Path, names: tuple[str, ...], m
     with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
         for name in names:
             archive.writestr(name, "case_id,slide_id\nP1,s1\n")
-    with pytest.raises(DataError, match=message + ": expected exactly one"):
+    with pytest.raises(UserError, match=message + ": expected exactly one"):
         read_label_table(tmp_path / "t.csv.zip", COLUMNS)
 
 
@@ -114,20 +114,20 @@ def test_a_damaged_zip(tmp_path: Path):
     content = bytearray((tmp_path / "t.zip").read_bytes())
     for name, damaged in {"cut": content[:40], "changed": content[:50] + b"\xff" * 10 + content[60:]}.items():
         (tmp_path / f"{name}.zip").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"cannot be unzipped .*: zip the table again"):
+        with pytest.raises(UserError, match=r"cannot be unzipped .*: zip the table again"):
             read_label_table(tmp_path / f"{name}.zip", COLUMNS)
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag of an encrypted member, in the list of members
     content[6] |= 1  # and before the member itself
     (tmp_path / "locked.zip").write_bytes(content)
-    with pytest.raises(DataError, match=r"cannot be unzipped .*without a password"):
+    with pytest.raises(UserError, match=r"cannot be unzipped .*without a password"):
         read_label_table(tmp_path / "locked.zip", COLUMNS)
 
 
 def test_a_file_that_is_not_there_or_no_table(tmp_path: Path):
-    with pytest.raises(DataError, match=r"none\.csv cannot be read \(No such file or directory\)"):
+    with pytest.raises(UserError, match=r"none\.csv cannot be read \(No such file or directory\)"):
         read_label_table(tmp_path / "none.csv", COLUMNS)
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(DataError, match=r"folder\.csv cannot be read \(Is a directory\)"):
+    with pytest.raises(UserError, match=r"folder\.csv cannot be read \(Is a directory\)"):
         read_label_table(tmp_path / "folder.csv", COLUMNS)
-    with pytest.raises(DataError, match=r"ends in \.xlsx: expected \.csv or \.csv\.zip"):
+    with pytest.raises(UserError, match=r"ends in \.xlsx: expected \.csv or \.csv\.zip"):
         read_label_table(tmp_path / "t.xlsx", COLUMNS)

@@ -378,6 +378,7 @@ def shell(tmp_path: Path) -> Callable[[list[str]], subprocess.CompletedProcess[s
     return run_it
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_documentation(
     blca: pd.DataFrame, tmp_path: Path, shell: Callable[[list[str]], subprocess.CompletedProcess[str]]
 ):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.errors import DataError
 from datasets.folds.cases import PARTS, Case, Fold
 from datasets.make_splits.label_cases import LabelledCases
 from datasets.make_splits.patient_folds import split_patients
 from datasets.make_splits.patient_strata import survival_strata
 from datasets.make_splits.settings import SplitSettings
+from utils.errors import UserError
 
 CLASSES = {"A": 0, "B": 1, "C": 2}
 seeds = st.integers(0, 2**32 - 1)
@@ -152,7 +152,7 @@ def test_slides_of_a_patient_with_two_classes_stay_together():
 
 def test_too_few_events_for_the_time_bins_names_the_fold():
     cases = tuple(Case(f"P{i}", (f"s{i}",), time=float(i < 6) + i // 6, censored=int(i >= 6)) for i in range(40))
-    with pytest.raises(DataError, match=r"fold0\.csv cannot have time bins: the \d event times .*too tied for 4 bins"):
+    with pytest.raises(UserError, match=r"fold0\.csv cannot have time bins: the \d event times .*too tied for 4 bins"):
         split_patients(LabelledCases(cases, (), {}), options("surv"))
 
 
@@ -163,20 +163,20 @@ def test_a_class_that_whole_sites_keep_out_of_train_is_refused():
         for i, label in enumerate([0] * 40 + [1] * 8)
     )
     with pytest.raises(
-        DataError, match=r"cannot be split like this \(no training case of .* has label 1.*site_preserving"
+        UserError, match=r"cannot be split like this \(no training case of .* has label 1.*site_preserving"
     ):
         split_patients(LabelledCases(cases, (), {"A": 0, "B": 1}), options("cls", site_preserving=True))
 
 
 def test_a_barcode_under_two_cases_is_refused_before_it_can_leak():
     cases = tuple(Case(f"P{i}", (f"TCGA-AA-{i // 2:04d}-{i}",), label=i % 2) for i in range(40))
-    with pytest.raises(DataError, match=r"cannot be split like this \(patients are in two parts of"):
+    with pytest.raises(UserError, match=r"cannot be split like this \(patients are in two parts of"):
         split_patients(LabelledCases(cases, (), {"A": 0, "B": 1}), options("cls"))
 
 
 def test_site_preserving_needs_barcodes():
     cases = tuple(Case(f"P{i}", (f"s{i}",), label=i % 2) for i in range(40))
-    with pytest.raises(DataError, match="the case id P0 is no TCGA barcode"):
+    with pytest.raises(UserError, match="the case id P0 is no TCGA barcode"):
         split_patients(LabelledCases(cases, (), {"A": 0, "B": 1}), options("cls", site_preserving=True))
 
 

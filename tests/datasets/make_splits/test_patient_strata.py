@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case
 from datasets.make_splits.patient_strata import by_patient, class_strata, survival_strata
+from utils.errors import UserError
 
 
 def patients(*labels: tuple[int, ...]) -> dict[str, tuple[Case, ...]]:
@@ -39,9 +39,9 @@ def test_the_commonest_class_of_the_slides_and_the_smallest_on_a_tie():
 
 
 def test_a_class_of_too_few_patients_is_refused():
-    with pytest.raises(DataError, match=r"class b has 3 of 8 patients .*too few for 4 folds"):
+    with pytest.raises(UserError, match=r"class b has 3 of 8 patients .*too few for 4 folds"):
         class_strata(patients(*[(0,)] * 5, *[(1, 1)] * 3), {"a": 0, "b": 1}, 4)
-    with pytest.raises(DataError, match=r"class b has 0 of 5 patients"):
+    with pytest.raises(UserError, match=r"class b has 0 of 5 patients"):
         class_strata(patients(*[(0, 0, 1)] * 5), {"a": 0, "b": 1}, 4)
 
 
@@ -84,7 +84,7 @@ def test_few_censored_patients_join_the_deaths_of_their_time():
 
 
 def test_too_few_events_are_refused():
-    with pytest.raises(DataError, match=r"3 of 53 patients have an event, too few for 4 folds .*censorship as event\?"):
+    with pytest.raises(UserError, match=r"3 of 53 patients have an event, too few for 4 folds .*censorship as event\?"):
         survival_strata(np.arange(53), np.arange(53) < 3, 4)
 
 
@@ -94,7 +94,7 @@ def test_strata_order_times_within_a_status_and_are_large_enough(cohort: list[tu
     time, event = np.array([t for t, _ in cohort]), np.array([e for _, e in cohort])
     fewest = max(n_folds, 4 if n_folds == 2 else 3)
     if event.sum() < fewest:
-        with pytest.raises(DataError, match="have an event, too few"):
+        with pytest.raises(UserError, match="have an event, too few"):
             survival_strata(time, event, n_folds)
         return
     strata = survival_strata(time, event, n_folds).of_patient

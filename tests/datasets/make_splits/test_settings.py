@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from datasets.errors import DataError
 from datasets.make_splits.settings import SplitSettings
+from utils.errors import UserError
 
 
 def settings(task: str = "surv", **changes: Any) -> SplitSettings:
@@ -59,5 +59,5 @@ def test_defaults_of_the_task_are_filled_in():
     ],
 )
 def test_impossible_settings(changes: dict[str, Any], message: str):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         settings(**changes)

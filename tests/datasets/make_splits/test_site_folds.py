@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.errors import DataError
 from datasets.make_splits.site_folds import site_folds, site_of
+from utils.errors import UserError
 
 
 def cohort(seed: int, n_sites: int, n_items: int = 400, n_strata: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -94,17 +94,17 @@ def test_a_stratum_with_few_items_left_is_no_warning():
     ],
 )
 def test_too_few_sites(sites: list[str], n_folds: int, message: str):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         site_folds([0] * len(sites), sites, n_folds, 0)
 
 
 def test_too_few_items_of_a_stratum():
-    with pytest.raises(DataError, match=r"stratum 1 .* has 3 of 43 items"):
+    with pytest.raises(UserError, match=r"stratum 1 .* has 3 of 43 items"):
         site_folds([0] * 40 + [1] * 3, [f"S{i % 10}" for i in range(43)], 4, 0)
 
 
 def test_the_site_of_a_barcode():
     assert site_of("TCGA-GU-A42P") == "GU"
     for odd in ("PAT-1", "TCGA-GU-A42P-01Z", "TCGA-GUX-A42P", ""):
-        with pytest.raises(DataError, match=f"the case id {odd} is no TCGA barcode"):
+        with pytest.raises(UserError, match=f"the case id {odd} is no TCGA barcode"):
             site_of(odd)

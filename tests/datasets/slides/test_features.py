@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from benchmarks.timing import PeakMemory
-from datasets.errors import DataError
 from datasets.slides.features import (
     check_widths,
     find_slides,
@@ -22,6 +21,7 @@ from datasets.slides.features import (
     slide_id_of,
     write_slide,
 )
+from utils.errors import UserError
 
 TCGA = "TCGA-2F-A9KO-01Z-00-DX1.195576CF-B739-4BD9-B15B-4A70AE287D3E"
 
@@ -93,7 +93,7 @@ class TestFindSlides:
         for name in ("pt_files/a.pt", "h5_files/a.h5", "pt_files/b.pt"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")
-        with pytest.raises(DataError) as caught:
+        with pytest.raises(UserError) as caught:
             find_slides([tmp_path])
         assert str(tmp_path / "pt_files/a.pt") in str(caught.value)
         assert str(tmp_path / "h5_files/a.h5") in str(caught.value)
@@ -101,11 +101,11 @@ class TestFindSlides:
 
     def test_refuses_nothing_found_and_no_directory(self, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("x")
-        with pytest.raises(DataError, match=f"no feature file found in {tmp_path}"):
+        with pytest.raises(UserError, match=f"no feature file found in {tmp_path}"):
             find_slides([tmp_path])
-        with pytest.raises(DataError, match=r"absent does not exist"):
+        with pytest.raises(UserError, match=r"absent does not exist"):
             find_slides([tmp_path / "absent"])
-        with pytest.raises(DataError, match=r"notes.txt does not exist"):
+        with pytest.raises(UserError, match=r"notes.txt does not exist"):
             find_slides([tmp_path / "notes.txt"])
 
 
@@ -155,13 +155,13 @@ class TestRoundTrip:
     def test_write_refuses_what_read_would_refuse(self, tmp_path: Path) -> None:
         bad = numbers()
         bad[2, 1] = float("nan")
-        with pytest.raises(DataError, match="1 of 7 rows"):
+        with pytest.raises(UserError, match="1 of 7 rows"):
             write_slide(tmp_path / "s.pt", bad)
-        with pytest.raises(DataError, match="bfloat16"):
+        with pytest.raises(UserError, match="bfloat16"):
             write_slide(tmp_path / "s.h5", numbers(dtype=torch.bfloat16))
-        with pytest.raises(DataError, match="attributes without coords"):
+        with pytest.raises(UserError, match="attributes without coords"):
             write_slide(tmp_path / "s.h5", numbers(), None, {"patch_size_level0": 448})
-        with pytest.raises(DataError, match=r"does not end in .pt or .h5"):
+        with pytest.raises(UserError, match=r"does not end in .pt or .h5"):
             write_slide(tmp_path / "s.npy", numbers())
         assert list(tmp_path.iterdir()) == []
 
@@ -244,9 +244,9 @@ class TestRefusals:
             torch.save(bad, path)
         else:
             write_h5(path, bad.numpy())
-        with pytest.raises(DataError, match=rf"4 of 5000 rows of .*bad\.{ending} hold NaN or infinity"):
+        with pytest.raises(UserError, match=rf"4 of 5000 rows of .*bad\.{ending} hold NaN or infinity"):
             read_slide(path)
-        with pytest.raises(DataError, match="1 of 2 rows"):
+        with pytest.raises(UserError, match="1 of 2 rows"):
             read_rows(path, np.array([3, 5]))
         assert read_rows(path, np.array([0, 4])).tolist() == [[0, 0], [0, 0]]
 
@@ -274,7 +274,7 @@ class TestRefusals:
     )
     def test_other_content_of_a_pt(self, tmp_path: Path, content: Any, message: str) -> None:
         torch.save(content, tmp_path / "odd.pt")
-        with pytest.raises(DataError, match=message) as caught:
+        with pytest.raises(UserError, match=message) as caught:
             read_slide(tmp_path / "odd.pt")
         assert str(tmp_path / "odd.pt") in str(caught.value)
 
@@ -287,9 +287,9 @@ class TestRefusals:
             torch.save({"features": torch.zeros(3, 2), "extra": Payload(target)}, path)
         else:
             torch.save(Payload(target), path, _use_new_zipfile_serialization=kind == "zip")
-        with pytest.raises(DataError, match=r"evil.pt"):
+        with pytest.raises(UserError, match=r"evil.pt"):
             read_slide(path)
-        with pytest.raises(DataError):
+        with pytest.raises(UserError):
             read_shape(path)
         assert not target.exists()
         pickle.loads(pickle.dumps(Payload(target)))  # it would have run
@@ -307,30 +307,30 @@ class TestRefusals:
         elif kind != "absent":
             path.write_text("" if kind == "empty" else "hello world, these are no features at all")
         for read in (read_slide, read_shape, lambda p: read_rows(p, np.array([0]))):
-            with pytest.raises(DataError, match=rf"bad\.{ending}"):
+            with pytest.raises(UserError, match=rf"bad\.{ending}"):
                 read(path)
 
     def test_half_a_legacy_pt(self, tmp_path: Path) -> None:
         path = tmp_path / "bad.pt"
         torch.save(torch.zeros(500, 8), path, _use_new_zipfile_serialization=False)
         path.write_bytes(path.read_bytes()[:2000])
-        with pytest.raises(DataError, match=r"bad.pt cannot be read"):
+        with pytest.raises(UserError, match=r"bad.pt cannot be read"):
             read_slide(path)
 
     def test_other_content_of_an_h5(self, tmp_path: Path) -> None:
         with h5py.File(tmp_path / "a.h5", "w") as file:
             file["feats"] = np.zeros((3, 4))
-        with pytest.raises(DataError, match=r"no dataset 'features' \(found feats\)"):
+        with pytest.raises(UserError, match=r"no dataset 'features' \(found feats\)"):
             read_slide(tmp_path / "a.h5")
         write_h5(tmp_path / "b.h5", np.zeros((3, 4), dtype=np.int32))
-        with pytest.raises(DataError, match="type int32"):
+        with pytest.raises(UserError, match="type int32"):
             read_shape(tmp_path / "b.h5")
         write_h5(tmp_path / "c.h5", np.zeros((0, 4), dtype=np.float32))
         for read in (read_slide, read_shape):
-            with pytest.raises(DataError, match="holds no features"):
+            with pytest.raises(UserError, match="holds no features"):
                 read(tmp_path / "c.h5")
         write_h5(tmp_path / "d.h5", np.zeros((3, 4)), np.zeros((4, 2)))
-        with pytest.raises(DataError, match=r"coords of shape \(4, 2\) for 3 patches"):
+        with pytest.raises(UserError, match=r"coords of shape \(4, 2\) for 3 patches"):
             read_slide(tmp_path / "d.h5")
 
 
@@ -339,9 +339,9 @@ class TestWidths:
         for name, width in (("a.pt", 5), ("b.h5", 4), ("c.pt", 4)):
             write_slide(tmp_path / name, torch.zeros(2, width))
         paths = find_slides([tmp_path])
-        with pytest.raises(DataError, match=r"a\.pt has features of width 5 where 2 of 3 files have 4 \(1 such"):
+        with pytest.raises(UserError, match=r"a\.pt has features of width 5 where 2 of 3 files have 4 \(1 such"):
             check_widths(paths)
-        with pytest.raises(DataError, match=r"b\.h5 has features of width 4 where 5 was expected \(2 such"):
+        with pytest.raises(UserError, match=r"b\.h5 has features of width 4 where 5 was expected \(2 such"):
             check_widths(paths, expected=5)
         assert check_widths({name: paths[name] for name in ("b", "c")}) == 4
         assert check_widths({"a": paths["a"]}, expected=5) == 5
@@ -349,10 +349,10 @@ class TestWidths:
     def test_empty_and_unreadable_files_are_named(self, tmp_path: Path) -> None:
         write_slide(tmp_path / "a.pt", torch.zeros(2, 4))
         (tmp_path / "b.pt").write_bytes(b"")
-        with pytest.raises(DataError, match=r"b\.pt is an empty file"):
+        with pytest.raises(UserError, match=r"b\.pt is an empty file"):
             check_widths(find_slides([tmp_path]))
         torch.save(torch.zeros(0, 4), tmp_path / "b.pt")
-        with pytest.raises(DataError, match=r"b\.pt holds no features"):
+        with pytest.raises(UserError, match=r"b\.pt holds no features"):
             check_widths(find_slides([tmp_path]))
-        with pytest.raises(DataError, match="no slide given"):
+        with pytest.raises(UserError, match="no slide given"):
             check_widths({})

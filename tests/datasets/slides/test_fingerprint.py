@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.errors import DataError
 from datasets.slides.features import write_slide
 from datasets.slides.fingerprint import fingerprint
+from utils.errors import UserError
 
 
 def of(path: Path, features: torch.Tensor) -> str:
@@ -39,5 +39,5 @@ def test_a_damaged_file_is_refused_and_values_are_left_to_the_reader(tmp_path):
     torch.save(torch.full((3, 2), float("nan")), tmp_path / "nan.pt")
     assert len(fingerprint(tmp_path / "nan.pt")) == 16
     (tmp_path / "empty.pt").write_bytes(b"")
-    with pytest.raises(DataError, match=r"empty\.pt"):
+    with pytest.raises(UserError, match=r"empty\.pt"):
         fingerprint(tmp_path / "empty.pt")

@@ -13,10 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.errors import DataError
 from datasets.slides.features import read_rows, read_shape, read_slide
 from datasets.slides.h5_chunks import find_stretches, read_stretches
 from datasets.slides.h5_file import load_h5
+from utils.errors import UserError
 
 
 def numbers(n_patches: int, width: int, dtype: str = "f4") -> np.ndarray:
@@ -175,7 +175,7 @@ def test_a_chunk_past_the_end_of_the_file_is_a_data_error(tmp_path):
     assert content.count(struct.pack("<Q", offset)) == 1
     path.write_bytes(content.replace(struct.pack("<Q", offset), struct.pack("<Q", 1 << 40)))
     for read in (read_slide, load_h5, lambda p: read_rows(p, np.arange(40))):
-        with pytest.raises(DataError, match=r"s\.h5 cannot be read as HDF5 \(empty, truncated"):
+        with pytest.raises(UserError, match=r"s\.h5 cannot be read as HDF5 \(empty, truncated"):
             read(path)
 
 
@@ -186,5 +186,5 @@ def test_a_truncated_file_is_a_data_error(tmp_path):
     assert read_shape(path) == (400, 16)
     for size in (len(content) - 1, len(content) - 64, len(content) // 2, 100):
         path.write_bytes(content[:size])
-        with pytest.raises(DataError, match="cannot be read as HDF5"):
+        with pytest.raises(UserError, match="cannot be read as HDF5"):
             read_slide(path)

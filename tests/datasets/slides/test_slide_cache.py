@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.errors import DataError
 from datasets.slides import slide_cache
 from datasets.slides.features import read_slide, write_slide
 from datasets.slides.slide_cache import SlideCache
+from utils.errors import UserError
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_errors_are_those_of_the_file_and_are_not_kept(paths):
     content = paths[1].read_bytes()
     paths[1].write_bytes(b"")
     cache = SlideCache(10**6)
-    with pytest.raises(DataError, match=r"s1\.pt is an empty file"):
+    with pytest.raises(UserError, match=r"s1\.pt is an empty file"):
         cache.read(paths[1])
     assert cache.used == 0
     paths[1].write_bytes(content)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from sksurv.metrics import concordance_index_censored
 
-from datasets.errors import DataError
 from datasets.folds.cases import Case
 from datasets.folds.splits import find_folds, read_fold
 from datasets.slides.features import find_slides, read_slide
@@ -17,6 +16,7 @@ from datasets.synthetic.__main__ import main
 from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
 from datasets.synthetic.outcomes import draw_survival
 from datasets.synthetic.tissue import plant_two_regions, scatter_regions, section_cells
+from utils.errors import UserError
 
 SMALL = {"n_cases": 24, "patches_per_slide": (40, 60), "dim": 8}
 
@@ -217,7 +217,7 @@ class TestCommand:
 
     def test_features_of_someone_else_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "features").mkdir()
-        with pytest.raises(DataError, match="no synthetic cohort"):
+        with pytest.raises(UserError, match="no synthetic cohort"):
             make_cohort(tmp_path, CohortSettings(**SMALL))
         assert content(tmp_path) == {}
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.errors import UserError
@@ -100,7 +100,8 @@ def test_json_brings_back_every_bit():
         torch.testing.assert_close(got, expected, rtol=0, atol=0)
     for kind in ("none", "l2"):
         assert FeatureNorm(kind).to_json() == {"kind": kind}
-        assert FeatureNorm.from_json({"kind": kind}) == FeatureNorm(kind)
+        again = FeatureNorm.from_json({"kind": kind})
+        assert (again.kind, again.mean, again.std) == (kind, None, None)
 
 
 @pytest.mark.parametrize("value", [{"kind": "minmax"}, {}, {"kind": None}, None, "zscore", ["none"]])
@@ -133,3 +134,12 @@ def test_zscore_without_its_numbers_is_refused():
         FeatureNorm.from_json({"kind": "zscore", "mean": [0.0]})
     with pytest.raises(ValueError, match="without mean and std"):
         FeatureNorm("zscore")(torch.zeros(1, 2))
+
+
+def test_it_moves_with_a_model_and_is_no_part_of_its_state():
+    model = nn.Linear(2, 1)
+    model.feature_scale = FeatureNorm("zscore", torch.zeros(2), torch.ones(2))
+    assert set(model.state_dict()) == {"weight", "bias"}
+    moved = model.to("meta").feature_scale
+    assert moved.mean.device == moved.std.device == torch.device("meta")
+    assert list(FeatureNorm("l2").parameters()) == []

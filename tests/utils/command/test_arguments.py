@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from utils.command.arguments import REQUIRED, build_parser, option, resolve
+from utils.command.arguments import MODEL_OPTIONS, REQUIRED, ROLES, build_parser, names_of, option, resolve
+from utils.command.model_options import SharedOption
 from utils.command.settings import ClusteringSettings, RunSettings
 
 REQUIRED_ARGUMENTS: dict[type, list[str]] = {
@@ -26,13 +27,25 @@ class Example:
     limit: int | None = option(None, "a number or none")
     kind: str | None = option(None, "one of two", choices=("a", "none"))
     folds: tuple[int, ...] | None = option(None, "several numbers")
-    place: Path = option(Path("here"), "a path")
-    places: tuple[Path, ...] = option((Path("x"),), "several paths")
-    fast: bool = option(False, "a switch")
+    place: Path = option(Path("here"), "a path", role="place")
+    places: tuple[Path, ...] = option((Path("x"),), "several paths", role="place")
+    fast: bool = option(False, "a switch", role="run")
+
+
+OF_MODELS = {
+    shared.name: shared
+    for shared in (
+        SharedOption("width", int, "d, 50 % or more (default: 4)", {"a": 4, "b": 4}),
+        SharedOption("form", str, "a form (a; default: x)", {"a": "x"}, choices=("x", "y")),
+        SharedOption("parts", str, "several (b; default: none)", {"b": ()}, choices=("p", "q"), many=True),
+        SharedOption("deep", bool, "a switch (b; default: True)", {"b": True}),
+    )
+}
 
 
 def parse(settings: type, *arguments: str) -> Any:
-    return resolve(settings, build_parser(settings, "prog", "Description.").parse_args(arguments))
+    more = {MODEL_OPTIONS: {}} if settings is RunSettings else {}
+    return resolve(settings, build_parser(settings, "prog", "Description.").parse_args(arguments), **more)
 
 
 def refuse(settings: type, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -85,7 +98,7 @@ def test_none_takes_back_an_optional_number():
         (("--name", "n", "--size", "none"), "--size: invalid int value: 'none'"),
         (("--name", "n", "--limit", "1.5"), "--limit: invalid int value: '1.5'"),
         (("--name", "n", "--rate", "much"), "--rate: invalid float value: 'much'"),
-        (("--name", "n", "--kind", "b"), "--kind: invalid choice: 'b'"),
+        (("--name", "n", "--kind", "b"), "got --kind b, expected one of a, none"),
         (("--name", "n", "--folds"), "--folds"),
         (("--name", "n", "--fast", "yes"), "yes"),
         ((), "--name"),
@@ -105,11 +118,15 @@ def test_the_commands_refuse_unknown_and_abbreviated_options(
     assert mistake[0] in refuse(settings, capsys, *REQUIRED_ARGUMENTS[settings], *mistake)
 
 
+def fields_of(settings: Any) -> dict[str, dataclasses.Field]:
+    return {field.name: field for field in dataclasses.fields(settings) if field.name != MODEL_OPTIONS}
+
+
 @pytest.mark.parametrize("settings", COMMANDS)
 def test_every_field_is_an_option_with_its_default_help_and_choices(settings: Any):
     parser = build_parser(settings, "prog", "Description.")
     actions = {action.dest: action for action in parser._actions if action.dest != "help"}
-    fields = {field.name: field for field in dataclasses.fields(settings)}
+    fields = fields_of(settings)
     assert list(actions) == list(fields)
     for name, field in fields.items():
         action = actions[name]
@@ -142,6 +159,60 @@ def test_help_shows_every_option_and_its_default(settings: Any, capsys: pytest.C
         parser.parse_args(["--help"])
     assert raised.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for field in dataclasses.fields(settings):
-        assert f"--{field.name}" in shown
+    for name in fields_of(settings):
+        assert f"--{name}" in shown
     assert "(default: 64)" in shown
+    assert "(default: None)" not in shown
+    assert "(default: False)" not in shown
+
+
+def test_roles_say_what_options_are_for():
+    assert names_of(Example, "place") == ("place", "places")
+    assert names_of(Example, "run", "place") == ("place", "places", "fast")
+    assert names_of(Example, "results") == ("name", "size", "rate", "limit", "kind", "folds")
+    with pytest.raises(ValueError, match="got role 'speed', expected one of results, place, run, explanation"):
+        option(1, "a number", role="speed")
+
+
+@pytest.mark.parametrize("settings", COMMANDS)
+def test_every_option_of_the_commands_has_a_role(settings: Any):
+    assert set(names_of(settings, *ROLES)) == set(fields_of(settings))
+
+
+def model_options_parser() -> argparse.ArgumentParser:
+    return build_parser(RunSettings, "prog", "Description.", choices={"model": ("a", "b")}, model_options=OF_MODELS)
+
+
+def test_options_of_models_are_absent_unless_given():
+    arguments = REQUIRED_ARGUMENTS[RunSettings]
+    assert not vars(model_options_parser().parse_args(arguments)).keys() & OF_MODELS.keys()
+    given = ["--width", "8", "--form", "y", "--parts", "p", "q", "--no-deep"]
+    parsed = vars(model_options_parser().parse_args([*arguments, *given]))
+    assert {name: parsed[name] for name in OF_MODELS} == {"width": 8, "form": "y", "parts": ["p", "q"], "deep": False}
+
+
+def test_options_of_models_stand_in_the_help_behind_the_model(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        model_options_parser().parse_args(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    places = [shown.rindex(f"--{name}") for name in ("model", *OF_MODELS, "n_clusters", "epochs")]
+    assert places == sorted(places)
+    assert "d, 50 % or more (default: 4)" in shown
+    assert "a form (a; default: x)" in shown
+
+
+@pytest.mark.parametrize(
+    ("mistake", "named"),
+    [
+        (["--model", "c"], "got --model c, expected one of a, b"),
+        (["--form", "z"], "got --form z, expected one of x, y"),
+        (["--width", "wide"], "--width: invalid int value: 'wide'"),
+    ],
+)
+def test_mistakes_in_options_of_models_are_one_line(capsys: pytest.CaptureFixture[str], mistake: list[str], named: str):
+    with pytest.raises(SystemExit) as raised:
+        model_options_parser().parse_args([*REQUIRED_ARGUMENTS[RunSettings], *mistake])
+    assert raised.value.code == 2
+    said = capsys.readouterr().err
+    assert named in said
+    assert said.count("\n") == 1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from utils.command import settings as settings_module
+from utils.command.arguments import MODEL_OPTIONS, names_of
 from utils.command.settings import ClusteringSettings, RunSettings, as_plain
 from utils.errors import UserError
 
@@ -21,6 +22,7 @@ RUN = {
     "features_dir": (Path("features"),),
     "splits_dir": Path("splits"),
     "anchors": "random",
+    "model_options": {},
 }
 
 # The protocol of the released code and of the documentation; a changed default changes everybody's numbers.
@@ -43,22 +45,13 @@ CLUSTERING_DEFAULTS = {
 RUN_DEFAULTS = {
     "folds": None,
     "model": "mico",
-    "formulation": "released",
     "n_clusters": 64,
-    "n_stages": 3,
-    "embed_dim": 512,
-    "dropout": 0.05,
-    "similarity": "l2",
-    "assignment": "soft",
-    "ablate": None,
-    "graph": "coords",
     "epochs": 200,
     "patience": 8,
     "lr": 2e-4,
     "weight_decay": 1e-5,
     "batch_size": 1,
     "grad_accum": 2,
-    "recompute_above": 50_000,
     "tensorboard": False,
     "profile": False,
     "optimizer": "ranger",
@@ -69,7 +62,6 @@ RUN_DEFAULTS = {
     "device": "auto",
     "alpha_surv": 0.0,
     "n_bins": 4,
-    "instance_weight": 0.3,
     "stage": "all",
     "explain_cases": None,
     "explain_slides": None,
@@ -139,7 +131,7 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *[(name, 0) for name in ("n_clusters", "n_stages", "embed_dim", "epochs", "patience", "batch_size")],
+        *[(name, 0) for name in ("n_clusters", "epochs", "patience", "batch_size")],
         *[(name, 0) for name in ("grad_accum", "max_patches")],
         ("n_bins", 1),
         ("seed", -1),
@@ -147,14 +139,8 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("weight_decay", -1e-5),
         ("weight_decay", float("nan")),
         ("weight_decay", float("inf")),
-        ("dropout", 1.0),
-        ("dropout", -0.1),
-        ("dropout", float("nan")),
         ("alpha_surv", 1.5),
         ("alpha_surv", -0.5),
-        ("instance_weight", 1.5),
-        ("ablate", ("pooling",)),
-        ("graph", "grid"),
         ("on_change", "ask"),
         ("lr", 0.0),
         ("lr", -1.0),
@@ -164,9 +150,6 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("run_name", ""),
         ("run_name", "../elsewhere"),
         ("task", "reg"),
-        ("formulation", "mine"),
-        ("similarity", "cosine"),
-        ("assignment", None),
         ("optimizer", "sgd"),
         ("precision", "fp8"),
         ("stage", "val"),
@@ -182,23 +165,6 @@ def test_impossible_run_settings_are_named(name: str, value: Any):
     shown = value[0] if isinstance(value, tuple) else value
     with pytest.raises(UserError, match=f"got --{name} '?{shown}"):
         run(**{name: value})
-
-
-@pytest.mark.parametrize(
-    ("model", "name", "value", "readers"),
-    [
-        ("abmil", "formulation", "paper", "mico"),
-        ("transmil", "n_stages", 2, "mico"),
-        ("meanpool", "similarity", "dot", "mico"),
-        ("meanpool", "assignment", "hard", "mico"),
-        ("clam_sb", "ablate", ("route",), "mico"),
-        ("mico", "instance_weight", 0.5, "clam_sb"),
-        ("mico", "graph", "features", "patchgcn or deepgraphconv"),
-    ],
-)
-def test_an_option_that_the_model_does_not_read_is_refused(model: str, name: str, value: Any, readers: str):
-    with pytest.raises(UserError, match=f"got --{name} with --model {model}, expected it with {readers} only"):
-        run(task="cls", model=model, **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -223,12 +189,6 @@ def test_microns_are_positive(mpp: float):
         run(stage="explain", mpp=mpp)
 
 
-def test_the_instance_weight_needs_class_labels():
-    assert run(task="cls", model="clam_sb", instance_weight=0.5).instance_weight == 0.5
-    with pytest.raises(UserError, match="needs class labels"):
-        run(task="surv", model="clam_sb", instance_weight=0.5)
-
-
 @pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
 def test_an_impossible_size_of_the_cache_is_named(size: float):
     with pytest.raises(UserError, match=f"got --cache_gb {size}, expected a positive number"):
@@ -243,7 +203,7 @@ def test_impossible_folds_are_named(folds: tuple[int, ...]):
 
 
 def test_the_limits_themselves_are_possible():
-    assert run(dropout=0.0, alpha_surv=1.0, weight_decay=0.0, n_bins=2, seed=0, max_patches=1, folds=(3, 0)).n_bins == 2
+    assert run(alpha_surv=1.0, weight_decay=0.0, n_bins=2, seed=0, max_patches=1, folds=(3, 0)).n_bins == 2
     assert clustering(n_clusters=1, n_iter=1, n_init=1, max_points=1, n_files=1, workers=1, seed=0).n_files == 1
     assert run(dataset="TCGA-BLCA v1.5", run_name="a.b").run_name == "a.b"
 
@@ -290,27 +250,66 @@ def test_settings_do_not_change():
 
 def test_the_folder_of_a_run():
     assert run().run_dir == Path("results/surv/BLCA/mico_released")
-    assert run(results_dir=Path("/r"), task="cls", formulation="paper").run_dir == Path("/r/cls/BLCA/mico_paper")
+    paper = {"model_options": {"formulation": "paper"}}
+    assert run(results_dir=Path("/r"), task="cls", **paper).run_dir == Path("/r/cls/BLCA/mico_paper")
     assert run(model="abmil").run_dir == Path("results/surv/BLCA/abmil_released")
-    assert run(ablate=("route", "reducer")).run_dir == Path("results/surv/BLCA/mico_released_no_route_no_reducer")
+    ablated = {"model_options": {"formulation": "released", "ablate": ("route", "reducer")}}
+    assert run(**ablated).run_dir == Path("results/surv/BLCA/mico_released_no_route_no_reducer")
     assert run(run_name="first").run_dir == Path("results/surv/BLCA/first")
 
 
 def test_plain_settings_survive_json():
     plain = as_plain(run(folds=(0, 2), features_dir=(Path("a"), Path("b"))))
     assert plain == json.loads(json.dumps(plain))
-    assert list(plain) == [field.name for field in dataclasses.fields(RunSettings)]
+    assert list(plain) == [field.name for field in dataclasses.fields(RunSettings) if field.name != MODEL_OPTIONS]
     assert plain["folds"] == [0, 2]
     assert plain["features_dir"] == ["a", "b"]
     assert (plain["results_dir"], plain["max_patches"], plain["lr"]) == ("results", None, 2e-4)
     assert as_plain(clustering())["input_dir"] == ["in"]
 
 
+def test_options_of_the_model_stand_among_the_plain_settings():
+    plain = as_plain(run(model_options={"dropout": 0.1, "ablate": (), "layers": (2, 3)}))
+    assert plain == json.loads(json.dumps(plain))
+    names = list(plain)
+    assert names[names.index("model") + 1 : names.index("n_clusters")] == ["dropout", "ablate", "layers"]
+    assert (plain["dropout"], plain["ablate"], plain["layers"]) == (0.1, None, [2, 3])
+
+
+def test_options_of_the_model_do_not_change():
+    given = {"dropout": 0.1}
+    settings = run(model_options=given)
+    given["dropout"] = 0.2
+    assert settings.model_options == {"dropout": 0.1}
+    with pytest.raises(TypeError):
+        settings.model_options["dropout"] = 0.3  # type: ignore[index]
+    assert dataclasses.replace(settings, seed=1).model_options == {"dropout": 0.1}
+
+
+def test_what_decides_anchors_is_what_is_recorded_of_them():
+    """A changed list would make the anchors of all users count as made with other options."""
+    recorded = ("preset", "n_iter", "n_init", "seed", "max_points", "n_files", "feature_norm")
+    assert names_of(ClusteringSettings, "results") == recorded
+
+
+def test_what_may_differ_between_the_parts_of_a_run():
+    """A changed list would refuse runs that go on, or mix numbers of different settings."""
+    places = {"features_dir", "splits_dir", "anchors", "results_dir", "run_name"}
+    without_effect = {
+        *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
+        *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "device"),
+    }
+    explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "geojson"}
+    assert set(names_of(RunSettings, "place")) == places
+    assert set(names_of(RunSettings, "run")) == without_effect
+    assert set(names_of(RunSettings, "explanation")) == explaining
+
+
 def fields_read(tree: ast.Module, settings: str) -> set[str]:
     """Names of fields that the functions of a module read from an argument annotated with `settings`.
 
-    `getattr(argument, name) for name in (...)` reads the names of the tuple; `*NAMES` in it are those of
-    `utils.command.settings`. What the dataclass itself reads to check (`__post_init__`) is no use of an option.
+    `getattr(argument, name) for name in (...)` reads the names of the tuple, `for name in names_of(Settings, role)`
+    those of the role. What the dataclass itself reads to check (`__post_init__`) is no use of an option.
     """
     read: set[str] = set()
     for function in ast.walk(tree):
@@ -336,11 +335,11 @@ def names_of_getattr(comprehension: Any, argument: str) -> set[str]:
         return set()
     names: set[str] = set()
     for generator in comprehension.generators:
-        for item in getattr(generator.iter, "elts", []):
-            if isinstance(item, ast.Constant):
-                names.add(item.value)
-            elif isinstance(item, ast.Starred) and isinstance(item.value, ast.Name):
-                names.update(getattr(settings_module, item.value.id))
+        source = generator.iter
+        if isinstance(source, ast.Call) and is_name(source.func, "names_of"):
+            roles = [role.value for role in source.args[1:] if isinstance(role, ast.Constant)]
+            names.update(names_of(getattr(settings_module, ast.unparse(source.args[0])), *roles))
+        names.update(item.value for item in getattr(source, "elts", []) if isinstance(item, ast.Constant))
     return names
 
 
@@ -369,9 +368,10 @@ def run(settings: RunSettings, other: ClusteringSettings):
     other.workers
     def inner():
         return settings.epochs
-    {name: getattr(settings, name) for name in ("seed", *CENTROID_OPTIONS)}
+    {name: getattr(settings, name) for name in names_of(ClusteringSettings, "results")}
+    [getattr(settings, name) for name in ("mpp",)]
     {name: getattr(other, name) for name in ("scope",)}
     print("dropout", unrelated.dropout)
 """
     read = fields_read(ast.parse(source), "RunSettings")
-    assert read == {"lr", "epochs", "seed", *settings_module.CENTROID_OPTIONS}
+    assert read == {"lr", "epochs", "mpp", *names_of(ClusteringSettings, "results")}

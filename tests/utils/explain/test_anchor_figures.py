@@ -35,6 +35,7 @@ def _mixing(n_anchors: int, n_stages: int = 3) -> dict:
     return {"stages": [stage.tolist() for stage in stages], "overall": overall.tolist()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_anchors", [8, 16, 64, 128])
 @pytest.mark.parametrize("task", ["surv", "2", "4"])
 def test_rows_are_the_most_frequent_anchors_and_the_title_says_which_are_missing(n_anchors: int, task: str):
@@ -54,6 +55,7 @@ def test_rows_are_the_most_frequent_anchors_and_the_title_says_which_are_missing
     np.testing.assert_allclose([bar.get_width() for bar in figure.axes[0].patches], 100 * shares)
 
 
+@pytest.mark.slow
 def test_row_names_do_not_overlap():
     figure = anchor_overview(_statistics(128), "title")
     figure.canvas.draw()

@@ -91,9 +91,12 @@ def test_no_case_leaves_a_table_without_rows(tmp_path: Path):
     ("text", "problem"),
     [
         (None, "cannot be read"),
-        ("", "found something else"),
+        ("", "expected the columns .*, found nothing"),
         ("case_id,slide_ids\nA,a\n", "expected the columns"),
-        ("case_id,slide_ids,reason,certainty\nA,a,chosen,very\n", "found something else"),
+        (
+            "case_id,slide_ids,reason,certainty\nA,a,chosen,very\n",
+            "column certainty, line 2: found 'very', expected a number",
+        ),
     ],
 )
 def test_a_damaged_table_is_named(tmp_path: Path, text: str | None, problem: str):

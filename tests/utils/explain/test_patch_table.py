@@ -71,10 +71,10 @@ def test_what_does_not_belong_together_is_refused(attention: list, more: dict, m
     ("text", "problem"),
     [
         (None, "cannot be read"),
-        ("", "found something else"),
-        ("patch,attention,percentile\n", "at least one patch"),
+        ("", "holds no row below its header"),
+        ("patch,attention,percentile\n", "holds no row below its header"),
         ("patch,attention\n0,0.5\n", "column percentile is missing"),
-        ("patch,attention,percentile\n0,much,50\n", "found something else"),
+        ("patch,attention,percentile\n0,much,50\n", "column attention, line 2: found 'much', expected a number"),
         ("patch,attention,percentile\n0,,50\n", "a number in every cell"),
         ("patch,attention,percentile\n1,0.5,50\n", "column patch"),
         ("patch,attention,percentile,anchor_1\n0,0.5,50,0.5\n", "column anchor_1: expected whole numbers"),
@@ -91,6 +91,7 @@ def test_a_damaged_table_is_named(tmp_path: Path, text: str | None, problem: str
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_slide_of_200_000_patches_is_written_in_seconds(tmp_path: Path):
     table, started = full_table(200_000), time.perf_counter()
     write_patches(tmp_path / "patches.csv", table)

@@ -79,6 +79,7 @@ def test_a_slide_with_coordinates_has_maps(tmp_path: Path, slide: SlideExplanati
     assert stages == [f"anchor chosen in stage {stage} (colours of this map only)" for stage in (1, 2)]
 
 
+@pytest.mark.slow
 def test_a_slide_image_adds_overlays_and_its_scale(tmp_path: Path, slide: SlideExplanation, slides_dir: Path):
     folder = tmp_path / "out"
     assert write_slide_explanation(folder, slide, slides_dir=slides_dir) == []

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utils.errors import UserError
-from utils.figures.learning_curves import best_epoch, learning_curves, read_log
+from utils.figures.learning_curves import learning_curves
+from utils.runs.epoch_log import best_epoch, read_log
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 LOG = """epoch,train_loss,val_loss,val_c_index,lr,seconds,best
 0,1.5,1.25,0.5,0.0002,3,1
@@ -22,7 +23,7 @@ def _log(path: Path, text: str = LOG) -> Path:
 
 def test_the_curves_are_the_log(tmp_path: Path):
     log = read_log(_log(tmp_path / "log.csv"))
-    figure = learning_curves({3: log}, "surv", "title")
+    figure = learning_curves({3: log}, SURVIVAL, "title")
     loss, metric = figure.axes
     train, validation, best = loss.get_lines()
     assert train.get_xdata().tolist() == [0, 1, 2]
@@ -37,7 +38,7 @@ def test_the_curves_are_the_log(tmp_path: Path):
 @pytest.mark.parametrize("n_folds", [1, 4, 5, 10])
 def test_each_fold_has_two_panels_and_the_figure_can_be_drawn(tmp_path: Path, n_folds: int):
     log = read_log(_log(tmp_path / "log.csv", LOG.replace("val_c_index", "val_f1")))
-    figure = learning_curves(dict.fromkeys(range(n_folds), log), "cls", "title")
+    figure = learning_curves(dict.fromkeys(range(n_folds), log), CLASSIFICATION, "title")
     figure.canvas.draw()
     assert len(figure.axes) == 2 * n_folds
     assert sorted(axes.get_title() for axes in figure.axes if axes.get_title()) == sorted(
@@ -49,30 +50,8 @@ def test_each_fold_has_two_panels_and_the_figure_can_be_drawn(tmp_path: Path, n_
 def test_a_metric_without_values_is_said_to_be_undefined(tmp_path: Path, header: str):
     text = f"epoch,train_loss,val_loss,{header},best\n0,1,1,,0\n1,1,1,,0\n"
     log = read_log(_log(tmp_path / "log.csv", text))
-    figure = learning_curves({0: log}, "surv", "title")
+    figure = learning_curves({0: log}, SURVIVAL, "title")
     figure.canvas.draw()
     assert [text.get_text() for text in figure.axes[1].texts] == ["undefined\nin every epoch"]
     assert figure.axes[0].get_title() == "fold 0"
     assert best_epoch(log) is None
-
-
-def test_a_column_of_words_that_is_not_drawn_is_no_concern(tmp_path: Path):
-    text = LOG.replace("seconds", "precision").replace(",3,", ",bf16,")
-    assert list(read_log(_log(tmp_path / "log.csv", text)).columns) == [
-        "epoch", "train_loss", "val_loss", "val_c_index", "best",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "expected a table of numbers"),
-        ("epoch,train_loss\n0,one\n", "expected a table of numbers"),
-        ("epoch,train_loss,best\n0,1,1\n", "column val_loss is missing"),
-    ],
-)
-def test_a_damaged_log_is_refused(tmp_path: Path, text: str, message: str):
-    with pytest.raises(UserError, match=message):
-        read_log(_log(tmp_path / "log.csv", text))
-    with pytest.raises(UserError, match="cannot be read"):
-        read_log(tmp_path / "none.csv")

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utils.figures.risk_group_curves import fold_risk_curves, month_ticks, pool, pooled_risk_curves, split_folds
+from utils.figures.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.files.text_table import format_p
 from utils.runs.predictions import survival_table
+from utils.statistics.risk_groups import pool, split_folds
 from utils.statistics.survival_stats import kaplan_meier, logrank_p, n_at_risk
 
 
@@ -27,16 +28,6 @@ def _cohort(seed: int, offset: float, n: int = 40) -> pd.DataFrame:
 def tables() -> dict[int, pd.DataFrame]:
     """Folds whose risks are on different scales, and one of a constant risk."""
     return {0: _cohort(0, offset=-100), 1: _cohort(1, offset=100), 5: _table([5, 6], [1, 1], [0.5, 0.5])}
-
-
-def test_halves_are_split_within_each_fold(tables: dict[int, pd.DataFrame]):
-    groups, left_out = split_folds(tables)
-    assert left_out == {5: "all risks equal"}
-    # A median over all cases would put the whole of fold 1 in the high half.
-    assert [group.high.sum() for group in groups.values()] == [20, 20]
-    pooled = pool(groups)
-    np.testing.assert_array_equal(pooled.time, np.concatenate([tables[0]["time"], tables[1]["time"]]))
-    np.testing.assert_array_equal(pooled.high[40:], tables[1]["risk"] > tables[1]["risk"].median())
 
 
 def test_the_pooled_figure_draws_the_kaplan_meier_curves(tables: dict[int, pd.DataFrame]):
@@ -100,12 +91,3 @@ def test_no_fold_with_halves_and_no_events_can_be_drawn():
     censored = pooled_risk_curves({0: _table([5, 0.5], [0, 0], [0.5, 0.7])}, "title")
     censored.canvas.draw()
     assert "log-rank p undefined: no events" in [line.get_label() for line in censored.axes[0].get_lines()]
-
-
-@pytest.mark.parametrize("longest", [0.0, 0.4, 1, 5.5, 7, 8, 11, 60, 119.9, 300, 5000])
-def test_ticks_are_whole_months_within_follow_up_and_few(longest: float):
-    ticks = month_ticks(longest)
-    assert ticks[0] == 0
-    assert ticks[-1] <= max(longest, 0)
-    assert len(ticks) <= 8
-    assert longest < 2 or len(ticks) >= 3

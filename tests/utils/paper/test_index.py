@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,16 @@ def test_settings_that_differ_from_the_protocol_are_named(tmp_path: Path):
         "- A (survival), all other runs: epochs 5",
         "- X (classification), all runs: none",
     ]
+
+
+def test_options_of_models_are_compared_with_the_defaults_that_the_run_recorded(tmp_path: Path):
+    plan = Plan(tmp_path)
+    options = {"temperature": 0.5, "ablate": None}
+    plan.add("cls", "X", classification_folds(RIGHT), model="newmil", settings={"n_clusters": 64, **options})
+    run_json = next(tmp_path.rglob("run.json"))
+    for default, expected in ((0.5, "none"), (1.0, "temperature 0.5")):
+        record = json.loads(run_json.read_text()) | {"model_defaults": {"temperature": default, "ablate": None}}
+        run_json.write_text(json.dumps(record))
+        title = "Settings that differ from the defaults of main.py, the released protocol"
+        shown = _section(index_text(load_results(plan.path), []), title).splitlines()
+        assert shown == [f"- X (classification), all runs: {expected}"]

@@ -102,16 +102,16 @@ def test_the_subtyping_table_cell_by_cell(tmp_path: Path):
     assert (header[0], mico[0], patchgcn[0]) == ("model", "MiCo", "Patch-GCN")
     assert list(zip(header[1:], mico[1:], patchgcn[1:], strict=True)) == [
         ("X ACC", "**0.750 ± 0.250**", "0.500 ± 0.000"),
-        ("X F1", "**0.667 ± 0.333**", "0.417 ± 0.083"),
+        ("X macro F1", "**0.667 ± 0.333**", "0.417 ± 0.083"),
         ("X AUC", "**0.875 ± 0.125**", "0.750 ± 0.000"),
         ("Y ACC", "0.500 ± 0.000", "**1.000 ± 0.000**"),
-        ("Y F1", "0.500 ± 0.000", "**1.000 ± 0.000**"),
+        ("Y macro F1", "0.500 ± 0.000", "**1.000 ± 0.000**"),
         ("Y AUC", "0.750 ± 0.000", "1.000 (1 of 2 folds, note 1)"),
         ("mean ACC", "0.625", "**0.750**"),
-        ("mean F1", "0.583", "**0.708**"),
+        ("mean macro F1", "0.583", "**0.708**"),
         ("mean AUC", "0.812", "incomplete"),  # 0.8125
         ("published ACC", "0.927", "0.918"),
-        ("published F1", "0.903", "not known here"),
+        ("published macro F1", "0.903", "not known here"),
         ("published AUC", "0.967", "not known here"),
     ]
     assert table.notes == (
@@ -123,7 +123,7 @@ def test_the_subtyping_table_cell_by_cell(tmp_path: Path):
 def test_one_classification_cohort_has_no_mean(tmp_path: Path):
     plan = Plan(tmp_path)
     plan.add("cls", "X", classification_folds(RIGHT))
-    header = ("model", "X ACC", "X F1", "X AUC", "published ACC", "published F1", "published AUC")
+    header = ("model", "X ACC", "X macro F1", "X AUC", "published ACC", "published macro F1", "published AUC")
     assert subtyping_table(load_results(plan.path)).header == header
 
 
@@ -178,7 +178,7 @@ def test_the_further_survival_metrics_cell_by_cell(tmp_path: Path):
     plan.add("surv", "B", None)
     table = survival_metrics_table(load_results(plan.path))
     rows = cells(table_files(table)["survival_metrics.md"])
-    assert rows[0] == ["data set", "model", "IPCW C", "td-AUC", "IBS"]
+    assert rows[0] == ["data set", "model", "Uno's C", "AUC(t)", "IBS"]
     assert rows[1] == [
         "A",
         "MiCo",
@@ -191,7 +191,7 @@ def test_the_further_survival_metrics_cell_by_cell(tmp_path: Path):
     assert rows[4] == ["B", "ABMIL", "not planned", "not planned", "not planned"]
     assert table.notes[0].startswith("note 1: A, IBS: undefined in folds 0 and 1 (")
     assert table.notes[1].startswith(
-        "note 2: A, IPCW C: undefined in folds 0 and 1 (the outcomes of the training cases"
+        "note 2: A, Uno's C: undefined in folds 0 and 1 (the outcomes of the training cases"
     )
 
 

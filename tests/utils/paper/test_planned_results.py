@@ -7,7 +7,8 @@ import pytest
 
 from tests.utils.run_folders import C_1, C_1_2, C_2_3, RIGHT, Plan, classification_folds, survival_folds
 from utils.errors import UserError
-from utils.paper.planned_results import Variant, folds_in_words, listed, load_results
+from utils.files.phrases import listed
+from utils.paper.planned_results import Variant, folds_in_words, load_results
 
 MICO = Variant("mico", "released")
 

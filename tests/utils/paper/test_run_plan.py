@@ -54,7 +54,7 @@ def test_further_columns_and_another_order_of_columns(tmp_path: Path):
         ("surv,BLCA,mico,released,,0,1,a", "n_clusters is 0, expected an integer, 1 or more"),
         ("surv,BLCA,mico,released,,64,-1,a", "seed is -1, expected an integer, 0 or more"),
         ("surv,BLCA,mico,released,,64,,a", "seed is nothing, expected an integer, 0 or more"),
-        ("surv,BLCA,mico,released,,64,1", "line 2: holds 7 cells, expected 8"),
+        ("surv,BLCA,mico,released,,64,1", "line 2 holds 7 cells, expected 8 as in the header"),
     ],
 )
 def test_impossible_lines_are_refused(tmp_path: Path, line: str, message: str):

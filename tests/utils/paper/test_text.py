@@ -6,7 +6,7 @@ import re
 
 from tests.utils.run_folders import cells
 from utils.paper.grids import CSV_COLUMNS, Entry, PaperTable, TableRow
-from utils.paper.text import csv_text, latex_page, markdown_page, table_files
+from utils.paper.text import latex_page, markdown_page, table_files
 
 
 def _entry(text: str, score: float | None) -> Entry:
@@ -75,4 +75,3 @@ def test_pages_without_notes_and_without_rows():
     assert page.splitlines() == ["# Title", "", "| model |", "|-------|", "", "- One."]
     assert cells(page) == [["model"]]
     assert latex_rows(latex_page("name", "Title", [["model"]], [], [])) == [["model"]]
-    assert csv_text(("a", "b"), []) == "a,b\n"

@@ -52,7 +52,7 @@ def outcomes_of(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def training_log(n_epochs: int, best: int, seed: int = 0) -> pd.DataFrame:
-    """A log as of `utils.figures.learning_curves.read_log`."""
+    """A log as of `utils.runs.epoch_log.read_log`."""
     rng = np.random.default_rng(seed)
     epoch = np.arange(n_epochs, dtype=np.float64)
     columns = {name: rng.random(n_epochs) for name in ("train_loss", "val_loss", "val_f1", "val_c_index")}

@@ -21,7 +21,7 @@ PAGES = ("cls", "surv", "all")
 by_page = pytest.mark.parametrize("name", PAGES)
 by_page_and_long = pytest.mark.parametrize("name", [*PAGES, "long"])
 by_size = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-pytestmark = pytest.mark.xdist_group("report in browser")
+pytestmark = [pytest.mark.xdist_group("report in browser"), pytest.mark.slow]
 
 # Elements that reach beyond the window, those within a box that scrolls excepted.
 STICKING_OUT = """

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.utils.report.browser import chromium, complaints, open_page
 from tests.utils.report.report_folders import write_run
 from utils.report.all_runs_page import write_all_runs_report
+
+pytestmark = pytest.mark.slow
 
 MODELS = ("mico", "abmil", "clam_sb", "dsmil", "transmil", "dtfdmil", "patchgcn", "meanpool")
 COHORTS = [("cls", f"CLS{index}") for index in range(4)] + [("surv", f"SURV{index}") for index in range(5)]

@@ -222,7 +222,7 @@ def test_a_mixing_that_is_no_matrix_is_left_out(tmp_path: Path, content: str, sa
 def test_a_damaged_prediction_file_is_an_error(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
     (run_dir / "fold0" / "predictions_test.csv").write_text("case_id\n", encoding="utf-8")
-    with pytest.raises(UserError, match="holds no case"):
+    with pytest.raises(UserError, match="holds no row below its header"):
         read(run_dir)
     assert not (run_dir / "report.html").exists()
 

@@ -15,6 +15,7 @@ from utils.runs.predictions import (
     task_of,
     write_predictions,
 )
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 
 def _classification() -> pd.DataFrame:
@@ -34,7 +35,7 @@ def test_the_columns_are_those_of_the_interface():
     assert list(_survival().columns) == [
         "case_id", "slide_ids", "time", "event", "bin", "risk", "hazard_0", "hazard_1",
     ]  # fmt: skip
-    assert (task_of(_classification()), task_of(_survival())) == ("cls", "surv")
+    assert (task_of(_classification()), task_of(_survival())) == (CLASSIFICATION, SURVIVAL)
     assert output_columns(_survival()) == ["hazard_0", "hazard_1"]
 
 
@@ -75,7 +76,7 @@ def test_extra_columns_are_kept_as_text(tmp_path: Path):
     write_predictions(tmp_path / "p.csv", _survival().assign(site=["01", "02"]))
     table = read_predictions(tmp_path / "p.csv")
     assert table["site"].tolist() == ["01", "02"]
-    assert task_of(table) == "surv"
+    assert task_of(table) == SURVIVAL
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ HEADER = "case_id,slide_ids,label,prediction,prob_0,prob_1\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no case"),
-        (HEADER, "holds no case"),
+        ("", "holds no row below its header"),
+        (HEADER, "holds no row below its header"),
         ("a,b\n1,2\n", "expected a column prob_0 .cls. or hazard_0 .surv., found a, b"),
         ("case_id,slide_ids,label,prob_0,prob_1\na,b,0,1,0\n", "column prediction is missing"),
         ("case_id,slide_ids,label,prediction,prob_0,prob_2\na,b,0,0,1,0\n", "column prob_1 is missing"),

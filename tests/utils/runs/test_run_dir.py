@@ -8,7 +8,7 @@ import pytest
 
 from utils.errors import UserError
 from utils.runs import run_dir as run_dir_module
-from utils.runs.run_dir import claim, describe_results, fold_dir, remove_results
+from utils.runs.run_dir import claim, describe_results, fold_dir, is_finished, remove_results
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -267,3 +267,13 @@ def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path):
 
 def test_the_folder_of_a_fold():
     assert fold_dir(Path("run"), 12) == Path("run/fold12")
+
+
+@pytest.mark.parametrize(("task", "lacking"), [("cls", "metrics.json"), ("surv", "outcomes_train.csv")])
+def test_a_fold_is_finished_with_the_last_of_its_files(tmp_path: Path, task: str, lacking: str):
+    names = ["metrics.json", "predictions_val.csv", "predictions_test.csv", "outcomes_train.csv"]
+    put(tmp_path, *(f"fold1/{name}" for name in names if name != lacking))
+    assert not is_finished(tmp_path, 1, task)
+    put(tmp_path, f"fold1/{lacking}")
+    assert is_finished(tmp_path, 1, task)
+    assert not is_finished(tmp_path, 0, task)

@@ -74,8 +74,8 @@ HEADER = "case_id,time,event,bin\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no case"),
-        (HEADER, "holds no case"),
+        ("", "holds no row below its header"),
+        (HEADER, "holds no row below its header"),
         ("case_id,time,event\na,1,1\n", r"column bin is missing \(found case_id, time, event\)"),
         (HEADER + "a,1,1\n", "line 2 holds 3 cells, expected 4"),
         (HEADER + "a,1,1,0\nb,soon,1,0\n", "column time, line 3: found 'soon', expected months, 0 or more"),

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 from utils.statistics import metrics
 from utils.statistics.censoring_metrics import TrainingOutcomes, dynamic_auc, integrated_brier, uno_concordance
-from utils.statistics.metrics import METRIC_NAMES, classification_metrics, survival_metrics
+from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.survival_stats import bootstrap_concordance, logrank_p
 
 
@@ -148,7 +149,7 @@ C_INDEX = ("c_index", "c_index_low", "c_index_high")
 def test_undefined_survival_metrics_are_null_with_a_reason(event: list, time: list, risk: list, undefined: dict):
     result = survival_metrics(np.array(event), np.array(time), np.array(risk), seed=0)
     assert result["reasons"] == undefined | NO_OUTCOMES
-    assert {name for name in METRIC_NAMES["surv"] if result[name] is None} == {*undefined, *NO_OUTCOMES}
+    assert {name for name in SURVIVAL.metrics if result[name] is None} == {*undefined, *NO_OUTCOMES}
     json.dumps(result, allow_nan=False)
 
 
@@ -184,8 +185,8 @@ def test_metrics_corrected_for_censoring_come_from_the_training_outcomes_and_the
     edges = np.array([3.0, 6])
     assert result["ibs"] == pytest.approx(integrated_brier(event, time, survival, train=TRAIN, edges=edges), rel=1e-12)
     without = survival_metrics(event, time, risk, seed=0, n_resamples=10)
-    assert {name: result[name] for name in METRIC_NAMES["surv"][:5]} == {
-        name: without[name] for name in METRIC_NAMES["surv"][:5]
+    assert {name: result[name] for name in SURVIVAL.metrics[:5]} == {
+        name: without[name] for name in SURVIVAL.metrics[:5]
     }
     json.dumps(result, allow_nan=False)
 
@@ -233,6 +234,6 @@ def test_training_outcomes_and_hazards_that_do_not_belong_together_are_refused()
 def test_the_names_of_the_tables_are_among_the_results():
     survival = survival_metrics(np.ones(3), np.arange(3), np.arange(3), seed=0)
     classification = classification_metrics(np.array([0, 1]), np.eye(2))
-    assert set(METRIC_NAMES["surv"]) <= set(survival)
-    assert set(METRIC_NAMES["cls"]) <= set(classification)
+    assert set(SURVIVAL.metrics) <= set(survival)
+    assert set(CLASSIFICATION.metrics) <= set(classification)
     json.dumps([survival, classification], allow_nan=False)

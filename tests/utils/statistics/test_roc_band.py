@@ -93,5 +93,5 @@ def test_a_fold_with_one_class_is_left_out_and_none_at_all_is_undefined():
 def test_the_interval_of_the_area_is_that_of_the_table():
     tables = {fold: classification_fold(fold, n=24) for fold in (0, 1)}
     band = roc_band(tables, 1, seed=4, n_resamples=40)
-    overall = metric_intervals(tables, "cls", seed=4, n_resamples=40)["auc"].overall
+    overall = metric_intervals(tables, seed=4, n_resamples=40)["auc"].overall
     assert (band.auc_low, band.auc_high) == pytest.approx((overall.low, overall.high), rel=1e-12)

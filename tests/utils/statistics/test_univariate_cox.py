@@ -117,6 +117,7 @@ def test_without_ties_the_score_test_of_two_groups_is_the_log_rank_test():
     assert math.erfc(abs(score) / math.sqrt(2 * information)) == pytest.approx(logrank_p(event, time, group))
 
 
+@pytest.mark.slow
 def test_the_interval_covers_what_it_promises():
     """Exponential times with the log hazard ratio 0.5, censored at 12 months; 400 cohorts of 60."""
     rng, covered = np.random.default_rng(5), 0

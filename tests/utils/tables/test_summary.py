@@ -11,9 +11,10 @@ import pytest
 from utils.errors import UserError
 from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.runs.run_dir import fold_files
+from utils.runs.tasks import SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
-from utils.statistics.metrics import METRIC_NAMES, survival_metrics
+from utils.statistics.metrics import survival_metrics
 from utils.statistics.survival_stats import bootstrap_concordance
 from utils.tables.__main__ import main
 from utils.tables.summary import fold_metrics, summarise, write_summary
@@ -95,7 +96,7 @@ def test_the_summary_of_a_survival_run(tmp_path: Path):
     interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
     assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
     assert first["n_resamples_skipped"] == interval.n_skipped > 0
-    assert [second[name] for name in METRIC_NAMES["surv"]] == [None, None, None, None, 0, None, None, None]
+    assert [second[name] for name in SURVIVAL.metrics] == [None, None, None, None, 0, None, None, None]
     assert second["reasons"]["c_index"] == "no events"
     assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
     assert (summary["mean"]["n_events"], summary["std"]["n_events"]) == (1.0, 1.0)
@@ -140,7 +141,7 @@ def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for
         assert (summary["mean"][name], summary["std"][name], summary["n_defined"][name]) == (second[name], 0.0, 1)
     assert json.loads((run_dir / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
-    assert list(rows[0])[2:] == list(METRIC_NAMES["surv"])
+    assert list(rows[0])[2:] == list(SURVIVAL.metrics)
     assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0"]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from utils.statistics.metrics import METRIC_NAMES
+from utils.runs.tasks import SURVIVAL
 from utils.tables.summary_text import format_summary
 
 
@@ -25,7 +25,7 @@ def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
                  "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
         "std": {"c_index": 0.0123, "c_index_low": 0.0, "c_index_high": 0.0, "logrank_p": 0.0, "n_events": 0.5,
                 "c_index_ipcw": 0.01, "td_auc": 0.02, "ibs": 0.03},
-        "n_defined": dict.fromkeys(METRIC_NAMES["surv"], len(rows)),
+        "n_defined": dict.fromkeys(SURVIVAL.metrics, len(rows)),
     }  # fmt: skip
     return summary | more
 
@@ -62,7 +62,7 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
             _survival_row(0, n_resamples_skipped=4),
             row,
             missing_folds=[1],
-            n_defined=dict.fromkeys(METRIC_NAMES["surv"], 1) | {"n_events": 2},
+            n_defined=dict.fromkeys(SURVIVAL.metrics, 1) | {"n_events": 2},
         )
     )
     assert _cells(text, "0")[4] == "0.500 to 0.700 (1)"

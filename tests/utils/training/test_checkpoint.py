@@ -26,6 +26,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path):
     assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
+def test_equal_states_give_equal_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save_checkpoint(tmp_path / "fold0" / "checkpoint.pt", STATE)
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    save_checkpoint(tmp_path / "fold1" / "last.pt", STATE)
+    assert (tmp_path / "fold0" / "checkpoint.pt").read_bytes() == (tmp_path / "fold1" / "last.pt").read_bytes()
+
+
 def test_a_failed_save_keeps_the_old_file(tmp_path: Path):
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"epoch": 1})

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from models.output import BagOutput
-from utils.anchors.feature_norm import FeatureNorm
 from utils.errors import UserError
 from utils.training.engine import Runner, predict, train_epoch
 
@@ -64,7 +63,7 @@ def run_epoch(sizes: list[int], grad_accum: int, **changes: object) -> tuple[Lin
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     optimizer.register_step_pre_hook(lambda *_: gradients.append(model.weight.grad.clone()))
     arguments = {"grad_accum": grad_accum, "epoch": 1, "label": "test"} | changes
-    runner = Runner(model, torch.device("cpu"), "fp32", FeatureNorm())
+    runner = Runner(model, torch.device("cpu"), "fp32")
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     mean = train_epoch(runner, batches, sizes, squared_error, optimizer, scaler, **arguments)
     return model, gradients, mean
@@ -112,7 +111,7 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_slide():
     batches = batches_of([2])
     model = Linear()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    runner = Runner(model, torch.device("cpu"), "fp32", FeatureNorm())
+    runner = Runner(model, torch.device("cpu"), "fp32")
     with pytest.raises(UserError, match="the loss is nan in epoch 7, batch 1 of 1, on slides slide_0, slide_1"):
         train_epoch(
             runner,
@@ -130,7 +129,7 @@ def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_slide():
 
 def test_predict_evaluates_in_order_and_without_gradient():
     model, batches = Linear(), batches_of([2, 3])
-    runner = Runner(model, torch.device("cpu"), "fp32", FeatureNorm())
+    runner = Runner(model, torch.device("cpu"), "fp32")
     logits = predict(runner, batches, n_batches=2, label="")
     expected = torch.cat([b.features for b in batches]) @ model.weight.T
     torch.testing.assert_close(logits, expected.detach())
@@ -142,25 +141,18 @@ def test_training_is_in_training_mode():
     assert run_epoch([1, 1], 1)[0].modes == [True, True]
 
 
-def test_features_are_scaled_like_the_anchors_and_widened_to_float32():
-    norm = FeatureNorm("zscore", torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]))
-    runner = Runner(Linear(), torch.device("cpu"), "fp32", norm)
+def test_the_model_gets_a_batch_as_it_is():
+    """Features keep the type of their files: the model scales and widens them."""
+    runner, seen = Runner(nn.Module(), torch.device("cpu"), "fp32"), []
+    runner.model.forward = lambda *batch: seen.append(batch)
     batch = OneSlideCases(torch.tensor([[3.0, 6.0]], dtype=torch.float16), {})
-    assert runner(batch).logits.item() == pytest.approx(0.5 * 1 - 1.0 * 1)
-
-
-def test_a_model_that_works_in_blocks_gets_features_as_they_are_and_their_scale():
-    norm, seen = FeatureNorm("l2"), []
-    runner = Runner(nn.Module(), torch.device("cpu"), "fp32", norm, in_blocks=True)
-    runner.model.forward = lambda features, *_, scale: seen.append((features, scale))
-    batch = OneSlideCases(torch.tensor([[3.0, 4.0]], dtype=torch.float16), {})
     runner(batch)
-    assert seen[0][0] is batch.features
-    assert seen[0][1] is norm
+    given = (batch.features, batch.slide_index, batch.case_index, batch.anchors, batch.coords)
+    assert all(got is expected for got, expected in zip(seen[0], given, strict=True))
 
 
 def test_the_parts_of_training_and_prediction_are_timed():
-    runner, batches = Runner(Linear(), torch.device("cpu"), "fp32", FeatureNorm()), batches_of([1, 1, 1])
+    runner, batches = Runner(Linear(), torch.device("cpu"), "fp32"), batches_of([1, 1, 1])
     optimizer = torch.optim.SGD(runner.model.parameters(), lr=0.1)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     train_epoch(runner, batches, [1] * 3, squared_error, optimizer, scaler, grad_accum=2, epoch=1, label="")
@@ -174,7 +166,7 @@ def test_the_parts_of_training_and_prediction_are_timed():
 
 
 def test_half_precision_computes_in_half_precision():
-    runner = Runner(nn.Module(), torch.device("cpu"), "bf16", FeatureNorm())
+    runner = Runner(nn.Module(), torch.device("cpu"), "bf16")
     seen = []
     runner.model.forward = lambda features, *_: seen.append((features @ features.T).dtype)
     runner(OneSlideCases(torch.randn(2, 2), {}))

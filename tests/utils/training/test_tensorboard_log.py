@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from utils.errors import UserError
+from utils.runs.epoch_log import write_log
 from utils.training import tensorboard_log
-from utils.training.tensorboard_log import TensorBoardLog, require_tensorboard
+from utils.training.tensorboard_log import TensorBoardLog, require_tensorboard, write_whole_log
 
 ROWS = [
     {"epoch": 1, "train_loss": 0.5, "val_c_index": None, "best": 1},
@@ -45,6 +46,19 @@ def test_epochs_that_are_trained_again_take_the_place_of_the_old_ones(tmp_path: 
     resumed({"epoch": 2, "train_loss": 0.125})
     resumed.close()
     assert scalars(tmp_path)["train_loss"] == [(1, 0.5), (2, 0.125)]
+
+
+def test_a_whole_log_is_written_once(tmp_path: Path):
+    write_log(tmp_path / "log.csv", [{**row, "val_loss": 1.5} for row in ROWS])
+    for _ in range(2):
+        write_whole_log(tmp_path / "log.csv", tmp_path / "tensorboard")
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+    assert scalars(tmp_path / "tensorboard") == {
+        "train_loss": [(1, 0.5), (2, 0.25)],
+        "val_c_index": [(2, 0.75)],
+        "best": [(1, 1.0), (2, 0.0)],
+        "val_loss": [(1, 1.5), (2, 1.5)],
+    }
 
 
 def test_nothing_is_written_without_an_epoch(tmp_path: Path):

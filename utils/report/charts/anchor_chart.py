@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from utils.explain.anchor_notes import notes_of
+from utils.files.phrases import counted
 from utils.files.text_table import format_p
 from utils.report.charts.chart import WIDTH, Chart, Plot, picture, sentences
 from utils.report.charts.confusion_chart import MOST_OPAQUE
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text
-from utils.report.content import counted
 
 _MOST_ROWS = 16
 _OPACITIES = 10

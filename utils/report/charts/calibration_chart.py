@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from utils.files.phrases import counted
 from utils.report.charts.chart import Chart, Plot, left_out_text, sentences
 from utils.report.charts.svg import mark, short, tag
-from utils.report.content import counted
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import CLASSIFICATION
 from utils.statistics.calibration import (
     MAX_BINS,
     Reliability,
@@ -33,7 +34,7 @@ def calibration_charts(tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int
         tables: {fold: predictions}.
         outcomes: survival: {fold: outcomes of the training cases}; without them the chart has no picture.
     """
-    if task_of(next(iter(tables.values()))) == "cls":
+    if task_of(next(iter(tables.values()))) == CLASSIFICATION:
         return _classification(tables)
     return [_survival(tables, outcomes or {})]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
+from utils.files.phrases import counted
 from utils.report.charts.chart import WIDTH, Chart, picture
 from utils.report.charts.svg import tag, text
-from utils.report.content import counted
 from utils.runs.predictions import output_columns
 
 TITLE = "Confusion matrix"

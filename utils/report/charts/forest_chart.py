@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.files.phrases import counted
 from utils.report.charts.chart import WIDTH, Chart, Plot, sentences
 from utils.report.charts.scale import nice_ticks, padded
 from utils.report.charts.svg import mark, short, tag, text, text_width
-from utils.report.content import counted
 
 _ROW = 26.0
 _GAP = 12.0

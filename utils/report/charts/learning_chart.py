@@ -7,36 +7,31 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from utils.figures.learning_curves import METRIC, best_epoch
+from utils.files.phrases import counted
 from utils.report.charts.chart import Chart, Key, Plot, look, points_per_curve, sentences
 from utils.report.charts.scale import nice_ticks, padded
 from utils.report.charts.svg import mark
-from utils.report.content import CASE_WORDS, counted
+from utils.runs.epoch_log import best_epoch
+from utils.runs.tasks import METRIC_WORDS, Task
 
 _LOSS = (("train_loss", "training", "thin"), ("val_loss", "validation", ""))
 
 
-def learning_charts(logs: Mapping[int, pd.DataFrame], task: str) -> list[Chart]:
+def learning_charts(logs: Mapping[int, pd.DataFrame], task: Task) -> list[Chart]:
     """Training and validation loss, then the validation metric of the task; a curve per fold, its checkpoint marked.
 
     Args:
-        logs: {fold: log as of `utils.figures.learning_curves.read_log`}; an undefined value (NaN) is a gap.
-        task: `cls` or `surv`.
-
-    Raises:
-        ValueError: another task.
+        logs: {fold: log as of `utils.runs.epoch_log.read_log`}; an undefined value (NaN) is a gap.
+        task: whose metric is drawn.
     """
-    if task not in METRIC:
-        raise ValueError(f"task: expected one of {', '.join(METRIC)}, got {task!r}")
-    column, name = METRIC[task]
-    metric = name.split(",")[0]
+    metric = METRIC_WORDS[task.curve]
     return [
         _chart(logs, "Loss over the epochs", "loss", _LOSS),
         _chart(
             logs,
-            f"{metric} of the validation {CASE_WORDS[task]}s over the epochs",
+            f"{metric} of the validation {task.unit}s over the epochs",
             metric,
-            ((column, "validation", ""),),
+            ((f"val_{task.curve}", "validation", ""),),
         ),
     ]
 

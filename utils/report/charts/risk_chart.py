@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from utils.files.phrases import counted
 from utils.report.charts.chart import WIDTH, Chart, Plot
 from utils.report.charts.scale import nice_ticks, padded
 from utils.report.charts.svg import dots_path, short, tag, text
-from utils.report.content import counted
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import SURVIVAL
 
 _ROW = 44.0
 _LEFT = 142.0
@@ -36,7 +37,7 @@ def risk_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     Probabilities share a scale and are pooled over folds, risks are not. Each case is a dot; the box spans the
     quartiles with the median in it, the line the 5 to 95 percentile.
     """
-    return [_survival(tables) if task_of(next(iter(tables.values()))) == "surv" else _classification(tables)]
+    return [_survival(tables) if task_of(next(iter(tables.values()))) == SURVIVAL else _classification(tables)]
 
 
 def _survival(tables: Mapping[int, pd.DataFrame]) -> Chart:

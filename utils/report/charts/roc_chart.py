@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from utils.files.phrases import counted
 from utils.report.charts.chart import Chart, Key, Plot, left_out_text, look, points_per_curve, sentences
 from utils.report.charts.svg import thinned_steps
-from utils.report.content import counted
 from utils.runs.predictions import output_columns
 from utils.statistics.roc_band import RocBand, roc_band
 from utils.statistics.survival_stats import UndefinedMetricError

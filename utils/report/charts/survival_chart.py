@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from utils.figures.risk_group_curves import RiskGroups, month_ticks, pool, split_folds
 from utils.files.text_table import format_p
 from utils.report.charts.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text, thinned_steps
+from utils.statistics.risk_groups import RiskGroups, month_ticks, pool, split_folds
 from utils.statistics.survival_stats import UndefinedMetricError, kaplan_meier, logrank_p, n_at_risk, survival_at
 
 TITLE = "Survival of the predicted risk halves"
@@ -30,7 +30,7 @@ def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     tick at each censored case and the numbers at risk; the note gives the log-rank p of the pooled cases. A fold
     without halves is left out and the note says why.
     """
-    groups, left_out = split_folds(dict(tables))
+    groups, left_out = split_folds(tables)
     if not groups:
         return [Chart(TITLE, "", sentences("No curve.", left_out_text(left_out)))]
     pooled = pool(groups)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from utils.errors import UserError
-from utils.report.content import CASE_WORDS, Block, Folded, Gallery, Picture, Text, counted
+from utils.files.phrases import counted
+from utils.report.content import Block, Folded, Gallery, Picture, Text
 from utils.report.explained_fold import ExplainedCase, ExplainedFold
 from utils.report.pictures import read_picture
 from utils.report.run_results import RunResults, relative_to
@@ -32,7 +33,7 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     table = extreme_cases(results.tables)
     if not results.explained:
         return (Text(HOW_TO_EXPLAIN), table)
-    noun = CASE_WORDS[results.task]
+    noun = results.task.unit
     text = (
         f"Attention is a patch's share of the attention of its {noun}. It says where the model took its features from, "
         f"not why. {CERTAINTY_WORDS[results.task]}"

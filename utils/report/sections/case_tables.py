@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from utils.explain.chosen_cases import certainty, choose_by_certainty
-from utils.report.content import CASE_WORDS, Cell, Table, count, number, row
+from utils.report.content import Cell, Table, count, number, row
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 N_EXTREME = 3  # cases at each end of the certainty, per fold
 MAX_ROWS = 500
 CERTAINTY_WORDS = {
-    "cls": "Certainty: the highest class probability.",
-    "surv": "Certainty: distance of the risk from the median risk of the fold's test cases.",
+    CLASSIFICATION: "Certainty: the highest class probability.",
+    SURVIVAL: "Certainty: distance of the risk from the median risk of the fold's test cases.",
 }
 
 
@@ -25,7 +26,7 @@ def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
     In classification a row is a slide, and names it beside its case.
     """
     task = task_of(next(iter(tables.values())))
-    by_slide = task == "cls"
+    by_slide = task == CLASSIFICATION
     rows = []
     for fold, table in tables.items():
         certain = certainty(table)
@@ -36,7 +37,7 @@ def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
             names = (case["case_id"], case["slide_ids"]) if by_slide else (case["case_id"],)
             rows.append(row(*names, count(fold), chosen.reason, number(certain[chosen.row]), *words))
     return Table(
-        caption=f"Most and least certain test {CASE_WORDS[task]}s of each fold",
+        caption=f"Most and least certain test {task.unit}s of each fold",
         header=("case", *(["slide"] if by_slide else []), "fold", "chosen as", "certainty", "outcome", "prediction"),
         rows=tuple(rows),
         notes=(CERTAINTY_WORDS[task],),
@@ -74,14 +75,14 @@ def prediction_table(tables: Mapping[int, pd.DataFrame]) -> Table:
         _prediction_row(fold, case) for fold, table in tables.items() for _, case in table.head(MAX_ROWS).iterrows()
     ]
     first = next(iter(tables.values()))
-    if task_of(first) == "cls":
+    if task_of(first) == CLASSIFICATION:
         names = [f"probability of class {index}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "class", "predicted", *names)
     else:
         names = [f"hazard {index}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "months", "death", "risk", *names)
     notes = (f"The first {MAX_ROWS} of {total}; all are in fold*/predictions_test.csv.",) if total > MAX_ROWS else ()
-    caption = f"Predictions of the test {CASE_WORDS[task_of(first)]}s"
+    caption = f"Predictions of the test {task_of(first).unit}s"
     return Table(caption, header, tuple(rows[:MAX_ROWS]), notes=notes)
 
 

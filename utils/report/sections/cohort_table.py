@@ -9,6 +9,7 @@ import pandas as pd
 
 from utils.report.content import UNDEFINED, Block, Cell, Table, Text, count, row
 from utils.report.run_results import RunResults
+from utils.runs.tasks import CLASSIFICATION
 
 PARTS = ("train", "val", "test")
 _PART_WORDS = {"train": "training", "val": "validation", "test": "test"}
@@ -26,7 +27,7 @@ def cohort_blocks(results: RunResults) -> tuple[Block, ...]:
     classes = list(dict.fromkeys(name for part in parts for name in part.get("slides_per_class", {})))
     follow_up = any("median_follow_up_months" in part for part in parts)
     words = _KEYS
-    if results.task == "cls" and "patients" not in columns:  # there, a case of the tables is a slide
+    if results.task == CLASSIFICATION and "patients" not in columns:  # there, a case of the tables is a slide
         words = _KEYS | {"cases": "patients"}
     header = ["fold", "part", *(words[name] for name in columns), *(f"slides of class {name}" for name in classes)]
     rows = [

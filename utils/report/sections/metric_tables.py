@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from utils.files.phrases import counted, listed
 from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
-from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, count, counted, listed, number, p_value, row
-from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value, row
+from utils.report.run_results import RunResults
+from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 from utils.statistics.metric_intervals import Interval
-from utils.statistics.metrics import CORRECTED_FOR_CENSORING
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
-_SHOWN = {"cls": ("auc", "acc", "balanced_acc", "f1"), "surv": ("c_index", *CORRECTED_FOR_CENSORING)}
 _DEFINITIONS = {
-    "cls": "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the mean of "
-    "each class against the rest.",
-    "surv": "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
+    CLASSIFICATION: "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the "
+    "mean of each class against the rest.",
+    SURVIVAL: "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
     "the halves split at the median risk. Corrected for the censoring of the training cases: Uno's C, the mean "
     "cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the integrated Brier score, IBS (lower "
     "is better).",
@@ -53,7 +53,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     n_folds = summary["n_defined"][results.metric]
     if n_folds == 0:
         return (f"{word} is undefined in every fold: {reasons_in_words(summary, results.metric)}.",)
-    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), CASE_WORDS[results.task]
+    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), results.task.unit
     spread = "mean ± standard deviation over " if n_folds > 1 else ""
     line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
     if overall.low is None or overall.high is None:
@@ -75,19 +75,19 @@ def reasons_in_words(summary: Mapping[str, Any], metric: str) -> str:
 
 def metric_table(results: RunResults) -> Table:
     """A row per fold, missing ones included; below them mean ± deviation, and the interval of the mean."""
-    summary, metrics = results.summary, _SHOWN[results.task]
+    summary, metrics = results.summary, results.task.shown
     if summary is None:
         raise ValueError(f"{results.run_dir}: expected a run with test predictions")
-    survival = results.task == "surv"
-    header = ["fold", f"test {CASE_WORDS[results.task]}s", *(["deaths"] if survival else [])]
+    survival = results.task == SURVIVAL
+    header = ["fold", f"test {results.task.unit}s", *([METRIC_WORDS["n_events"]] if survival else [])]
     for metric in metrics:
         header += [METRIC_WORDS[metric], *(["95 % interval"] if metric in results.intervals else [])]
     if survival:
-        header.insert(header.index("95 % interval") + 1, "log-rank p")
+        header.insert(header.index("95 % interval") + 1, METRIC_WORDS["logrank_p"])
     missing = [row(str(fold), "missing", *[""] * (len(header) - 2)) for fold in summary["missing_folds"]]
     folds = [tuple(_fold_cells(results, fold, metrics)) for fold in summary["folds"]]
     return Table(
-        caption=f"Metrics of the test {CASE_WORDS[results.task]}s, fold by fold",
+        caption=f"Metrics of the test {results.task.unit}s, fold by fold",
         header=tuple(header),
         rows=(*folds, *missing),
         footer=(tuple(_mean_cells(results, metrics)),),
@@ -98,7 +98,7 @@ def metric_table(results: RunResults) -> Table:
 def _fold_cells(results: RunResults, fold: dict[str, Any], metrics: tuple[str, ...]) -> Iterator[Cell]:
     yield Cell(str(fold["fold"]), float(fold["fold"]))
     yield count(fold["n_test"])
-    if results.task == "surv":
+    if results.task == SURVIVAL:
         yield count(fold["n_events"])
     for metric in metrics:
         yield number(fold[metric])
@@ -111,7 +111,7 @@ def _fold_cells(results: RunResults, fold: dict[str, Any], metrics: tuple[str, .
 def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
     summary: Any = results.summary
     yield from row("mean ± std", "")
-    if results.task == "surv":
+    if results.task == SURVIVAL:
         yield Cell(f"{summary['mean']['n_events']:.1f}")
     for metric in metrics:
         yield Cell(mean_text(summary, metric))
@@ -129,12 +129,12 @@ def _notes(results: RunResults) -> Iterator[str]:
         f"(seed {summary['seed']}), with the trained models held fixed; in the last row that of the mean over folds. "
         "std: population standard deviation over folds."
     )
-    for metric in _SHOWN[results.task]:
+    for metric in results.task.shown:
         reason = reasons_in_words(summary, metric)
         if reason:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
-    if results.task == "surv" and reasons_in_words(summary, "logrank_p"):
-        yield f"log-rank p undefined: {reasons_in_words(summary, 'logrank_p')}."
+    if results.task == SURVIVAL and reasons_in_words(summary, "logrank_p"):
+        yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
     for fold in summary["folds"]:
         skipped = fold.get("n_resamples_skipped")
         if skipped:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from utils.errors import UserError
+from utils.files.phrases import counted
 from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
-from utils.report.content import CASE_WORDS, UNDEFINED, Cell, Table, counted, p_value, row
-from utils.report.run_results import METRIC_WORDS, RunResults
+from utils.report.content import UNDEFINED, Cell, Table, p_value, row
+from utils.report.run_results import RunResults
 from utils.report.sections.metric_tables import CHANCE
+from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
 from utils.statistics.paired_bootstrap import PairedDifference, Predictions, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
@@ -95,7 +97,7 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
                 f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}; {one.ours.name}",
             )
         )
-    word, noun = METRIC_WORDS[compared[0].ours.metric], CASE_WORDS[compared[0].ours.task]
+    word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.task.unit
     return Table(
         caption=f"{word} of {_reference(compared)} minus {word} of the others, on the same test {noun}s",
         header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),

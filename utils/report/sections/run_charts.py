@@ -10,11 +10,12 @@ from utils.report.charts.risk_chart import risk_charts
 from utils.report.charts.roc_chart import roc_charts
 from utils.report.charts.survival_chart import survival_charts
 from utils.report.run_results import RunResults
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 
 def outcome_charts(results: RunResults) -> tuple[Chart, ...]:
     """ROC curves with their band, or Kaplan-Meier curves of the risk halves."""
-    if results.task == "surv":
+    if results.task == SURVIVAL:
         return tuple(survival_charts(dict(results.tables)))
     seed = results.run["seed"]
     return tuple(roc_charts(dict(results.tables), seed=seed, n_resamples=results.n_resamples))
@@ -27,7 +28,7 @@ def calibration(results: RunResults) -> tuple[Chart, ...]:
 
 def distributions(results: RunResults) -> tuple[Chart, ...]:
     """Where the predictions lie, and for classification which class is taken for which."""
-    confusion = confusion_charts(dict(results.tables)) if results.task == "cls" else []
+    confusion = confusion_charts(dict(results.tables)) if results.task == CLASSIFICATION else []
     return (*confusion, *risk_charts(dict(results.tables)))
 
 

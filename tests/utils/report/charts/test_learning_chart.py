@@ -8,12 +8,13 @@ import pytest
 from tests.utils.report.cohorts import training_log
 from tests.utils.report.pictures import as_values, check_picture, parsed, paths, shown_data, texts
 from utils.report.charts.learning_chart import learning_charts
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL, Task
 
 
 @pytest.mark.parametrize(
-    ("task", "column", "words"), [("cls", "val_f1", "macro F1"), ("surv", "val_c_index", "C-index")]
+    ("task", "column", "words"), [(CLASSIFICATION, "val_f1", "macro F1"), (SURVIVAL, "val_c_index", "C-index")]
 )
-def test_curves_are_those_of_the_logs(task: str, column: str, words: str):
+def test_curves_are_those_of_the_logs(task: Task, column: str, words: str):
     logs = {0: training_log(12, best=4), 2: training_log(20, best=19, seed=1)}
     loss, metric = learning_charts(logs, task)
     for chart, axis in ((loss, "loss"), (metric, words)):
@@ -36,7 +37,7 @@ def test_curves_are_those_of_the_logs(task: str, column: str, words: str):
 
 def test_the_checkpoint_is_marked_on_the_validation_curve():
     log = training_log(12, best=4)
-    loss, _ = learning_charts({0: log}, "cls")
+    loss, _ = learning_charts({0: log}, CLASSIFICATION)
     data = shown_data(loss.svg)
     (mark,) = [p for p in parsed(loss.svg).iter("path") if "mark" in p.attrib["class"].split()]
     left, top, right, bottom = data["box"]
@@ -50,29 +51,24 @@ def test_undefined_values_are_gaps_or_a_note():
     log = training_log(6, best=5)
     log.loc[2, "val_f1"] = np.nan
     never = training_log(6, best=5).drop(columns="val_f1")
-    _, metric = learning_charts({0: log, 1: never}, "cls")
+    _, metric = learning_charts({0: log, 1: never}, CLASSIFICATION)
     assert shown_data(metric.svg)["series"][0]["y"][2] is None
     assert "Undefined in every epoch: fold 1." in metric.note
-    _, metric = learning_charts({1: never}, "cls")
+    _, metric = learning_charts({1: never}, CLASSIFICATION)
     assert (metric.svg, metric.note) == ("", "No curve. Undefined in every epoch: fold 1.")
 
 
 def test_one_epoch_and_a_constant_loss_can_be_drawn():
     log = training_log(1, best=0)
-    for chart in learning_charts({0: log, 1: training_log(3, best=7).assign(train_loss=1.0, val_loss=1.0)}, "surv"):
+    for chart in learning_charts({0: log, 1: training_log(3, best=7).assign(train_loss=1.0, val_loss=1.0)}, SURVIVAL):
         check_picture(chart.svg)
 
 
 def test_long_logs_are_thinned_and_stay_small():
     logs = {fold: training_log(200, best=77, seed=fold) for fold in range(10)}
-    loss, _ = learning_charts(logs, "cls")
+    loss, _ = learning_charts(logs, CLASSIFICATION)
     check_picture(loss.svg)
     assert 77 in shown_data(loss.svg)["xs"]
     assert 199 in shown_data(loss.svg)["xs"]
     assert "One epoch in 7 is drawn." in loss.note
     assert len(loss.svg.encode()) < 16 * 1024
-
-
-def test_another_task_is_refused():
-    with pytest.raises(ValueError, match="task: expected one of cls, surv"):
-        learning_charts({}, "regression")

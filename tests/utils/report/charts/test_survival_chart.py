@@ -5,8 +5,8 @@ import pytest
 
 from tests.utils.report.cohorts import survival_fold, table_of_survival
 from tests.utils.report.pictures import as_values, check_picture, paths, shown_data, texts
-from utils.figures.risk_group_curves import month_ticks, pool, split_folds
 from utils.report.charts.survival_chart import survival_charts
+from utils.statistics.risk_groups import month_ticks, pool, split_folds
 from utils.statistics.survival_stats import kaplan_meier, logrank_p, n_at_risk, survival_at
 
 

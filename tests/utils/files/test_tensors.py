@@ -1,4 +1,4 @@
-"""Centroid files of the released code: pickled numpy arrays, and pickles that only look like them."""
+"""Equal bytes for equal content; centroid files of the released code, and pickles that only look like them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from utils.anchors.anchor_files import read_anchors
 from utils.errors import UserError
-from utils.files.released_anchors import load_tensor_or_array
+from utils.files.tensors import load_tensor_or_array, load_tensors, save_tensors
 
 OLD, NEW = b"cnumpy.core.multiarray\n", b"cnumpy._core.multiarray\n"
 
@@ -33,6 +33,33 @@ def save(value: Any, path: Path) -> None:
 def save_legacy(value: Any, path: Path) -> None:
     """As torch before 1.6 did."""
     torch.save(value, path, _use_new_zipfile_serialization=False)
+
+
+CONTENT: dict[str, Any] = {
+    "weight": torch.arange(6.0).reshape(2, 3),
+    "half": torch.ones(2, dtype=torch.bfloat16),
+    "log": [{"epoch": 1, "val_loss": None}],
+}
+
+
+def test_equal_content_gives_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whatever the file is called and whichever process writes it: digests of files are compared between runs."""
+    save_tensors(tmp_path / "a.pt", CONTENT)
+    monkeypatch.setattr("os.getpid", lambda: 1)  # the name of the temporary file holds it
+    save_tensors(tmp_path / "other" / "name.pt", {**CONTENT, "weight": CONTENT["weight"].clone()})
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "other" / "name.pt").read_bytes()
+    save_tensors(tmp_path / "b.pt", {**CONTENT, "weight": CONTENT["weight"] + 1})
+    assert (tmp_path / "a.pt").read_bytes() != (tmp_path / "b.pt").read_bytes()
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_what_is_saved_is_loaded(tmp_path: Path, mmap: bool):
+    save_tensors(tmp_path / "a.pt", CONTENT)
+    got = load_tensors(tmp_path / "a.pt", mmap=mmap)
+    for name in ("weight", "half"):
+        torch.testing.assert_close(got.pop(name), CONTENT[name], rtol=0, atol=0)
+    assert got == {"log": CONTENT["log"]}
+    assert [file.name for file in tmp_path.iterdir()] == ["a.pt"]
 
 
 WRITERS = [dump, dump_newest, save, save_legacy]

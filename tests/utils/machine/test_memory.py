@@ -1,11 +1,42 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from utils.errors import UserError
-from utils.machine.free_memory import free_memory
+from utils.machine.memory import free_memory, keep_freed_memory
+
+FAULTS = """
+import resource, torch
+from utils.machine.memory import keep_freed_memory
+{call}
+def faults(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones(16_000_000)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // times
+faults(10)  # until the heap has found its size
+print(faults(10))
+"""
+
+
+def faults_of_a_tensor(call: str) -> int:
+    """Page faults of making a tensor of 64 MB when one of the same size was just freed."""
+    ended = subprocess.run([sys.executable, "-c", FAULTS.format(call=call)], capture_output=True, text=True, check=True)
+    return int(ended.stdout)
+
+
+@pytest.mark.slow
+def test_freed_memory_is_found_again_without_page_faults():
+    assert faults_of_a_tensor("keep_freed_memory()") < 1000 < faults_of_a_tensor("")
+
+
+def test_elsewhere_nothing_is_asked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert keep_freed_memory() is False
 
 
 def system(root: Path, files: dict[str, str]) -> Path:

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.errors import DataError
 from datasets.slides.features import open_slide, read_rows, read_slide
-from datasets.slides.pt_file import load_pt
-from datasets.slides.pt_rows import read_pt_rows, storage_begin
+from datasets.slides.pt_file import load_pt, read_pt_rows, storage_begin
+from utils.errors import UserError
 
 ROWS = [[0], [49], [0, 49], [3, 4, 5, 20, 21, 48, 49], list(range(50)), []]
 
@@ -118,7 +117,7 @@ def test_a_file_that_vanishes_after_it_was_opened_is_a_data_error(tmp_path):
     with open_slide(path) as slide:
         content = path.read_bytes()
         path.unlink()
-        with pytest.raises(DataError, match=r"s\.pt cannot be read"):
+        with pytest.raises(UserError, match=r"s\.pt cannot be read"):
             slide.load_rows(np.array([4999]))
         path.write_bytes(content)
         features = load_pt(path)[0]

@@ -1,0 +1,94 @@
+"""What a fold needs from disk: which slides are read, the scale that goes with anchors, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from datasets.slides.features import read_slide, write_slide
+from tests.utils.pipeline.conftest import inputs_of
+from utils.anchors.anchor_files import write_anchors, write_provenance
+from utils.anchors.feature_norm import FeatureNorm, fit_zscore
+from utils.errors import UserError
+from utils.pipeline.inputs import AnchorSource, bags, batch_reader, check_values, read_folds, slide_cache
+
+RANDOM = AnchorSource("random", 4, None)
+
+
+def test_all_folds_of_the_directory_or_those_that_are_named(cls_cohort):
+    assert [fold.index for fold in inputs_of(cls_cohort, "cls", RANDOM)] == [0, 1]
+    (one,) = inputs_of(cls_cohort, "cls", RANDOM, 1)
+    assert one.index == 1
+    assert one.dim_in == 8
+    assert set(one.paths) == set(one.fingerprints) == set(one.fold.slides())
+    assert one.warnings == ()
+
+
+def test_folds_with_different_numbers_of_classes(cls_cohort, tmp_path):
+    for number in (0, 1):
+        table = pd.read_csv(cls_cohort.splits_dir / f"fold{number}.csv", dtype=str, keep_default_na=False)
+        if number == 1:
+            table.loc[0, "train_label"] = "2"
+        table.to_csv(tmp_path / f"fold{number}.csv", index=False)
+    with pytest.raises(UserError, match="2 in fold 0, 3 in fold 1"):
+        read_folds(tmp_path, None, "cls", n_bins=4, allow_patient_overlap=False)
+
+
+def test_the_scale_of_random_anchors_is_that_of_the_training_slides(cls_cohort):
+    (inputs,) = inputs_of(cls_cohort, "cls", AnchorSource("random", 4, "zscore"), 0)
+    train = [read_slide(inputs.paths[slide_id]).features for slide_id in inputs.fold.slides("train")]
+    expected, norm = fit_zscore(train), inputs.anchors.feature_norm
+    assert torch.equal(norm.mean, expected.mean)
+    assert torch.equal(norm.std, expected.std)
+    assert inputs_of(cls_cohort, "cls", RANDOM, 0)[0].anchors.feature_norm.kind == "none"
+
+
+def test_a_model_without_anchors_takes_their_scale_alone(cls_cohort, tmp_path):
+    write_anchors(tmp_path / "a.pt", torch.ones(5, 8).numpy())
+    write_provenance(tmp_path / "a.pt", {"slides": []}, FeatureNorm("l2"))
+    (with_anchors,) = inputs_of(cls_cohort, "cls", AnchorSource(str(tmp_path / "a.pt"), 5, None), 0)
+    (without,) = inputs_of(cls_cohort, "cls", AnchorSource(str(tmp_path / "a.pt"), None, None), 0)
+    assert with_anchors.anchors.dataset.shape == (5, 8)
+    assert without.anchors.dataset is None
+    assert without.anchors.feature_norm.kind == with_anchors.anchors.feature_norm.kind == "l2"
+    with pytest.raises(UserError, match="5 anchors and --n_clusters is 4"):
+        inputs_of(cls_cohort, "cls", AnchorSource(str(tmp_path / "a.pt"), 4, None), 0)
+
+
+def test_every_value_of_the_folds_is_read_once(cls_cohort, tmp_path):
+    read: list[Path] = []
+    (inputs,) = inputs_of(cls_cohort, "cls", RANDOM, 0)
+    seen = replace(inputs, read=lambda path: read.append(path) or read_slide(path))
+    check_values([seen], model="abmil", needs_coords=True)
+    assert sorted(read) == sorted(inputs.paths.values())
+    check_values([], model="abmil", needs_coords=True)  # every fold is finished
+
+    slide_id = inputs.fold.slides("test")[0]
+    write_slide(tmp_path / f"{slide_id}.pt", torch.ones(3, 8))
+    bare = replace(inputs, paths={**inputs.paths, slide_id: tmp_path / f"{slide_id}.pt"})
+    check_values([bare], model="abmil", needs_coords=False)
+    with pytest.raises(UserError, match=f"patchgcn needs the coordinates .* 1 of 16 slides do not have .{slide_id}"):
+        check_values([bare], model="patchgcn", needs_coords=True)
+
+
+def test_bags_are_the_cases_of_a_part(surv_cohort):
+    (inputs,) = inputs_of(surv_cohort, "surv", RANDOM, 0)
+    assert [bag.case_id for bag in bags(inputs, "val").cases] == [case.case_id for case in inputs.fold.val]
+    assert bags(inputs, "train", max_patches=3)[0, 7].slides[0].features.shape == (3, 8)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_come_in_order_with_any_number_of_threads(workers: int):
+    reader = batch_reader(workers, torch.device("cpu"))
+    assert list(reader.map_in_order(str, range(5))) == ["0", "1", "2", "3", "4"]
+    assert not reader.pin_memory
+
+
+def test_the_cache_takes_what_it_is_given():
+    assert slide_cache("none", None) is None
+    assert slide_cache("ram", 0.5).budget == 5e8
+    assert slide_cache("ram", None).budget > 0

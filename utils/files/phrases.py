@@ -1,0 +1,24 @@
+"""Numbers and lists in words, for sentences that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def counted(number_of: int, noun: str, plural: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "fold"), counted(4, "fold"), counted(0, "case")
+    ('1 fold', '4 folds', '0 cases')
+    """
+    return f"{number_of} {noun if number_of == 1 else plural or noun + 's'}"
+
+
+def listed(items: Iterable[object]) -> str:
+    """Items in words; empty for none.
+
+    >>> listed([0]), listed([0, 1]), listed([0, 1, 3])
+    ('0', '0 and 1', '0, 1 and 3')
+    """
+    words = [str(item) for item in items]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,1 @@
+"""Where models, datasets and training meet: the parts of the two commands."""

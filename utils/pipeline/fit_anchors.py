@@ -1,0 +1,252 @@
+"""Fitting anchors by k-means, of the data set and of each slide, and writing them with their record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from datasets.slides.features import read_slide
+from utils.anchors.anchor_files import (
+    dataset_anchors_path,
+    provenance_path,
+    read_provenance,
+    slide_anchors_dir,
+    write_anchors,
+    write_provenance,
+)
+from utils.anchors.feature_norm import FeatureNorm
+from utils.anchors.kmeans import KMeans, count_degenerate, kmeans
+from utils.command.arguments import names_of
+from utils.command.settings import ClusteringSettings
+from utils.errors import UserError
+from utils.files.provenance import changed_values, digest, package_versions
+from utils.machine.threads import map_in_threads
+from utils.pipeline.anchor_sample import Fitting, Sample, Sampling, Slide, read_sample
+
+logger = logging.getLogger("run_clustering")
+
+# faiss's subsample in the released procedure; otherwise all sampled points are used.
+RELEASED = {"n_init": 1, "init": "random", "max_points_per_centroid": 256}
+REFIT = "pass --overwrite to fit again (REFIT_ANCHORS=yes in the scripts), or give another --output_dir"
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """How k-means finds anchors.
+
+    Attributes:
+        n_clusters: K.
+        seed: of k-means.
+        options: further arguments of `utils.anchors.kmeans.kmeans`.
+    """
+
+    n_clusters: int
+    seed: int
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, settings: ClusteringSettings) -> Clustering:
+        """The clustering that the settings ask for."""
+        starts = RELEASED if settings.preset == "released" else {"n_init": settings.n_init}
+        options = {"n_iter": settings.n_iter, "gpu": settings.gpu, **starts}
+        return cls(settings.n_clusters, settings.seed, options)
+
+    def fit(self, points: np.ndarray | torch.Tensor, *, overwrite_x: bool = False) -> KMeans:
+        """Cluster points (n, D)."""
+        return kmeans(points, self.n_clusters, seed=self.seed, overwrite_x=overwrite_x, **self.options)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where anchors go, and what is recorded of how they were made.
+
+    Attributes:
+        output_dir: the directory.
+        dataset_name: the stem of the files.
+        options: that decide what anchors come out.
+        overwrite: fit anchors again that are there.
+    """
+
+    output_dir: Path
+    dataset_name: str
+    options: Mapping[str, Any]
+    overwrite: bool
+
+    @classmethod
+    def of(cls, settings: ClusteringSettings) -> Target:
+        """The target that the settings ask for."""
+        options = {name: getattr(settings, name) for name in names_of(ClusteringSettings, "results")}
+        return cls(settings.output_dir, settings.dataset_name, options, settings.overwrite)
+
+    def recorded(self, fitting: Fitting) -> dict[str, Any]:
+        """The options as recorded; the fold is named by its content, wherever it lies."""
+        fold = None if fitting.fold_csv is None else digest(fitting.fold_csv)
+        return {"options": {**self.options, "fold_csv_sha256": fold}}
+
+    def check_place(self) -> None:
+        """Make the output directory.
+
+        Raises:
+            UserError: where it cannot be written.
+        """
+        try:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot write to --output_dir {self.output_dir} ({error.strerror}): give a writable directory"
+            ) from error
+
+
+def fit_dataset_anchors(sample: Sample, sampling: Sampling, clustering: Clustering, target: Target) -> None:
+    """Fit the anchors of the data set on a sample of its slides, and write them with their record.
+
+    Raises:
+        UserError: for fewer patches than anchors, or anchors that are there and were made otherwise.
+    """
+    fitting, n_points = sample.fitting, sample.n_points
+    path = dataset_anchors_path(target.output_dir, target.dataset_name, clustering.n_clusters, fitting.fold)
+    options = {**target.recorded(fitting), **fitting.source()}
+    if _is_done(path, options, overwrite=target.overwrite):
+        logger.info("kept %s, made with the same options", path)
+        return
+    if n_points < clustering.n_clusters:
+        raise UserError(
+            f"the {len(fitting.slides)} slides give {n_points} patches for {clustering.n_clusters} anchors: "
+            "lower --n_clusters, or give more slides"
+        )
+    result = clustering.fit(read_sample(sample, sampling), overwrite_x=True)
+    record = {
+        **options,
+        **_measures(result),
+        "K": clustering.n_clusters,
+        "D": sample.width,
+        "seed": clustering.seed,
+        "n_slides": len(fitting.slides),
+        "points_used": n_points,
+        "points_in_slides": sum(slide.n_patches for slide in fitting.slides.values()),
+        "versions": package_versions(),
+    }
+    # In this order an interruption leaves a record without anchors, which are fitted again, never the reverse.
+    path.unlink(missing_ok=True)
+    write_provenance(path, record, sample.norm)
+    write_anchors(path, result.centroids)
+    source = f"{n_points} patches of {len(fitting.slides)} slides"
+    smallest, largest = result.sizes.min(), result.sizes.max()
+    logger.info("wrote %s: %d anchors of %s", path, clustering.n_clusters, source)
+    logger.info("inertia %.6g, clusters of %d to %d patches", result.inertia, smallest, largest)
+    _report_degenerate(str(path), result)
+
+
+def fit_slide_anchors(
+    slides: Mapping[str, Slide],
+    fitting: Fitting,
+    norm: FeatureNorm,
+    clustering: Clustering,
+    target: Target,
+    workers: int,
+) -> None:
+    """Fit the own anchors of each slide and write them slide by slide; slides that are done are kept.
+
+    Threads read ahead, and one slide is fitted after the other: k-means uses all cores for one.
+
+    Args:
+        slides: all of them.
+        fitting: the slides that the scale of the features is that of.
+        norm: this scale.
+        clustering: how anchors are found.
+        target: where they go.
+        workers: threads that read.
+
+    Raises:
+        UserError: for anchors that are there and were made otherwise, or of other features.
+    """
+    directory = slide_anchors_dir(target.output_dir, target.dataset_name, clustering.n_clusters, fitting.fold)
+    options = {**target.recorded(fitting), "slides": list(fitting.slides)}
+    _record_features(directory, slides, options, norm, clustering, overwrite=target.overwrite)
+    todo = [slide_id for slide_id in slides if not (directory / f"{slide_id}.pt").exists()]
+    if len(todo) < len(slides):
+        logger.info("%d of %d slides are done", len(slides) - len(todo), len(slides))
+    read = map_in_threads(lambda slide_id: read_slide(slides[slide_id].path), todo, workers)
+    for slide in tqdm(read, "slide anchors", len(todo), disable=None, unit="slide"):
+        path = directory / f"{slide.slide_id}.pt"
+        write_anchors(path, slide_anchors(clustering, slide.slide_id, norm(slide.features)))
+    logger.info("wrote the anchors of %d slides to %s", len(todo), directory)
+
+
+def _record_features(
+    directory: Path,
+    slides: Mapping[str, Slide],
+    options: dict[str, Any],
+    norm: FeatureNorm,
+    clustering: Clustering,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write the record of slide anchors where these slides are not yet in it; remove what does not belong to it."""
+    fingerprints = {slide_id: slide.fingerprint for slide_id, slide in slides.items()}
+    done = {}
+    if _is_done(directory, options, overwrite=overwrite):
+        done = read_provenance(directory).record.get("features", {})
+        changed = changed_values(done, fingerprints)
+        if changed:
+            raise UserError(
+                f"{directory} holds anchors of other features of {len(changed)} slides ({', '.join(changed[:3])}): "
+                f"{REFIT}"
+            )
+    else:
+        for outdated in directory.glob("*.pt"):  # --overwrite: a run that stops half-way must not mix old and new
+            outdated.unlink()
+    features = {**done, **fingerprints}
+    if features != done:
+        record = {**options, "K": clustering.n_clusters, "seed": clustering.seed, "versions": package_versions()}
+        write_provenance(directory, {**record, "features": features}, norm)
+
+
+def slide_anchors(clustering: Clustering, slide_id: str, features: torch.Tensor) -> np.ndarray:
+    """The anchors (K, D) of a slide with these features (M, D); its patches, repeated in order, where M < K."""
+    n_patches = len(features)
+    if n_patches < clustering.n_clusters:
+        logger.info("%s has fewer patches (%d) than anchors: they are repeated", slide_id, n_patches)
+        return features[torch.arange(clustering.n_clusters) % n_patches].float().numpy()
+    result = clustering.fit(features)
+    _report_degenerate(slide_id, result)
+    return result.centroids
+
+
+def _measures(result: KMeans) -> dict[str, Any]:
+    duplicates, zeros = count_degenerate(result.centroids)
+    return {
+        "inertia": result.inertia,
+        "smallest_cluster": int(result.sizes.min()),
+        "largest_cluster": int(result.sizes.max()),
+        "duplicate_centroids": duplicates,
+        "zero_centroids": zeros,
+    }
+
+
+def _report_degenerate(name: str, result: KMeans) -> None:
+    duplicates, zeros = count_degenerate(result.centroids)
+    if duplicates or zeros:
+        logger.warning("%s: %d duplicate and %d zero centroids", name, duplicates, zeros)
+
+
+def _is_done(anchors: Path, options: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether anchors of the same options are there; those of other or unknown options are refused, not mixed."""
+    there = any(anchors.iterdir()) if anchors.is_dir() else anchors.exists()
+    if overwrite or not there:
+        return False
+    if not provenance_path(anchors).exists():
+        raise UserError(f"{anchors} is there without a record of how it was made: {REFIT}")
+    record = read_provenance(anchors).record
+    if any(record.get(name) != value for name, value in options.items()):
+        raise UserError(
+            f"{anchors} was made with other options, slides or features ({provenance_path(anchors)}): {REFIT}"
+        )
+    return True

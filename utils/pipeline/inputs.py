@@ -1,0 +1,200 @@
+"""What a fold needs from disk, read and checked before the first epoch: cases, features, anchors; and its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from datasets.bags import BagDataset
+from datasets.batches import BatchReader
+from datasets.folds.cases import PARTS
+from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
+from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
+from datasets.slides.fingerprint import fingerprint
+from datasets.slides.slide_cache import SlideCache
+from utils.anchors.feature_norm import FeatureNorm, fit_zscore
+from utils.anchors.fold_anchors import FoldAnchors, load_fold_anchors
+from utils.command.settings import RANDOM
+from utils.errors import UserError
+from utils.machine.memory import free_memory
+from utils.machine.threads import map_in_threads
+
+READING_THREADS = 4
+CACHE_SHARE = 0.5  # of the free memory: the rest is for the model, batches under way and the files of the page cache
+
+SlideReader = Callable[[Path], SlideFeatures]
+
+
+@dataclass(frozen=True)
+class AnchorSource:
+    """Where the anchors of the folds come from.
+
+    Attributes:
+        anchors: a file, a directory, or `random`; `{fold}` in it stands for the number of the fold.
+        n_clusters: K; None for a model without anchors, which takes only their scale of the features, to be compared
+            with MiCo on equal terms.
+        feature_norm: the scale of the features, only with `random`.
+    """
+
+    anchors: str
+    n_clusters: int | None
+    feature_norm: str | None
+
+
+@dataclass(frozen=True)
+class FoldInputs:
+    """All that a fold needs from disk, checked.
+
+    Attributes:
+        fold: its cases.
+        paths: the feature file of each slide.
+        fingerprints: of the features of each slide.
+        dim_in: D, the width of the features.
+        anchors: its anchors, and the scale of the features that goes with them.
+        read: reads a feature file, or takes it from memory.
+    """
+
+    fold: Fold
+    paths: Mapping[str, Path]
+    fingerprints: Mapping[str, str]
+    dim_in: int
+    anchors: FoldAnchors
+    read: SlideReader
+
+    @property
+    def index(self) -> int:
+        """The number of the fold."""
+        return self.fold.index
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the results should know."""
+        return (*self.fold.warnings, *self.anchors.warnings)
+
+
+def slide_cache(cache: str, gigabytes: float | None) -> SlideCache | None:
+    """The memory that all folds share (`--cache ram`); by default half of what is free.
+
+    Raises:
+        UserError: where the system does not say how much memory is free.
+    """
+    if cache == "none":
+        return None
+    return SlideCache(int(CACHE_SHARE * free_memory() if gigabytes is None else gigabytes * 1e9))
+
+
+def read_folds(
+    splits_dir: Path, numbers: Sequence[int] | None, task: str, *, n_bins: int, allow_patient_overlap: bool
+) -> list[Fold]:
+    """The folds of these numbers, or all of the directory.
+
+    Raises:
+        UserError: as `datasets.folds.splits.read_fold` does, and for folds that differ in their number of classes.
+    """
+    folds = [
+        read_fold(splits_dir / f"fold{number}.csv", task, n_bins=n_bins, allow_patient_overlap=allow_patient_overlap)
+        for number in numbers or find_folds(splits_dir)
+    ]
+    if len({fold.n_outputs for fold in folds}) > 1:
+        classes = ", ".join(f"{fold.n_outputs} in fold {fold.index}" for fold in folds)
+        raise UserError(f"the folds differ in their number of classes ({classes}): expected the same in all")
+    return folds
+
+
+def load_inputs(
+    folds: Sequence[Fold],
+    features_dir: Sequence[Path],
+    source: AnchorSource,
+    *,
+    on_missing: str,
+    cache: SlideCache | None = None,
+) -> list[FoldInputs]:
+    """Find and check the headers of the feature files and the anchors of the folds.
+
+    Args:
+        folds: as `read_folds` gives them.
+        features_dir: directories of feature files.
+        source: where the anchors come from.
+        on_missing: `error`, or `drop` for slides without a feature file.
+        cache: keeps what is read of the slides in memory.
+
+    Raises:
+        UserError: for features or anchors that are missing, damaged, or do not belong together.
+    """
+    found = find_slides(features_dir)
+    folds = [keep_available(fold, found, on_missing)[0] for fold in folds]
+    paths = {slide_id: found[slide_id] for slide_id in sorted({s for fold in folds for s in fold.slides()})}
+    dim_in = check_widths(paths)
+    prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
+    read = read_slide if cache is None else cache.read
+    without = FoldAnchors(FeatureNorm())
+    inputs = [FoldInputs(fold, paths, prints, dim_in, without, read) for fold in folds]
+    return [replace(each, anchors=anchors_of(source, each)) for each in inputs]
+
+
+def anchors_of(source: AnchorSource, inputs: FoldInputs) -> FoldAnchors:
+    """The anchors of a fold. With random ones, a `zscore` scale is that of the training slides.
+
+    Raises:
+        UserError: as `load_fold_anchors` does.
+    """
+    fold = inputs.fold
+    if source.anchors != RANDOM:
+        slides = {part: fold.slides(part) for part in PARTS}
+        loaded = load_fold_anchors(
+            source.anchors,
+            fold.index,
+            slides,
+            inputs.fingerprints,
+            n_clusters=source.n_clusters,
+            dim_in=inputs.dim_in,
+        )
+        return loaded if source.n_clusters is not None else replace(loaded, dataset=None, read_slide=None)
+    if source.feature_norm != "zscore":
+        return FoldAnchors(FeatureNorm(source.feature_norm or "none"))
+    features = (inputs.read(inputs.paths[slide_id]).features for slide_id in fold.slides("train"))
+    return FoldAnchors(fit_zscore(features))
+
+
+def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool) -> None:
+    """Read every slide of these folds once: NaN in a test slide should not come to light after the training.
+
+    Args:
+        inputs: of the folds that are still to be trained or tested.
+        model: its name, for the message.
+        needs_coords: whether it needs the positions of patches.
+
+    Raises:
+        UserError: as `read_slide` does, and for slides without the coordinates that the model needs.
+    """
+    paths = {slide_id: each.paths[slide_id] for each in inputs for slide_id in each.fold.slides()}
+    without: list[str] = []
+    if paths:
+        slides = map_in_threads(inputs[0].read, paths.values(), workers=READING_THREADS)
+        for slide in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
+            if needs_coords and slide.coords is None:
+                without.append(slide.slide_id)
+    if without:
+        raise UserError(
+            f"{model} needs the coordinates of patches, which {len(without)} of {len(paths)} slides do not have "
+            f"({', '.join(without[:3])}): give feature files with coords, or --graph features"
+        )
+
+
+def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:
+    """The cases of one part as bags."""
+    cases = inputs.fold.part(part)
+    return BagDataset(
+        cases, inputs.paths, read_anchors=inputs.anchors.read_slide, max_patches=max_patches, read=inputs.read
+    )
+
+
+def batch_reader(num_workers: int, device: torch.device) -> BatchReader:
+    """Reads in threads beside the computation: reading lets go of Python's lock, so no processes are needed."""
+    threads = partial(map_in_threads, workers=num_workers) if num_workers else map
+    return BatchReader(threads, pin_memory=device.type == "cuda")

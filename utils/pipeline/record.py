@@ -1,0 +1,113 @@
+"""What a run leaves beside its folds: its record, the permission to write it, and tables, figures and report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from datasets.folds.cases import PARTS
+from datasets.folds.split_report import count_part
+from datasets.folds.splits import Fold
+from utils.command.settings import RunSettings, as_plain, plain_options
+from utils.files.provenance import digest, digest_of, git_commit, package_versions
+from utils.pipeline.inputs import FoldInputs
+from utils.pipeline.model_options import model_options
+from utils.runs.run_dir import ChangedSettingsError, claim, permit
+from utils.tables.summary import write_summary
+from utils.tables.summary_text import format_summary
+
+logger = logging.getLogger("main")
+
+
+def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, Any]:
+    """What `run.json` says: all that the numbers of a run depend on."""
+    shared = model_options()
+    defaults = {name: shared[name].defaults[settings.model] for name in settings.model_options}
+    return {
+        "task": settings.task,
+        "dataset": settings.dataset,
+        "model": settings.model,
+        "formulation": settings.model_options.get("formulation", "none"),
+        "run_name": settings.run_dir.name,
+        "seed": settings.seed,
+        "folds": sorted(inputs.fold.index for inputs in folds),
+        "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
+        "cohort": {f"fold{inputs.fold.index}": count_parts(inputs.fold) for inputs in folds},
+        "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},
+        "anchors": {f"fold{inputs.fold.index}": inputs.anchors.digest for inputs in folds},
+        "features": {
+            f"fold{inputs.fold.index}": digest_of({s: inputs.fingerprints[s] for s in inputs.fold.slides()})
+            for inputs in folds
+        },
+        "feature_norm": folds[0].anchors.feature_norm.kind,
+        "dim_in": folds[0].dim_in,
+        "n_outputs": folds[0].fold.n_outputs,
+        "settings": as_plain(settings),
+        "model_defaults": plain_options(defaults),
+        "versions": package_versions(),
+        "git": git_commit(),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def count_parts(fold: Fold) -> dict[str, dict[str, Any]]:
+    """Cases, slides and outcomes of each part, for the report."""
+    classes = {str(label): label for label in range(fold.n_outputs)} if fold.task == "cls" else {}
+    return {part: count_part(fold.part(part), classes) for part in PARTS}
+
+
+def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
+    """The settings with which this run may write to its folder: `--on_change restart` starts a changed run again.
+
+    Raises:
+        UserError: for results that are there and that the call does not allow for.
+    """
+    try:
+        permit(settings.run_dir, dict(record), **how_to_claim(settings))
+    except ChangedSettingsError as error:
+        if settings.on_change != "restart" or settings.stage in ("test", "explain"):
+            raise
+        logger.warning("warning: %s is started again, with other settings: %s", settings.run_dir, error.changed)
+        return replace(settings, resume=False, overwrite=True)
+    return settings
+
+
+def how_to_claim(settings: RunSettings) -> dict[str, Any]:
+    """The settings that decide what happens to results that are there."""
+    return {"stage": settings.stage, "resume": settings.resume, "overwrite": settings.overwrite}
+
+
+def claim_run(settings: RunSettings, record: Mapping[str, Any]) -> None:
+    """Make the folder of the run ready, write its `run.json`, and say what a reader of the results should know.
+
+    Raises:
+        UserError: as `permitted` does, and for a folder that cannot be written.
+    """
+    claim(settings.run_dir, dict(record), **how_to_claim(settings))
+    for warning in record["warnings"]:
+        logger.warning("warning: %s", warning)
+
+
+def write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
+    """Tables, figures and report of all folds that are there, as far as the stage changed them.
+
+    Raises:
+        UserError: for a file of the run that cannot be read.
+    """
+    written = []
+    if stage in ("all", "test"):
+        logger.info("\n%s", format_summary(write_summary(run_dir)))
+    if stage != "explain" and with_figures:
+        from utils.figures.run_figures import write_figures  # matplotlib: only where figures are drawn
+
+        written += write_figures(run_dir)
+    if stage != "train" and with_figures:
+        from utils.report.run_page import write_run_report
+
+        written.append(write_run_report(run_dir))
+    for path in written:
+        logger.info("wrote %s", path)

@@ -1,0 +1,221 @@
+"""One fold: train it to its best checkpoint, predict its validation cases, then open its test cases, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from datasets.bags import outcomes_of
+from datasets.batches import EvaluationBatches, TrainingBatches
+from datasets.folds.cases import Case
+from models.losses import hazards, risk
+from models.objective import training_objective
+from models.output import BagOutput
+from utils.command.settings import RunSettings
+from utils.files.atomic import write_json
+from utils.machine.seed import derive_seed
+from utils.machine.stopwatch import Stopwatch, in_words
+from utils.pipeline.inputs import FoldInputs, bags, batch_reader
+from utils.pipeline.models import load_model, loss_of, new_model
+from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
+from utils.runs.tasks import TASKS
+from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.tables.summary import fold_metrics
+from utils.training.engine import Runner, predict
+from utils.training.optim import build_optimizer
+from utils.training.tensorboard_log import TensorBoardLog, write_whole_log
+from utils.training.training import Schedule, train
+
+logger = logging.getLogger("main")
+
+
+@dataclass(frozen=True)
+class TrainingProtocol:
+    """How every fold of a run is trained; each attribute is the option of `main.py` of this name."""
+
+    task: str
+    seed: int
+    epochs: int
+    patience: int
+    lr: float
+    weight_decay: float
+    optimizer: str
+    batch_size: int
+    grad_accum: int
+    max_patches: int | None
+    weighted_sampling: bool
+    alpha_surv: float
+
+    @classmethod
+    def of(cls, settings: RunSettings) -> TrainingProtocol:
+        """The protocol that the settings ask for."""
+        return cls(
+            task=settings.task,
+            seed=settings.seed,
+            epochs=settings.epochs,
+            patience=settings.patience,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            optimizer=settings.optimizer,
+            batch_size=settings.batch_size,
+            grad_accum=settings.grad_accum,
+            max_patches=settings.max_patches,
+            weighted_sampling=settings.weighted_sampling,
+            alpha_surv=settings.alpha_surv,
+        )
+
+
+@dataclass(frozen=True)
+class Computation:
+    """Where and how a run computes, and what it says of it.
+
+    Attributes:
+        device: where the model computes.
+        precision: `fp32`, `bf16` or `fp16`.
+        num_workers: threads that read features ahead.
+        profile: print and write how many seconds each part of a fold took.
+        tensorboard: also write the log as TensorBoard scalars.
+    """
+
+    device: torch.device
+    precision: str
+    num_workers: int
+    profile: bool = False
+    tensorboard: bool = False
+
+
+def run_fold(
+    inputs: FoldInputs,
+    design: Mapping[str, Any],
+    protocol: TrainingProtocol,
+    computation: Computation,
+    place: Path,
+    *,
+    stage: str,
+) -> None:
+    """Train a fold and predict its validation cases (`train`), then its test cases (`test`), or both (`all`).
+
+    Args:
+        inputs: of the fold.
+        design: of its model, see `utils.pipeline.models.architecture`.
+        protocol: how it is trained.
+        computation: where and how it computes.
+        place: the folder of the fold.
+        stage: `all`, `train` or `test`.
+
+    Raises:
+        UserError: for a loss or score that is not finite, or a checkpoint that cannot be read.
+    """
+    stopwatch = Stopwatch(computation.device if computation.profile else None)
+    if stage != "test":
+        model = new_model(design, inputs.anchors, seed=protocol.seed, fold=inputs.fold.index).to(computation.device)
+        runner = Runner(model, computation.device, computation.precision, stopwatch=stopwatch)
+        train_fold(inputs, runner, protocol, computation, place, checkpoint={"architecture": dict(design)})
+    model, epoch = load_model(place / "checkpoint.pt")
+    runner = Runner(model.to(computation.device), computation.device, computation.precision, stopwatch=stopwatch)
+    metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": epoch}
+    outcomes = training_outcomes(inputs, place / "outcomes_train.csv") if protocol.task == "surv" else None
+    for part in ("val",) if stage == "train" else ("val", "test"):
+        path = place / f"predictions_{part}.csv"
+        write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
+        metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
+    if "test" in metrics:
+        write_json(place / "metrics.json", metrics)
+    if computation.profile:
+        split = stopwatch.split()
+        write_json(place / "profile.json", split)
+        logger.info("profile of fold %d: %s", inputs.fold.index, in_words(split))
+
+
+def skip_fold(fold: int, place: Path, computation: Computation) -> None:
+    """Say that a fold is finished; its log may still have to be shown in TensorBoard."""
+    logger.info("fold %d is finished", fold)
+    if computation.tensorboard:
+        write_whole_log(place / "log.csv", place / "tensorboard")
+
+
+def train_fold(
+    inputs: FoldInputs,
+    runner: Runner,
+    protocol: TrainingProtocol,
+    computation: Computation,
+    place: Path,
+    *,
+    checkpoint: dict[str, Any],
+) -> None:
+    """Train to the best checkpoint; `checkpoint` goes into it beside the model and its scale of the features."""
+    fold, task = inputs.fold, TASKS[protocol.task]
+    loss = loss_of(protocol.task, protocol.alpha_surv)
+    reader = batch_reader(computation.num_workers, runner.device)
+    training = TrainingBatches(
+        bags(inputs, "train", max_patches=protocol.max_patches),
+        batch_size=protocol.batch_size,
+        weighted=protocol.weighted_sampling,
+        seed_of_epoch=lambda epoch: derive_seed(protocol.seed, "order", fold.index, epoch),
+        reader=reader,
+    )
+    validation = EvaluationBatches(bags(inputs, "val"), batch_size=protocol.batch_size, reader=reader)
+    targets = outcomes_of(fold.val)
+
+    def objective(out: BagOutput, target: Mapping[str, Tensor]) -> Tensor:
+        return training_objective(out, target, loss)
+
+    def measure(logits: Tensor) -> dict[str, float | None]:
+        table = prediction_table(protocol.task, fold.val, logits)
+        measured = fold_metrics(table, seed=protocol.seed, n_resamples=0)
+        return {"val_loss": loss(logits, targets).item(), **{f"val_{name}": measured[name] for name in task.logged}}
+
+    optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
+    schedule = Schedule(
+        epochs=protocol.epochs,
+        patience=protocol.patience,
+        grad_accum=protocol.grad_accum,
+        task=task,
+        seed=protocol.seed,
+        fold=fold.index,
+    )
+    about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
+    with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
+        parts = runner, training, validation, objective, measure, optimizer, schedule, place
+        train(*parts, checkpoint=about, on_epoch=on_epoch)
+
+
+def training_outcomes(inputs: FoldInputs, path: Path) -> pd.DataFrame:
+    """Write what the metrics that correct for censoring need of the training cases, and read it back."""
+    known = {name: value.numpy() for name, value in outcomes_of(inputs.fold.train).items()}
+    case_ids = [case.case_id for case in inputs.fold.train]
+    write_training_outcomes(path, case_ids=case_ids, time=known["time"], event=1 - known["censored"], bin=known["bin"])
+    return read_training_outcomes(path)
+
+
+def predict_part(inputs: FoldInputs, part: str, runner: Runner, batch_size: int, num_workers: int) -> pd.DataFrame:
+    """Predictions of one part of a fold, a row per case."""
+    reader = batch_reader(num_workers, runner.device)
+    batches = EvaluationBatches(bags(inputs, part), batch_size=batch_size, reader=reader)
+    logits = predict(runner, batches, n_batches=len(batches), label=f"fold {inputs.fold.index} {part}")
+    return prediction_table(inputs.fold.task, inputs.fold.part(part), logits)
+
+
+def prediction_table(task: str, cases: Sequence[Case], logits: Tensor) -> pd.DataFrame:
+    """Cases and their logits (n, C) as the rows of a prediction file."""
+    case_ids, slide_ids = [case.case_id for case in cases], [case.slide_ids for case in cases]
+    known, wide = {name: value.numpy() for name, value in outcomes_of(cases).items()}, logits.double()
+    if task == "cls":
+        return classification_table(case_ids, slide_ids, known["label"], torch.softmax(wide, dim=1).numpy())
+    return survival_table(
+        case_ids,
+        slide_ids,
+        time=known["time"],
+        event=1 - known["censored"],
+        bin=known["bin"],
+        risk=risk(wide).numpy(),
+        hazard=hazards(wide).numpy(),
+    )

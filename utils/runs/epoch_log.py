@@ -1,0 +1,56 @@
+"""`fold{k}/log.csv`: a row per epoch of training, written and read here and nowhere else.
+
+| column | meaning |
+|---|---|
+| `epoch` | from 1 |
+| `train_loss`, `val_loss` | mean loss of the training and the validation cases |
+| `val_{metric}` | the metrics of the validation cases that are logged for the task (`utils.runs.tasks`) |
+| `lr`, `seconds` | learning rate and duration of the epoch |
+| `best` | 1 where the epoch became the checkpoint, else 0 |
+
+A cell is empty where a metric is undefined in that epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from utils.errors import UserError
+from utils.files.atomic import write_text
+from utils.files.csv_table import csv_text, read_csv
+from utils.runs.tasks import TASKS
+
+_REQUIRED = ("epoch", "train_loss", "val_loss", "best")
+_CURVES = tuple(f"val_{task.curve}" for task in TASKS.values())
+
+
+def write_log(path: Path, rows: Sequence[Mapping[str, float | None]]) -> None:
+    """Write the rows of all epochs so far, at least one, atomically; the first one names the columns."""
+    write_text(path, csv_text(list(rows[0]), rows))
+
+
+def read_log(path: Path) -> pd.DataFrame:
+    """The columns of a log that hold numbers: a row per epoch, float64, NaN for an empty cell (undefined then).
+
+    Raises:
+        UserError: the file is unreadable, lacks a column, or holds something else than numbers in a column that is
+            drawn.
+    """
+    table = read_csv(path, advice="train the fold again or remove the file", required=_REQUIRED, may_be_empty=True)
+    columns = {}
+    for name in table.header:
+        try:
+            columns[name] = table.numbers(name, finite=False)  # a loss may have become infinite
+        except UserError:
+            if name in (*_REQUIRED, *_CURVES):
+                raise
+    return pd.DataFrame(columns)
+
+
+def best_epoch(log: pd.DataFrame) -> float | None:
+    """The epoch of the checkpoint: the last row with `best` = 1; None where there is none."""
+    epochs = log.loc[log["best"] == 1, "epoch"]
+    return float(epochs.iloc[-1]) if len(epochs) else None
