@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.folds.cases import TASKS
-from models import GRAPH_MODELS, MODELS
-from models.baselines.patch_graph import GRAPHS
-from models.mico import ABLATIONS
+from models import MODELS, options_of
 from script.job_queue import Job
 from utils.errors import UserError
 from utils.paper.run_plan import COLUMNS
 
 COLUMNS_OF_TABLE = ("name", "task", "features", "splits", "scale of features", "graph")
+GRAPHS = options_of("patchgcn")["graph"].choices or ()
+ABLATIONS = options_of("mico")["ablate"].choices or ()
 CHOICES = {"task": TASKS, "scale of features": ("none", "l2", "zscore"), "graph": GRAPHS}
 # Options that tell the runs of a plan apart: given for all of them they would make other runs than the plan says.
 RESERVED = (
@@ -58,7 +58,7 @@ class Plan:
     seeds: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what there is not, and what would be run twice."""
+        """Validate the plan: everything in it exists, and nothing is run twice."""
         _check_known("model", self.models, [name for name in MODELS if name != "mico"])
         _check_known("ablation", self.ablations, ABLATIONS)
         for name, values in (("model", self.models), ("ablation", self.ablations), ("seed", self.seeds)):
@@ -95,7 +95,7 @@ class PlannedRun:
         """The options of `main.py` that tell it from the cohort's other runs."""
         options = ["--model", self.model, "--n_clusters", str(self.n_clusters), "--seed", str(self.seed)]
         options += ["--ablate", self.ablate] if self.ablate else []
-        return options + (["--graph", self.cohort.graph] if self.model in GRAPH_MODELS else [])
+        return options + (["--graph", self.cohort.graph] if "graph" in options_of(self.model) else [])
 
 
 def read_cohorts(table: str) -> list[Cohort]:
@@ -128,7 +128,7 @@ def read_cohorts(table: str) -> list[Cohort]:
 
 
 def check_options(options: Sequence[str]) -> None:
-    """Refuse options of `main.py` that the plan sets itself.
+    """Check that no option of `main.py` is among those that the plan sets itself.
 
     Raises:
         UserError: with the option.

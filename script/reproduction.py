@@ -28,17 +28,13 @@ from script.cohort_plan import (
     run_job_of,
 )
 from script.job_queue import Ended, Job, run_jobs
-from utils.command.arguments import OneLineParser, resolve
-from utils.command.settings import ClusteringSettings, RunSettings
+from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 from utils.files.atomic import write_text
 from utils.paper.__main__ import read_notes
 from utils.paper.tables import write_paper_tables
 
-COMMANDS: dict[str, tuple[Any, type]] = {
-    "main": (training, RunSettings),
-    "run_clustering": (clustering, ClusteringSettings),
-}
+COMMANDS: dict[str, Any] = {"main": training, "run_clustering": clustering}
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -62,7 +58,10 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run everything that is not there yet; 0, 1 if something failed, 2 for a mistake in the arguments, 130."""
+    """Run everything that is not there yet and return the exit code.
+
+    0 = success, 1 = some parts failed, 2 = a mistake in the arguments, 130 = Ctrl-C.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: as by Ctrl-C
     tables, logs = args.results_dir / "tables", args.results_dir / "logs"
     try:
@@ -106,8 +105,8 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
     jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
     jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]
     for job in jobs:
-        command, settings = COMMANDS[job.command]
-        resolve(settings, command.get_args_parser().parse_args(job.arguments))
+        command = COMMANDS[job.command]
+        command.settings_of(command.get_args_parser().parse_args(job.arguments))
     return runs, jobs
 
 

@@ -17,6 +17,8 @@ from datasets.slides.features import read_slide
 from models import MODELS
 from tests.reference.mico_plain import PlainMiCo
 
+pytestmark = pytest.mark.slow
+
 SMALL_STEP = ["--patches", "20", "--dim", "8", "--repeats", "1", "--device", "cpu"]
 
 

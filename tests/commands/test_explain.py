@@ -18,12 +18,14 @@ from sklearn.metrics import adjusted_rand_score, average_precision_score
 from datasets.folds.splits import read_fold
 from datasets.slides.features import read_slide, write_slide
 from datasets.synthetic.cohort import CohortSettings, make_cohort
-from main import load_model
 from tests.commands.conftest import SMALL, cls_arguments, files_in, surv_arguments
 from utils.explain.anchor_shares import read_anchor_shares
 from utils.explain.chosen_cases import read_cases
 from utils.explain.patch_table import read_patches
+from utils.pipeline.models import load_model
 from utils.runs.predictions import read_predictions
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SLIDE_FILES = ["anchors.png", "attention.png", "patches.csv", "slide.geojson", "slide.json"]
@@ -52,12 +54,12 @@ def test_explanations_are_what_the_model_computes(surv_cohort, run_main, tmp_pat
     expected = [*FOLD_FILES, *MIXING, *(f"{slide}/{name}" for slide in slides for name in SLIDE_FILES)]
     assert files_in(place) == sorted(expected)
 
-    model, norm, _ = load_model(fold_dir / "checkpoint.pt")
+    model, _ = load_model(fold_dir / "checkpoint.pt")
     shares = read_anchor_shares(place / "anchor_shares.csv")
     assert shares["slide_ids"].tolist() == predictions["slide_ids"].tolist()
     for case in cases.itertuples():
         bags = [read_slide(surv_cohort.features_dir / f"{s}.h5") for s in case.slide_ids.split(";")]
-        features = torch.cat([norm(slide.features) for slide in bags])
+        features = torch.cat([slide.features for slide in bags])
         index = torch.repeat_interleave(torch.arange(len(bags)), torch.tensor([len(s.features) for s in bags]))
         with torch.no_grad():
             out = model(features, index, torch.zeros(len(bags), dtype=torch.long))
@@ -65,7 +67,7 @@ def test_explanations_are_what_the_model_computes(surv_cohort, run_main, tmp_pat
         together = pd.concat(tables)
         assert together["attention"].to_numpy() == pytest.approx(out.attention.numpy(), rel=1e-5)
         assert np.array_equal(together[["anchor_1", "anchor_2", "anchor_3"]], out.stage_assignment)
-        distances = torch.cdist(features, model.cluster_centers.detach())
+        distances = torch.cdist(model.feature_scale(features), model.cluster_centers.detach())
         assert np.array_equal(together["nearest_anchor"], distances.argmin(dim=1))
         assert together["distance"].to_numpy() == pytest.approx(distances.amin(dim=1).numpy(), rel=1e-4)
         for slide, table in zip(bags, tables, strict=True):

@@ -13,6 +13,8 @@ from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
 from models import MODELS
 from utils.statistics.survival_stats import concordance
 
+pytestmark = pytest.mark.slow
+
 
 def train_survival(tmp_path: Path, run_main, *, shuffle_labels: bool) -> tuple[Cohort, pd.DataFrame, dict[str, Any]]:
     """One fold of 120 cases: the cohort, the test predictions, and their metrics."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -17,8 +18,11 @@ import pytest
 
 import main as main_command
 import run_clustering as clustering_command
+from models import options_of
 from tests.commands.conftest import cls_arguments, surv_arguments
 from utils.command.settings import ClusteringSettings, RunSettings
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -81,7 +85,8 @@ def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
 def test_scripts_hold_the_released_values(script):
     """The variables at the top and the defaults of the commands say the same."""
     values = dict(re.findall(r'^(\w+)="\$\{\1:-([^}]*)\}"', (ROOT / "script" / script).read_text(), flags=re.MULTILINE))
-    defaults = {field: RunSettings.__dataclass_fields__[field].default for field in RunSettings.__dataclass_fields__}
+    defaults = {field.name: field.default for field in dataclasses.fields(RunSettings)}
+    defaults |= {name: option.default for name, option in options_of("mico").items()}
     for name in ("epochs", "patience", "lr", "batch_size", "grad_accum", "seed", "formulation", "n_clusters"):
         assert type(defaults[name])(values[name.upper()]) == defaults[name], name
     assert values["FEATURE_NORM"] == ClusteringSettings.__dataclass_fields__["feature_norm"].default

@@ -10,7 +10,6 @@ import pytest
 import main as main_command
 import run_clustering as clustering_command
 from script.cohort_plan import Plan, anchor_jobs, plan_runs, plan_text, read_cohorts, run_job_of
-from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.paper.run_plan import read_plan
 
@@ -106,14 +105,15 @@ def test_the_calls_are_ones_that_the_commands_take(tmp_path):
     runs = plan_runs([blca, nsclc], PLAN)
     for run in runs:
         job = run_job_of(run, tmp_path / "anchors", tmp_path / "r", tmp_path / "logs", ["--device", "cpu"])
-        values = vars(main_command.get_args_parser().parse_args(job.arguments))
-        settings = RunSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        settings = main_command.settings_of(main_command.get_args_parser().parse_args(job.arguments))
         assert settings.run_dir == tmp_path / "r" / run.cohort.task / run.cohort.name / run.name
         assert settings.model == run.model
-        assert settings.ablate == ((run.ablate,) if run.ablate else None)
+        options = settings.model_options
+        assert options.get("ablate", ()) == ((run.ablate,) if run.ablate else ())
         assert settings.anchors.endswith(f"{run.cohort.task}/{run.cohort.name}_C_{run.n_clusters}_init_fold{{fold}}.pt")
         assert settings.lr == (1e-3 if run.cohort is nsclc else 2e-4)
-        assert settings.graph == ("features" if (run.cohort, run.model) == (nsclc, "patchgcn") else "coords")
+        graph = "features" if run.cohort is nsclc else "coords"
+        assert options.get("graph") == (graph if run.model == "patchgcn" else None)
         assert (settings.resume, settings.seed) == (True, run.seed)
         if run.cohort is nsclc:
             assert job.needs in [fit.label for fit in fits]
