@@ -59,7 +59,7 @@ class GatedAttentionPool(nn.Module):
             a sum over 100,000 rows in half precision is no sum.
         """
         score = self.score(z)
-        pooled = merge_pooled([pool_rows(z, score, case_of_row, n_cases)])
+        pooled = merge_pooled([pool_rows(z, score, case_of_row, n_cases)])  # a softmax of which one part has all rows
         return pooled.sums / pooled.totals.unsqueeze(1), attention_of(score, case_of_row, pooled)
 
 

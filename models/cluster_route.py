@@ -57,8 +57,10 @@ def hard_assignment(affinity: Tensor) -> Assignment:
     return Assignment(affinity if torch.is_grad_enabled() else None, affinity.argmax(dim=1), is_hard=True)
 
 
-def context_of(assignment: Assignment, anchors: Tensor, slides: Segments) -> Tensor:
-    """`sum_k Â(m, k) anchor_k`, (N, d), of anchors (K, d) or (n_slides, K, d)."""
+def context_of(assignment: Assignment | None, anchors: Tensor, slides: Segments) -> Tensor:
+    """`sum_k Â(m, k) anchor_k`, (N, d), of anchors (K, d) or (n_slides, K, d); without an assignment it is 0."""
+    if assignment is None:
+        return anchors.new_zeros(())
     return slides.products(assignment.weights(anchors.size(-2)).to(anchors.dtype), anchors)
 
 
@@ -119,13 +121,13 @@ class PaperRoute:
         """`s~_k = sum_m Â(m, k) patch_m / N_k` (Eq. 3); (n_slides, K, d)."""
         if assignment is None:
             return anchors
-        return move_anchors(*chosen_sums(assignment, patches, anchors.size(-2), slides), anchors)
+        sums, counts = chosen_sums(assignment, patches, anchors.size(-2), slides)  # (n_slides, K, d), N_k
+        return move_anchors(sums, counts, anchors)
 
     def __call__(self, patches: Tensor, assignment: Assignment | None, anchors: Tensor, slides: Segments) -> Tensor:
         """`patch'_m = LayerNorm_l(patch_m + MLP_l(patch_m + sum_k Â(m, k) s~_k))` (Eq. 4, Add & Norm of Fig. 1)."""
-        if assignment is None:
-            return self.norm(patches + self.mlp(patches))
-        return self.norm(patches + self.mlp(patches + context_of(assignment, anchors, slides)))
+        context = context_of(assignment, anchors, slides)  # (N, d)
+        return self.norm(patches + self.mlp(patches + context))
 
 
 @dataclass(frozen=True)
@@ -163,5 +165,5 @@ class ReleasedRoute:
 
     def __call__(self, patches: Tensor, assignment: Assignment | None, anchors: Tensor, slides: Segments) -> Tensor:
         """`x_m = LayerNorm_l(patch_m + sum_k A(m, k) anchor_k)`, `patch'_m = x_m + MLP_l(x_m)`, instead of Eq. 4."""
-        x = self.norm(patches if assignment is None else patches + context_of(assignment, anchors, slides))  # (N, d)
+        x = self.norm(patches + context_of(assignment, anchors, slides))  # (N, d)
         return x + self.mlp(x)

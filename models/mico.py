@@ -110,11 +110,11 @@ class MiCo(BagModel):
         patches = self.patch_feature_projector(bags.features())  # (N, d)
         anchors = self.cluster_center_projector(self._anchors_of(bags))  # (K, d), or (n_slides, K, d)
         chosen = []
-        for route, reduce in self.stages():
-            assignment = route.choose(patches, anchors, slides)  # (N, K_l), Eqs. 1 and 2
-            anchors = route.move(anchors, assignment, patches, slides)  # (n_slides, K_l, d) in the paper form, Eq. 3
-            patches = route(patches, assignment, anchors, slides)  # (N, d), Eq. 4
-            anchors = reduce(anchors)  # (K_l / 2, d), or (n_slides, K_l / 2, d), Eq. 5
+        for cluster_route, cluster_reducer in self.stages():
+            assignment = cluster_route.choose(patches, anchors, slides)  # (N, K_l): Eqs. 1, 2; released form: softmax
+            anchors = cluster_route.move(anchors, assignment, patches, slides)  # (n_slides, K_l, d): Eq. 3; or unmoved
+            patches = cluster_route(patches, assignment, anchors, slides)  # (N, d): Eq. 4
+            anchors = cluster_reducer(anchors)  # (K_l / 2, d), or (n_slides, K_l / 2, d): Eq. 5
             chosen += [] if assignment is None else [assignment.chosen]
 
         remaining, case_of_anchor = remaining_anchors(anchors, bags.case_index)  # (n_slides K / 2^L, d)

@@ -48,19 +48,20 @@ class Steps(NamedTuple):
 
 
 class Routed(NamedTuple):
-    """The patches of a block on their way: (n, d), and the anchor chosen in each of the l stages so far, (n, l)."""
+    """The patches of a block on their way: (n, d), and the anchors (n,) that they chose in each stage so far."""
 
     patches: Tensor
-    chosen: Tensor | None = None
+    chosen: tuple[Tensor, ...] = ()
 
 
 BlockRows = Callable[[], Routed]
 
 
 def aggregate_in_blocks(bags: BagInput, steps: Steps) -> BagOutput:
-    """The same as `MiCo.aggregate`, in memory that does not grow with the number of patches.
+    """The same as `MiCo.aggregate`, in memory that hardly grows with the number of patches.
 
-    Prediction keeps no embedding of a block; in training the backward pass computes each block again.
+    Of every patch its score and its choices are kept, and its embedding only with `hold_embeddings`; otherwise
+    embeddings are computed again at each use. In training the backward pass computes each block again.
     """
     evaluation = Evaluation(recompute=torch.is_grad_enabled(), replay=not steps.hold_embeddings)
     blocks = blocks_of(bags.slides, steps.block_rows)
@@ -68,7 +69,7 @@ def aggregate_in_blocks(bags: BagInput, steps: Steps) -> BagOutput:
         evaluation.hold(partial(lambda block: Routed(steps.project(block.rows)), block)) for block in blocks
     ]
     anchors = steps.anchors
-    for route, reduce in steps.stages:
+    for route, reducer in steps.stages:
         assignments: Sequence[Assignment | None] = [None] * len(blocks)
         if route.moves_anchors:
             assignments, anchors = _choose_and_move(route, patches, anchors, blocks, bags.n_slides, evaluation)
@@ -76,7 +77,7 @@ def aggregate_in_blocks(bags: BagInput, steps: Steps) -> BagOutput:
             evaluation.hold(partial(_routed, route, rows, block, anchors, assignment))
             for rows, block, assignment in zip(patches, blocks, assignments, strict=True)
         ]
-        anchors = reduce(anchors)
+        anchors = reducer(anchors)
     return _pool(bags, steps, patches, anchors, blocks, evaluation)
 
 
@@ -118,17 +119,12 @@ def _routed(
     assignment: Assignment | None,
 ) -> Routed:
     """A block after Cluster Route (Eq. 4); patches choose here where their choice has not moved anchors before."""
-    x, chosen_before = rows()
+    x, chosen = rows()
     own = block.own(anchors)
     if assignment is None:
         assignment = route.choose(x, own, block.slides)
     patches = route(x, assignment, own, block.slides)
-    if assignment is None:  # the ablation without Cluster Route
-        return Routed(patches)
-    stages = (
-        [assignment.chosen.unsqueeze(1)] if chosen_before is None else [chosen_before, assignment.chosen.unsqueeze(1)]
-    )
-    return Routed(patches, torch.cat(stages, dim=1))
+    return Routed(patches, chosen if assignment is None else (*chosen, assignment.chosen))
 
 
 class _PooledBlock(NamedTuple):
@@ -158,9 +154,8 @@ def _pool(
             case = torch.cat([case, remaining[1]])
         z = steps.normalise(x)
         score = steps.score(z)
-        return _PooledBlock(
-            pool_rows(z, score, case, bags.n_cases), score[: block.rows.stop - block.rows.start], chosen
-        )
+        stages = torch.stack(chosen, dim=1) if chosen else None  # (n, L)
+        return _PooledBlock(pool_rows(z, score, case, bags.n_cases), score[: len(case_of_row[block.rows])], stages)
 
     scores, chosen = RowValues(len(case_of_row)), RowValues(len(case_of_row))
     pooled = no_rows(bags.n_cases, anchors.size(-1), wide(anchors))

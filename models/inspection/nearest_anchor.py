@@ -1,7 +1,7 @@
 """The anchor that each patch is nearest to in the space of the features, where k-means put them.
 
 It says which tissue an anchor stands for. The anchor that a patch *chooses* in a stage may be another one: MiCo
-projects patches and anchors by layers of their own (`Linear_p`, `Linear_c`) before it compares them.
+projects patches and anchors by layers of their own before it compares them.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How the models are fast and bounded in memory: row blocks, segments, similarity, dropout, hard assignment."""
+"""How the models are fast and bounded in memory: row blocks, segments, similarity, dropout, layer norm."""
