@@ -46,7 +46,8 @@ def main(args: argparse.Namespace) -> int:
         sys.stderr.write(f"main.py: error: {error}\n")
         return 2
     except KeyboardInterrupt:
-        how = "starts it again" if args.stage == "explain" else "with --resume goes on after the last whole epoch"
+        resume = "--resume instead of --overwrite" if args.overwrite else "--resume"
+        how = "starts it again" if args.stage == "explain" else f"with {resume} goes on after the last whole epoch"
         sys.stderr.write(f"main.py: interrupted; the same command {how}\n")
         return 130
     return 0

@@ -1,4 +1,4 @@
-"""A door for scripts outside of this repository: `from datasets.features import read_slide`."""
+"""Re-exports names for scripts outside of this repository: `from datasets.features import read_slide`."""
 
 from datasets.slides.features import read_slide
 

@@ -23,6 +23,7 @@ from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import stratified_folds
 from datasets.slides.features import write_slide
+from utils.command.arguments import OneLineParser
 from utils.command.console import exit_code
 from utils.errors import UserError
 
@@ -90,14 +91,11 @@ def prepare(output_dir: Path, splits_dir: Path | None = None, seed: int = DEFAUL
 
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets.ucsb_breast",
-        description="Write the UCSB breast-cancer set (package mil) as feature files and 4 stratified folds.",
-        allow_abbrev=False,
-    )
+    description = "Write the UCSB breast-cancer set (package mil) as feature files and 4 stratified folds."
+    parser = OneLineParser("python -m datasets.ucsb_breast", description)
     parser.add_argument("--output_dir", type=Path, required=True, help="features/ goes here")
     parser.add_argument("--splits_dir", type=Path, help="fold{k}.csv go here (default: OUTPUT_DIR/splits)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the folds (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the folds")
     return parser
 
 

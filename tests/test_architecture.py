@@ -1,4 +1,4 @@
-"""The shape of the house, read from the source: rooms and the one rule for imports, nothing at import, no pickles."""
+"""The shape of the repository, read from the source: rooms, the rule for imports, nothing at import, no pickles."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ RANKS = (
     ("script", "benchmarks"),
 )
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
-# Names that scripts outside of this repository import; nothing in it does.
-DOORS = ("utils/metrics.py", "utils/kmeans.py", "datasets/features.py")
+# Modules that only re-export names for scripts outside of this repository; nothing in it imports them.
+COMPATIBILITY = ("utils/metrics.py", "utils/kmeans.py", "datasets/features.py")
 FOLDERS = ("models", "datasets", "utils", "script", "benchmarks")
 SOURCES = [
     *(ROOT / name for name in ("main.py", "run_clustering.py")),
@@ -58,8 +58,8 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def is_door(path: Path) -> bool:
-    return path.relative_to(ROOT).as_posix() in DOORS
+def is_compatibility(path: Path) -> bool:
+    return path.relative_to(ROOT).as_posix() in COMPATIBILITY
 
 
 def test_there_is_something_to_read():
@@ -70,7 +70,7 @@ def test_there_is_something_to_read():
 
 @by_name
 def test_a_file_imports_from_rooms_of_lower_rank_or_its_own(path: Path):
-    if is_door(path) or path == ROOT / "utils/__init__.py":
+    if is_compatibility(path) or path == ROOT / "utils/__init__.py":
         return
     own = room_of(NAMES[path])
     assert own in RANK, f"the room {own} has no rank: give it one in RANKS"
@@ -80,7 +80,7 @@ def test_a_file_imports_from_rooms_of_lower_rank_or_its_own(path: Path):
 
 
 @by_name
-def test_models_know_nothing_of_the_house_and_are_known_in_the_pipeline(path: Path):
+def test_models_import_nothing_else_and_are_known_in_the_pipeline(path: Path):
     own, imported = room_of(NAMES[path]), {room_of(module) for module in imports_of(path)}
     if own == "models":
         assert imported <= {"models"}
@@ -89,9 +89,9 @@ def test_models_know_nothing_of_the_house_and_are_known_in_the_pipeline(path: Pa
 
 
 @by_name
-def test_no_file_of_the_house_goes_through_a_door_for_others(path: Path):
-    doors = {door.removesuffix(".py").replace("/", ".") for door in DOORS}
-    assert not imports_of(path) & doors
+def test_no_file_of_the_repository_imports_what_is_for_others(path: Path):
+    for_others = {module.removesuffix(".py").replace("/", ".") for module in COMPATIBILITY}
+    assert not imports_of(path) & for_others
 
 
 def test_no_circles():

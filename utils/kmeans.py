@@ -1,4 +1,4 @@
-"""A door for scripts outside of this repository: `from utils.kmeans import kmeans`."""
+"""Re-exports names for scripts outside of this repository: `from utils.kmeans import kmeans`."""
 
 from utils.anchors.kmeans import kmeans
 

@@ -1,4 +1,4 @@
-"""A door for scripts outside of this repository: `from utils.metrics import survival_metrics`."""
+"""Re-exports names for scripts outside of this repository: `from utils.metrics import survival_metrics`."""
 
 from utils.statistics.metrics import classification_metrics, survival_metrics
 

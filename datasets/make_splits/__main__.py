@@ -18,6 +18,7 @@ from datasets.make_splits.label_cases import (
 from datasets.make_splits.make_splits import RECORD, make_splits
 from datasets.make_splits.patient_folds import Split
 from datasets.make_splits.settings import SplitSettings
+from utils.command.arguments import OneLineParser
 from utils.command.console import exit_code
 
 _log = logging.getLogger(__name__)
@@ -25,11 +26,8 @@ _log = logging.getLogger(__name__)
 
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets.make_splits",
-        description="Write stratified folds by patient, from a label table with one row per slide.",
-        allow_abbrev=False,
-    )
+    description = "Write stratified folds by patient, from a label table with one row per slide."
+    parser = OneLineParser("python -m datasets.make_splits", description)
     add = parser.add_argument
     add("--labels", type=Path, required=True, help="the label table: .csv, or .csv.zip with one .csv file")
     add("--output_dir", type=Path, required=True, help="fold{k}.csv and splits.json go here")
@@ -37,14 +35,23 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--label_column", metavar="NAME", help="cls: the class of a slide (default: label)")
     add("--classes", nargs="+", metavar="CLASS", help="cls: the classes 0, 1, ... in this order (default: sorted)")
     add("--time_column", metavar="NAME", help="surv: survival or follow-up time (default: survival_months)")
-    add("--event_column", metavar="NAME", help="surv: status, 1 = death observed, 0 = censored; this one ...")
-    add("--censor_column", metavar="NAME", help="surv: status, 1 = censored, 0 = death observed; ... or this one")
+    status = "surv: status column, "
+    add(
+        "--event_column",
+        metavar="NAME",
+        help=f"{status}1 = death observed, 0 = censored (give this or --censor_column)",
+    )
+    add(
+        "--censor_column",
+        metavar="NAME",
+        help=f"{status}1 = censored, 0 = death observed (give this or --event_column)",
+    )
     add("--time_unit", choices=tuple(TIME_UNITS), help="surv: unit of the times; days are divided by 30.4375")
-    add("--case_column", metavar="NAME", default="case_id", help="the patient (default: %(default)s)")
-    add("--slide_column", metavar="NAME", default="slide_id", help="the slide (default: %(default)s)")
-    add("--n_folds", type=int, default=4, help="folds, 2 or more (default: %(default)s)")
+    add("--case_column", metavar="NAME", default="case_id", help="the patient")
+    add("--slide_column", metavar="NAME", default="slide_id", help="the slide")
+    add("--n_folds", type=int, default=4, help="folds, 2 or more")
     add("--n_bins", type=int, help="surv: time bins of the disc_label columns (default: 4)")
-    add("--seed", type=int, default=2024, help="seed of the folds (default: %(default)s)")
+    add("--seed", type=int, default=2024, help="seed of the folds")
     add("--site_preserving", action="store_true", help="keep each TCGA tissue source site in one part of a fold")
     add("--overwrite", action="store_true", help="replace the folds that are in OUTPUT_DIR")
     return parser

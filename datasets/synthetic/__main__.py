@@ -13,6 +13,7 @@ from pathlib import Path
 from datasets.folds.cases import TASKS
 from datasets.synthetic.cohort import make_cohort
 from datasets.synthetic.settings import DTYPES, FILE_FORMATS, SIGNALS, CohortSettings
+from utils.command.arguments import OneLineParser
 from utils.command.console import exit_code
 
 _log = logging.getLogger(__name__)
@@ -20,12 +21,11 @@ _log = logging.getLogger(__name__)
 
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of the command: one option per field of CohortSettings, with its default."""
-    parser = argparse.ArgumentParser(
-        prog="python -m datasets.synthetic",
-        description="Write a seeded synthetic cohort: features, folds and the truth behind them.",
+    parser = OneLineParser(
+        "python -m datasets.synthetic",
+        "Write a seeded synthetic cohort: features, folds and the truth behind them.",
         epilog=inspect.getdoc(CohortSettings),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--output_dir", type=Path, required=True, help="an empty or new directory")
     choices = {

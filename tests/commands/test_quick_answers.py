@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import main
+from utils.command.settings import RunSettings
+
 ROOT = Path(__file__).parents[2]
 SLOW = (
     *("torch", "torch._dynamo", "torch_geometric", "pandas", "matplotlib", "h5py", "sklearn", "sksurv", "scipy"),
@@ -100,6 +103,27 @@ def test_a_run_imports_what_it_needs(cls_cohort, tmp_path, more: str, unneeded: 
     imported = set(json.loads(ended.stdout.splitlines()[-1]))
     assert "torch" in imported
     assert imported & {*unneeded} == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ("", "with --resume goes on after the last whole epoch"),
+        ("--overwrite", "with --resume instead of --overwrite goes on after the last whole epoch"),
+        ("--stage explain", "starts it again"),
+    ],
+)
+def test_ctrl_c_gives_advice_that_can_be_followed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: str, advice: str
+):
+    def interrupted(settings: RunSettings) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "run", interrupted)
+    monkeypatch.setattr(main, "log_to_terminal", lambda: None)  # the handlers of the tests stay
+    arguments = [*MAIN.format(features="f", splits="s").split(" "), *options.split()]
+    assert main.main(main.get_args_parser().parse_args(arguments)) == 130
+    assert capsys.readouterr().err == f"main.py: interrupted; the same command {advice}\n"
 
 
 @pytest.mark.parametrize("command", ["main", "run_clustering"])

@@ -40,20 +40,36 @@ class DefaultsHelpFormatter(argparse.HelpFormatter):
     """Adds the default to the help of an option, where there is one to speak of."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.help is None or action.default in (None, False, argparse.SUPPRESS):
+        # By identity: a default of 0 equals False, and is one to speak of.
+        if action.help is None or any(action.default is nothing for nothing in (None, False, argparse.SUPPRESS)):
             return action.help
         return f"{action.help} (default: %(default)s)"
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence, with exit code 2, and which takes no abbreviations."""
+    """A parser whose errors are one sentence, with exit code 2, and which takes no abbreviations.
 
-    def __init__(self, prog: str, description: str) -> None:
+    Args:
+        prog: the name of the command.
+        description: of the command, for `--help`.
+        epilog: text below the options in `--help`.
+        formatter_class: of `--help`; this one adds the defaults.
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        description: str,
+        *,
+        epilog: str | None = None,
+        formatter_class: type[argparse.HelpFormatter] = DefaultsHelpFormatter,
+    ) -> None:
         super().__init__(
             prog=prog,
             description=description,
+            epilog=epilog,
             allow_abbrev=False,
-            formatter_class=DefaultsHelpFormatter,
+            formatter_class=formatter_class,
         )
 
     def error(self, message: str) -> NoReturn:

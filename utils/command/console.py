@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 
 OWN_LOGGERS = ("main", "run_clustering", "datasets", "models", "utils")
@@ -35,7 +36,7 @@ def log_to_terminal() -> None:
 
 def runs_parser(prog: str, description: str) -> argparse.ArgumentParser:
     """The command line of a module that works on the folders of runs."""
-    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    parser = OneLineParser(prog, description)
     parser.add_argument("run_dir", nargs="+", type=Path, metavar="RUN_DIR", help="RESULTS/TASK/DATASET/RUN_NAME")
     return parser
 

@@ -37,7 +37,7 @@ class ClusteringSettings:
     )
     fold_csv: tuple[Path, ...] | None = option(
         None,
-        "fit the data-set anchors on the training slides of this fold only; several folds: anchors of each",
+        "fold file: fit the data-set anchors on its training slides only; several files: one set of anchors for each",
         role="place",
     )
     preset: str | None = option(
@@ -63,7 +63,7 @@ class ClusteringSettings:
     feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
     workers: int = option(4, "number of threads that read files", role="run")
     gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
-    overwrite: bool = option(False, "fit anchors again that are already there", role="run")
+    overwrite: bool = option(False, "refit anchors that exist already", role="run")
 
     def __post_init__(self) -> None:
         """Validate the settings."""
@@ -91,7 +91,7 @@ class RunSettings:
     """
 
     task: str = option(REQUIRED, "classification or survival", choices=("cls", "surv"))
-    dataset: str = option(REQUIRED, "name of the data set: a folder of the results")
+    dataset: str = option(REQUIRED, "name of the data set; also the name of its folder in the results")
     features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files", role="place")
     splits_dir: Path = option(REQUIRED, "directory of fold0.csv, fold1.csv and so on", role="place")
     anchors: str = option(
@@ -100,11 +100,11 @@ class RunSettings:
         "the fold",
         role="place",
     )
-    folds: tuple[int, ...] | None = option(None, "folds to run; all of the splits directory by default", role="run")
+    folds: tuple[int, ...] | None = option(None, "folds to run; default: all in --splits_dir", role="run")
 
-    model: str = option("mico", "model of the registry")
+    model: str = option("mico", "model to train")
     model_options: Mapping[str, Any]  # not an option itself: those of the model, which the parser adds here
-    n_clusters: int = option(64, "K, the number of anchors")
+    n_clusters: int = option(64, "K, the number of anchors (models with anchors)")
 
     epochs: int = option(200, "maximum number of epochs")
     patience: int = option(
@@ -131,7 +131,7 @@ class RunSettings:
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N", role="run")
 
-    alpha_surv: float = option(0.0, "weight that the survival loss moves from all cases to the uncensored ones")
+    alpha_surv: float = option(0.0, "extra weight of uncensored cases in the survival loss, 0 to 1")
     n_bins: int = option(4, "number of time bins of discrete survival")
 
     tensorboard: bool = option(
@@ -148,7 +148,8 @@ class RunSettings:
     )
     explain_cases: int | None = option(
         None,
-        "explain the k most and the k least certain test cases of each fold; 3 by default, none with --explain_slides",
+        "explain this many most certain and this many least certain test cases of each fold; default: 3, or none with "
+        "--explain_slides",
         role="explanation",
     )
     explain_slides: tuple[str, ...] | None = option(
@@ -169,9 +170,14 @@ class RunSettings:
         role="explanation",
     )
     results_dir: Path = option(Path("results"), "directory that results are written to", role="place")
-    run_name: str | None = option(None, "folder of this run; model and formulation by default", role="place")
+    run_name: str | None = option(
+        None,
+        "name of the folder of this run; default: model, formulation and ablated parts, such as mico_released or "
+        "mico_released_no_route",
+        role="place",
+    )
     resume: bool = option(False, "continue an interrupted run; finished folds are skipped", role="run")
-    overwrite: bool = option(False, "remove the results that are there", role="run")
+    overwrite: bool = option(False, "delete existing results of this run first", role="run")
     on_change: str = option(
         "error",
         "with --resume, what to do about results of other settings: stop, or say what changed and start again",

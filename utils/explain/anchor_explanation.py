@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from utils.explain.anchor_figures import anchor_overview, mixing_figure
 from utils.explain.anchor_shares import n_anchors_of, write_anchor_shares
 from utils.explain.anchor_statistics import anchor_statistics, write_anchor_statistics
 from utils.explain.anchor_text import anchor_text
+from utils.explain.reducer_mixing import REDUCER_MIXING, check_mixing, write_mixing
 from utils.figures.plotting import save_png
-from utils.files.atomic import write_json, write_text
+from utils.files.atomic import write_text
 
-_MIXING_FILES = ("reducer_mixing.json", "reducer_mixing.png")
+_MIXING_FILES = (REDUCER_MIXING, "reducer_mixing.png")
 
 
 def write_anchor_explanation(
@@ -43,7 +43,7 @@ def write_anchor_explanation(
     """
     statistics = anchor_statistics(shares, predictions)
     if mixing is not None:
-        _check_mixing(mixing, n_anchors_of(shares))
+        check_mixing(mixing, n_anchors_of(shares))
     paths = [place / name for name in ("anchor_shares.csv", "anchors.csv", "anchors.png", "anchors.md")]
     write_anchor_shares(paths[0], shares)
     write_anchor_statistics(paths[1], statistics)
@@ -54,18 +54,6 @@ def write_anchor_explanation(
         for path in of_mixing:
             path.unlink(missing_ok=True)
         return paths
-    write_json(of_mixing[0], {"stages": mixing["stages"], "overall": mixing["overall"]})
+    write_mixing(of_mixing[0], mixing)
     save_png(mixing_figure(mixing, title), of_mixing[1])
     return paths + of_mixing
-
-
-def _check_mixing(mixing: Mapping[str, Any], n_anchors: int) -> None:
-    stages = [np.shape(stage) for stage in mixing["stages"]]
-    expected = [(n_anchors // 2 ** (stage + 1), n_anchors // 2**stage) for stage in range(len(stages))]
-    if not stages or stages != expected:
-        raise ValueError(f"mixing: expected stages that halve {n_anchors} anchors, got matrices of shapes {stages}")
-    overall = (stages[-1][0], n_anchors)
-    if np.shape(mixing["overall"]) != overall:
-        raise ValueError(f"mixing: expected overall of shape {overall}, got {np.shape(mixing['overall'])}")
-    if not all(np.isfinite(np.array(matrix)).all() for matrix in (*mixing["stages"], mixing["overall"])):
-        raise ValueError("mixing: expected finite numbers")

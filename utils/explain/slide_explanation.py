@@ -16,11 +16,11 @@ from utils.explain.map_picture import draw_anchor_maps, draw_attention_map
 from utils.explain.overlay import draw_overlay
 from utils.explain.patch_raster import patch_raster
 from utils.explain.patch_table import patch_table, stages_of, write_patches
+from utils.explain.slide_facts import SLIDE_FACTS, write_slide_facts
 from utils.explain.slide_image import find_slide_image, microns_per_pixel, open_slide_image
-from utils.files.atomic import write_json
 
 OVERLAYS = ("overlay.png", "attended_patches.png", "anchor_patches.png")
-FILES = ("slide.json", "patches.csv", "attention.png", "anchors.png", "slide.geojson", *OVERLAYS)
+FILES = (SLIDE_FACTS, "patches.csv", "attention.png", "anchors.png", "slide.geojson", *OVERLAYS)
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,18 @@ def write_slide_explanation(
         files += _write_maps(folder, slide, table, slide.coords, slide.patch_size, mpp)
         write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson, colours=slide.colours)
         files.append("slide.geojson")
-    facts = {"slide_id": slide.slide_id, "case_id": slide.case_id, "n_patches": len(table)}
-    sizes = {"patch_size_level0": slide.patch_size, "patch_size_source": slide.patch_size_source}
-    scale = {"mpp": mpp, "mpp_source": mpp_source}
-    write_json(folder / "slide.json", {**facts, **sizes, **scale, "no_map": no_map, "files": files})
+    write_slide_facts(
+        folder,
+        slide_id=slide.slide_id,
+        case_id=slide.case_id,
+        n_patches=len(table),
+        patch_size_level0=slide.patch_size,
+        patch_size_source=slide.patch_size_source,
+        mpp=mpp,
+        mpp_source=mpp_source,
+        no_map=no_map,
+        files=files,
+    )
     return notes
 
 

@@ -1,4 +1,7 @@
-"""Seeds: every random stream of a run is a function of the seed and of where in the run it is used."""
+"""Seeds: the random streams of a run are functions of the seed and of where in the run they are used.
+
+The exception is the bootstrap of a fold's C-index: it takes the plain `--seed`, whatever the fold.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import torch
 
 
 def derive_seed(seed: int, *place: int | str) -> int:
-    """A seed for one place of a run, such as `(2024, "dropout", fold, epoch)`; 63 bits, the same on every machine.
+    """A seed for one place of a run, such as `(2024, "order", fold, epoch)`; 63 bits, the same on every machine.
 
     Streams that depend on their place alone make a resumed run repeat an uninterrupted one, and a sample independent
     of how many workers drew the others. The digest of the written-out place keeps apart what numpy's SeedSequence

@@ -17,6 +17,7 @@ from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
 from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
 from datasets.slides.fingerprint import fingerprint
 from datasets.slides.slide_cache import SlideCache
+from models import options_of
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.anchors.fold_anchors import FoldAnchors, load_fold_anchors
 from utils.command.settings import RANDOM
@@ -166,7 +167,7 @@ def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool
 
     Args:
         inputs: of the folds that are still to be trained or tested.
-        model: its name, for the message.
+        model: its name in the registry, for the message.
         needs_coords: whether it needs the positions of patches.
 
     Raises:
@@ -180,9 +181,10 @@ def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool
             if needs_coords and slide.coords is None:
                 without.append(slide.slide_id)
     if without:
+        other_way = ", or --graph features" if "graph" in options_of(model) else ""
         raise UserError(
             f"{model} needs the coordinates of patches, which {len(without)} of {len(paths)} slides do not have "
-            f"({', '.join(without[:3])}): give feature files with coords, or --graph features"
+            f"({', '.join(without[:3])}): give feature files with coords{other_way}"
         )
 
 

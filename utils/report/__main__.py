@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from utils.command.arguments import OneLineParser
 from utils.command.console import work_on_runs
 from utils.report.all_runs_page import write_all_runs_page
 from utils.report.page import write_page
@@ -23,11 +24,8 @@ from utils.statistics.metrics import N_RESAMPLES
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m utils.report`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.report",
-        description="Write report.html of each run, and that over all runs of a results folder.",
-        allow_abbrev=False,
-    )
+    description = "Write report.html of each run, and that over all runs of a results folder."
+    parser = OneLineParser("python -m utils.report", description)
     parser.add_argument(
         "run_dir", nargs="+", type=Path, metavar="PATH", help="RESULTS/TASK/DATASET/RUN_NAME, or RESULTS for all runs"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from utils.errors import UserError
 from utils.explain.advice import ADVICE
 from utils.explain.anchor_statistics import read_anchor_statistics
 from utils.explain.chosen_cases import read_cases
-from utils.files.json_object import read_json_object
+from utils.explain.reducer_mixing import REDUCER_MIXING, read_mixing
+from utils.explain.slide_facts import read_slide_facts
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_explained_fold(path: Path) -> ExplainedFold:
     facts: dict[str, dict[str, Any]] = {}
     for slide_id in dict.fromkeys(slide_id for case in cases for slide_id in case.slide_ids):
         try:
-            found = _read_json(place / slide_id / "slide.json")
+            found = read_slide_facts(place / slide_id)
         except UserError as error:
             problems.append(error)
         else:
@@ -73,7 +73,7 @@ def read_explained_fold(path: Path) -> ExplainedFold:
     except UserError as error:
         problems.append(error)
     try:
-        mixing = _read_mixing(place / "reducer_mixing.json")
+        mixing = read_mixing(place / REDUCER_MIXING)
     except UserError as error:
         problems.append(error)
     return ExplainedFold(place, cases, facts, anchors, mixing, tuple(problems))
@@ -85,27 +85,3 @@ def _case(path: Path, case_id: str, slide_ids: str, reason: str, certainty: floa
     if strange:
         raise UserError(f"{path}: slide {strange[0]!r} of case {case_id} is no name of a folder; {ADVICE}.")
     return ExplainedCase(case_id, slides, reason, certainty if math.isfinite(certainty) else None)
-
-
-def _read_mixing(path: Path) -> dict[str, Any] | None:
-    """`reducer_mixing.json`, of which the report shows `overall`; None where the file is not there."""
-    mixing = _read_json(path)
-    if mixing is not None and not _is_matrix(mixing.get("overall")):
-        raise UserError(f"{path}: overall is no matrix of finite numbers with rows of one length; {ADVICE}.")
-    return mixing
-
-
-def _is_matrix(value: object) -> bool:
-    rows = value if isinstance(value, list) else []
-    lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
-    return len(lengths) == 1 and 0 not in lengths and all(_is_finite(entry) for row in rows for entry in row)
-
-
-def _is_finite(entry: object) -> bool:
-    # JSON knows NaN, infinity and integers beyond float64 here; a bool would pass for an integer.
-    return isinstance(entry, (int, float)) and not isinstance(entry, bool) and abs(entry) <= sys.float_info.max
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where the file is not there."""
-    return read_json_object(path, advice=ADVICE) if path.exists() else None

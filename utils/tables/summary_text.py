@@ -7,21 +7,17 @@ from typing import Any
 
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
-from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL, TASKS
+from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metrics import N_RESAMPLES
 
-# "interval" stands for the columns of both of its ends.
-_COLUMNS = {
-    CLASSIFICATION: CLASSIFICATION.metrics,
-    SURVIVAL: ("n_events", "c_index", "interval", "logrank_p", *CORRECTED_FOR_CENSORING),
-}
-_WORDS = METRIC_WORDS | {"interval": "95 % interval"}
+_INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
+_COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
 NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
 _METHOD = {
-    CLASSIFICATION: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one class "
-    "against the rest beyond two classes.",
-    SURVIVAL: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
+    CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
+    "class against the rest beyond two classes.",
+    SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
     f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves split "
     "at the median risk. Weighted by the censoring of the fold's training cases: Uno's C up to the last inner edge of "
     "the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the integrated Brier score between "
@@ -37,7 +33,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
     task = TASKS[summary["task"]]
     title = f"# {summary['dataset']}: {model}, {task.words}{name}"
-    blocks = [title, table, _METHOD[task] + " mean ± std: over folds, population standard deviation."]
+    blocks = [title, table, _METHOD[task.name] + " mean ± std: over folds, population standard deviation."]
     if notes:
         blocks.append("\n".join(notes))
     warnings = [f"- {' '.join(str(text).split())}" for text in summary["warnings"]]
@@ -48,13 +44,20 @@ def format_summary(summary: dict[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def _columns(task: Task) -> list[str]:
+    """The columns of the metrics of a task: their names, or `interval`."""
+    names = [*(name for name in _COUNTS if name in task.metrics), *(_INTERVAL.get(name, name) for name in task.metrics)]
+    return list(dict.fromkeys(names))
+
+
 def _header(summary: dict[str, Any]) -> list[str]:
-    return ["fold", "test cases", *(_WORDS[name] for name in _COLUMNS[TASKS[summary["task"]]])]
+    words = METRIC_WORDS | {"interval": "95 % interval"}
+    return ["fold", "test cases", *(words[name] for name in _columns(TASKS[summary["task"]]))]
 
 
 def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
     """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
-    columns = _COLUMNS[TASKS[summary["task"]]]
+    columns = _columns(TASKS[summary["task"]])
     rows = {row["fold"]: row for row in summary["folds"]}
     for fold in sorted([*rows, *summary["missing_folds"]]):
         if fold not in rows:
@@ -91,7 +94,7 @@ def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
 
 def _mean_row(summary: dict[str, Any]) -> list[str]:
     cells = []
-    for name in _COLUMNS[TASKS[summary["task"]]]:
+    for name in _columns(TASKS[summary["task"]]):
         if name in NOT_AVERAGED:
             cells.append("")
             continue

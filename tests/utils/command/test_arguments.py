@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from utils.command.arguments import MODEL_OPTIONS, REQUIRED, ROLES, build_parser, names_of, option, resolve
+from utils.command.arguments import (
+    MODEL_OPTIONS,
+    REQUIRED,
+    ROLES,
+    OneLineParser,
+    build_parser,
+    names_of,
+    option,
+    resolve,
+)
 from utils.command.model_options import SharedOption
 from utils.command.settings import ClusteringSettings, RunSettings
 
@@ -164,6 +173,41 @@ def test_help_shows_every_option_and_its_default(settings: Any, capsys: pytest.C
     assert "(default: 64)" in shown
     assert "(default: None)" not in shown
     assert "(default: False)" not in shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros:
+    share: float = option(0.0, "a share")
+    number: int = option(0, "a number")
+    limit: int | None = option(None, "a limit")
+    fast: bool = option(False, "a switch")
+
+
+def test_a_default_of_zero_is_shown(capsys: pytest.CaptureFixture[str]):
+    """0 equals False, the default of a switch, which is not shown."""
+    with pytest.raises(SystemExit):
+        parse(Zeros, "--help")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("--")] == [
+        "--share FLOAT a share (default: 0.0)",
+        "--number INT a number (default: 0)",
+        "--limit INT a limit",
+        "--fast a switch",
+    ]
+    with pytest.raises(SystemExit):
+        parse(RunSettings, "--help")
+    help_of_alpha = "extra weight of uncensored cases in the survival loss, 0 to 1 (default: 0.0)"
+    assert help_of_alpha in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_parser_with_an_epilog_of_its_own_layout(capsys: pytest.CaptureFixture[str]):
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = OneLineParser("prog", "Description.", epilog="Fields:\n    a: one", formatter_class=raw)
+    parser.add_argument("--size", type=int, default=3, help="default: 3")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    shown = capsys.readouterr().out
+    assert shown.endswith("default: 3\n\nFields:\n    a: one\n")
 
 
 def test_roles_say_what_options_are_for():

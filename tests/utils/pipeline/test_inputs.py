@@ -75,6 +75,17 @@ def test_every_value_of_the_folds_is_read_once(cls_cohort, tmp_path):
         check_values([bare], model="patchgcn", needs_coords=True)
 
 
+@pytest.mark.parametrize(("model", "advice"), [("patchgcn", ", or --graph features"), ("abmil", "")])
+def test_the_advice_about_coordinates_names_options_of_the_model_only(cls_cohort, tmp_path, model: str, advice: str):
+    (inputs,) = inputs_of(cls_cohort, "cls", RANDOM, 0)
+    slide_id = inputs.fold.slides("test")[0]
+    write_slide(tmp_path / f"{slide_id}.pt", torch.ones(3, 8))
+    bare = replace(inputs, paths={**inputs.paths, slide_id: tmp_path / f"{slide_id}.pt"})
+    with pytest.raises(UserError) as raised:
+        check_values([bare], model=model, needs_coords=True)
+    assert str(raised.value).endswith(f"({slide_id}): give feature files with coords{advice}")
+
+
 def test_bags_are_the_cases_of_a_part(surv_cohort):
     (inputs,) = inputs_of(surv_cohort, "surv", RANDOM, 0)
     assert [bag.case_id for bag in bags(inputs, "val").cases] == [case.case_id for case in inputs.fold.val]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from utils.runs.tasks import SURVIVAL
+import pytest
+
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
 from utils.tables.summary_text import format_summary
 
 
@@ -45,6 +48,19 @@ def test_a_fold_and_the_mean():
     # A mean of p values or of interval ends is no p value and no interval: those cells stay empty.
     assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "", ""]
     assert _cells(text, "mean")[6:] == ["0.590 ± 0.010", "0.630 ± 0.020", "0.190 ± 0.030"]
+
+
+def test_a_new_metric_of_the_task_is_a_column(monkeypatch: pytest.MonkeyPatch):
+    """Only its line in the Task and its printed name: there is no other list of columns."""
+    monkeypatch.setitem(TASKS, "surv", replace(SURVIVAL, metrics=(*SURVIVAL.metrics, "slope")))
+    monkeypatch.setitem(METRIC_WORDS, "slope", "calibration slope")
+    summary = _survival_summary(_survival_row(0, slope=0.98765))
+    for name in ("mean", "std", "n_defined"):
+        summary[name]["slope"] = 1
+    text = format_summary(summary)
+    assert _cells(text, "fold")[-2:] == ["IBS", "calibration slope"]
+    assert _cells(text, "0")[-2:] == ["0.187", "0.988"]
+    assert _cells(text, "mean")[-2:] == ["0.190", "1.000"]
 
 
 def test_every_line_of_the_table_is_equally_wide():
