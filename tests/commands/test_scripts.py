@@ -127,20 +127,6 @@ def test_every_script_of_the_readme_is_there():
         assert (ROOT / script).is_file()
 
 
-def test_every_file_that_the_documents_link_to_is_there():
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "splits" / "README.md"]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
-            assert (document.parent / target).exists(), (document, target)
-
-
-def test_every_code_path_of_the_paper_map_is_there():
-    text = (ROOT / "docs" / "paper_map.md").read_text()
-    for path in re.findall(r"`((?:models|datasets|utils|tests)/[\w/]+\.py)", text):
-        assert (ROOT / path).is_file(), path
-    for test in re.findall(r"::(test_\w+)", text):
-        assert any(f"def {test}(" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py")), test
-
-
 @pytest.mark.xdist_group("demonstration")
 def test_the_python_of_the_readme_runs(demo):
     example, trained = blocks("python")

@@ -72,7 +72,7 @@ def _intervals(tables: Mapping[int, pd.DataFrame], metric: str, counts: Mapping[
     for fold, table in tables.items():
         values = resampled_metric(metric, table, counts[fold])  # (1 + n_resamples,)
         if np.isnan(values[0]):
-            per_fold[fold] = Interval(None, None, None, _why_undefined(metric, table))
+            per_fold[fold] = Interval(None, None, None, _why_undefined(table))
         else:
             per_fold[fold] = _interval(values)
             defined.append(values)
@@ -104,7 +104,7 @@ def _interval(values: np.ndarray) -> Interval:
     return Interval(float(values[0]), float(low), float(high))
 
 
-def _why_undefined(metric: str, table: pd.DataFrame) -> str:
-    if metric == "auc":
+def _why_undefined(table: pd.DataFrame) -> str:
+    if "label" in table.columns:
         return str(missing_classes(table["label"].to_numpy(), len(output_columns(table))))
     return "no comparable pair" if table["event"].any() else "no events"
