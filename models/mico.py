@@ -36,13 +36,14 @@ class MiCo(BagModel):
     Args:
         dim_in: D, the width of the patch features.
         n_outputs: C, the number of logits.
-        formulation: `released` or `paper`.
+        formulation: form of the method; `released` is what the authors' code computes, `paper` the equations.
         n_anchors: K, divisible by `2 ** n_stages`.
         embed_dim: d, the width inside the model.
         n_stages: L, the number of context-aware clustering stages.
-        dropout: rate of every dropout layer.
-        similarity: `l2` or `dot` (released form only).
-        assignment: `soft` or `hard` (released form only; the paper form is always hard).
+        dropout: rate of every dropout layer, at least 0 and below 1.
+        similarity: of patch and anchor; `l2` is their negative distance, `dot` their product (released form only).
+        assignment: of patches to anchors; `soft` is a share in each, `hard` the nearest one alone (released form only,
+            since the paper form is always hard).
         ablate: parts to leave out. `anchors`: their initialisation, so that they start at random. `route`: Cluster
             Route, so that no context reaches the patches. `reducer`: Cluster Reducer, so that all K anchors pass every
             stage as they are, and enter the pooling.

@@ -42,7 +42,7 @@ class PatchGCN(BagModel):
         n_outputs: C.
         embed_dim: d, divisible by 4.
         dropout: rate after the ReLU of W_1, W_2 and W_3, after the sums of l = 2, 3, and of both attention branches.
-        graph: `coords`, the paper's: neighbours by position; or `features`: by the features of the patches.
+        graph: neighbours of a patch; `coords`, the paper's, by position, or `features`, by the features of the patches.
 
     Raises:
         ValueError: for an embed_dim that 4 does not divide, or an unknown graph.
