@@ -72,9 +72,20 @@ def load_model(checkpoint: Path) -> tuple[BagModel, int]:
     """The model of a `checkpoint.pt` in evaluation mode, with the scale of its features, and its epoch.
 
     Raises:
-        UserError: for a file that is missing or is no checkpoint.
+        UserError: for a file that is missing or is no checkpoint, or a parameter that holds NaN or infinity.
     """
     state = load_checkpoint(checkpoint)
+    lacking = [name for name in ("architecture", "model", "feature_norm", "epoch") if name not in state]
+    if lacking:
+        raise UserError(
+            f"{checkpoint} holds no {lacking[0]}, expected a checkpoint.pt that main.py wrote: name another"
+        )
+    for name, value in state["model"].items():
+        if not value.isfinite().all():
+            raise UserError(
+                f"{checkpoint} holds NaN or infinity in {name}, expected finite parameters: remove it and train this "
+                "fold again"
+            )
     design = state["architecture"]
     # Until 2026-11 the options of all models stood in every checkpoint: for another model they mean nothing.
     known = {"name", "dim_in", "n_outputs", *options_of(design["name"])}

@@ -80,6 +80,24 @@ def test_checkpoints_with_the_options_of_all_models_still_load(tmp_path: Path, m
     assert torch.equal(logits(load_model(tmp_path / "checkpoint.pt")[0]), logits(built))
 
 
+def test_a_parameter_that_is_not_finite_is_named(tmp_path: Path):
+    built = new_model(design_of("abmil"), FoldAnchors(FeatureNorm()), seed=1, fold=0)
+    with torch.no_grad():
+        built.classifier.bias[0] = torch.nan
+    state = {"architecture": design_of("abmil"), "feature_norm": {"kind": "none"}, "model": built.state_dict()}
+    save_checkpoint(tmp_path / "checkpoint.pt", {**state, "epoch": 1})
+    with pytest.raises(UserError, match=r"checkpoint\.pt holds NaN or infinity in classifier\.bias, expected finite"):
+        load_model(tmp_path / "checkpoint.pt")
+
+
+def test_a_file_that_is_another_one_is_named(tmp_path: Path):
+    save_checkpoint(tmp_path / "last.pt", {"progress": {}, "model": {}})
+    with pytest.raises(
+        UserError, match=r"last\.pt holds no architecture, expected a checkpoint\.pt that main\.py wrote"
+    ):
+        load_model(tmp_path / "last.pt")
+
+
 def test_parameters_are_a_function_of_seed_and_fold():
     def weights(seed: int, fold: int) -> torch.Tensor:
         return new_model(design_of("abmil"), FoldAnchors(FeatureNorm()), seed=seed, fold=fold).classifier.weight
