@@ -68,13 +68,13 @@ def chosen_sums(assignment: Assignment, patches: Tensor, n_anchors: int, slides:
     """The two sums of Eq. 3 over the patches of each slide, in float32 or wider.
 
     Returns:
-        `sum_m Â(m, k) patch_m`, (n_slides, K, d), and `N_k = sum_m Â(m, k)`, (n_slides, K, 1), a count through which no
-        gradient flows.
+        `sum_m Â(m, k) patch_m`, (n_slides, K, d), and `N_k = sum_m Â(m, k)`, (n_slides, K, 1), whose value is a count
+        and whose gradient is that of Â, as Eq. 3 is written.
     """
     with torch.autocast(patches.device.type, enabled=False):
         rows = wide(patches)
         weights = assignment.weights(n_anchors).to(rows.dtype)  # (N, K)
-        counts = slides.weighted_sums(weights.detach(), rows.new_ones(len(rows), 1))  # (n_slides, K, 1)
+        counts = slides.weighted_sums(weights, rows.new_ones(len(rows), 1))  # (n_slides, K, 1)
         return slides.weighted_sums(weights, rows), counts
 
 

@@ -63,15 +63,25 @@ def test_anchors_move_to_the_mean_of_their_patches_slide_by_slide():
     assert torch.equal(moved, expected)
 
 
-def test_no_gradient_flows_through_the_count():
-    """d s~ / d patch is 1 / N_k; the affinity's gradient has the plain product rule over a constant N_k."""
-    affinity = torch.tensor([[1.0, 0], [1, 0]], requires_grad=True)
-    patches = torch.tensor([[3.0], [5.0]], requires_grad=True)
-    slides = Segments.from_index(torch.tensor([0, 0]), n_slides=1)
+def test_the_gradient_flows_through_the_count():
+    """`d s~_k / d patch_m = Â(m, k) / N_k` and `d s~_k / d Â(m, k) = (patch_m - s~_k) / N_k`, also where Â is 0."""
+    affinity = torch.tensor([[1.0, 0], [1, 0], [0, 1]], requires_grad=True)
+    patches = torch.tensor([[3.0], [5.0], [8.0]], requires_grad=True)
+    slides = Segments.from_index(torch.tensor([0, 0, 0]), n_slides=1)
     sums = chosen_sums(hard_assignment(affinity), patches, 2, slides)
-    move_anchors(*sums, torch.zeros(2, 1))[0, 0].sum().backward()
-    assert patches.grad.tolist() == [[0.5], [0.5]]
-    assert affinity.grad.tolist() == [[1.5, 0], [2.5, 0]]
+    move_anchors(*sums, torch.zeros(2, 1))[0, 0].sum().backward()  # s~_0 = 4
+    assert patches.grad.tolist() == [[0.5], [0.5], [0]]
+    assert affinity.grad.tolist() == [[-0.5, 0], [0.5, 0], [2, 0]]
+
+
+def test_an_anchor_that_no_patch_chose_passes_its_gradient_on_and_gives_none_to_patches():
+    affinity = torch.tensor([[1.0, 0]], requires_grad=True)
+    patches, anchors = torch.tensor([[3.0]], requires_grad=True), torch.tensor([[1.0], [2.0]], requires_grad=True)
+    slides = Segments.from_index(torch.tensor([0]), n_slides=1)
+    move_anchors(*chosen_sums(hard_assignment(affinity), patches, 2, slides), anchors)[0, 1].sum().backward()
+    assert anchors.grad.tolist() == [[0], [1]]
+    assert patches.grad.tolist() == [[0]]
+    assert affinity.grad.tolist() == [[0, 0]]
 
 
 def ragged(sizes: list[int]) -> tuple[Segments, Tensor, Tensor]:
@@ -111,8 +121,9 @@ def test_sums_equal_the_product_of_each_slide(sizes: list[int]):
     weights = straight_through(affinity).split(sizes)
     expected = torch.stack([w.T @ x for w, x in zip(weights, patches.split(sizes), strict=True)])
     assert_equal_with_gradients(sums, expected, affinity, patches)
-    assert torch.equal(counts.squeeze(2), torch.stack([w.sum(dim=0) for w in weights]))
-    assert not counts.requires_grad
+    n_patches = torch.stack([w.sum(dim=0) for w in weights]).unsqueeze(2)
+    assert torch.equal(counts, n_patches)
+    assert_equal_with_gradients(counts, n_patches, affinity)
 
 
 def test_16_bit_patches_are_summed_in_float32():

@@ -82,8 +82,8 @@ def paper_stage(
         assignment.append(one_hot_straight_through(torch.stack(cosines)))
     moved = []  # s~_k
     for k, anchor in enumerate(anchors):
-        count = sum(int(torch.round(row[k]).item()) for row in assignment)
-        if count == 0:
+        count = sum(row[k] for row in assignment)  # N_k, with the gradient of Â
+        if count.item() == 0:
             moved.append(anchor)
         else:
             moved.append(sum(row[k] * patch for row, patch in zip(assignment, patches, strict=True)) / count)

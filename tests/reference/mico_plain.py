@@ -102,9 +102,8 @@ class PlainMiCo(nn.Module):
 
     def paper_stage(self, stage: int, patches: Tensor, anchors: Tensor) -> tuple[Tensor, Tensor]:
         affinity = F.normalize(patches, dim=1) @ F.normalize(anchors, dim=1).T
-        one_hot = one_hot_of(affinity)
-        hard = one_hot + (affinity - affinity.detach())
-        counts = one_hot.sum(dim=0).unsqueeze(1)
+        hard = one_hot_of(affinity) + (affinity - affinity.detach())
+        counts = hard.sum(dim=0).unsqueeze(1)
         moved = torch.where(counts > 0, hard.T @ patches / counts.clamp(min=1), anchors)
         enhanced = patches + self.context_enhancers[stage](patches + hard @ moved)
         return self.enhancer_norm_layers[stage](enhanced), self.cluster_reducers[stage](moved)
