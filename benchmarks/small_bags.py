@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.steps import DROPOUT, optimised, plain_ranger
+from benchmarks.steps import DROPOUT, PlainRanger, optimised
 from datasets.bags import Bag, Batch, collate
 from datasets.folds.cases import Case
 from datasets.slides.features import SlideFeatures
@@ -66,5 +66,5 @@ def _mico(formulation: str, embed_dim: int, device: torch.device) -> Step:
 def _plain(formulation: str, embed_dim: int, device: torch.device) -> Step:
     torch.manual_seed(0)
     model = PlainMiCo(dim_in=DIM, n_outputs=2, formulation=formulation, embed_dim=embed_dim, dropout=DROPOUT).to(device)
-    optimizer = plain_ranger(model)
+    optimizer = PlainRanger(model)
     return optimised(model, lambda batch: F.cross_entropy(model([[batch.features]]), batch.target["label"]), optimizer)

@@ -9,13 +9,13 @@ from typing import Any, ParamSpec
 
 import torch
 import torch.nn.functional as F
-from pytorch_optimizer import Lookahead
 from torch import Tensor, nn
 
 from models import build_model
 from models.objective import training_objective
 from tests.reference.mico_plain import PlainMiCo
 from utils.training.optim import build_optimizer
+from utils.training.ranger import ALPHA, SYNCHRONISATION
 
 N_OUTPUTS, EMBED_DIM, DROPOUT = 4, 512, 0.05
 Inputs = ParamSpec("Inputs")
@@ -59,10 +59,23 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def plain_ranger(model: nn.Module) -> torch.optim.Optimizer:
+class PlainRanger(torch.optim.RAdam):
     """Ranger as a straightforward author would put it together: Lookahead over torch's own RAdam."""
-    radam = torch.optim.RAdam(model.parameters(), lr=2e-4, weight_decay=1e-5, decoupled_weight_decay=True)
-    return Lookahead(radam, k=6, alpha=0.5)
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model.parameters(), lr=2e-4, weight_decay=1e-5, decoupled_weight_decay=True)
+        self.steps, self.slow = 0, dict[Tensor, Tensor]()
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        """A step of the fast weights; every 6th one pulls them towards the slow ones."""
+        super().step(closure)
+        self.steps += 1
+        if self.steps % SYNCHRONISATION == 0:
+            for fast in self.param_groups[0]["params"]:
+                slow = self.slow.setdefault(fast, fast.clone())
+                slow += ALPHA * (fast - slow)
+                fast.copy_(slow)
 
 
 def optimised(
@@ -143,7 +156,7 @@ def plain_step(form: Form, slide: Slide) -> Callable[[], None]:
             logits = model([[slide.features]])
         return F.cross_entropy(logits.float(), label)
 
-    return optimised(model, loss, plain_ranger(model))
+    return optimised(model, loss, PlainRanger(model))
 
 
 def torchmil_step(name: str, slide: Slide) -> Callable[[], None]:

@@ -59,8 +59,9 @@ def train_epoch(
 ) -> float:
     """Train on every batch once.
 
-    The gradient of a step is that of the mean loss over all cases of its window of `grad_accum` batches. The last
-    window of an epoch may be shorter: it is divided by the cases it has, stepped, and nothing of it is left over.
+    The gradient of a step is that of `sum_i loss_i / grad_accum` over its window of `grad_accum` batches, loss_i the
+    mean over the cases of batch i. The last window of an epoch may be shorter: it is stepped, and its losses are
+    divided by `grad_accum` all the same, as in the released code.
 
     Args:
         runner: holds the model that is trained.
@@ -84,8 +85,6 @@ def train_epoch(
     total, n_batches = 0.0, len(batch_sizes)
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
     for number, batch in enumerate(runner.read(progress)):
-        start = number - number % grad_accum
-        window_cases = sum(batch_sizes[start : start + grad_accum])
         with runner.stopwatch.time("forward"):
             batch_loss = objective(runner(batch), batch.target)
             value = batch_loss.item()
@@ -95,7 +94,7 @@ def train_epoch(
                 f"{', '.join(batch.slide_ids)}: look at their features, or lower --lr"
             )
         with runner.stopwatch.time("backward"):
-            scaler.scale(batch_loss * (batch_sizes[number] / window_cases)).backward()
+            scaler.scale(batch_loss / grad_accum).backward()
         total += value * batch_sizes[number]
         if (number + 1) % grad_accum == 0 or number + 1 == n_batches:
             with runner.stopwatch.time("optimizer"):

@@ -6,17 +6,14 @@ import torch
 from torch import nn
 
 from utils.training.radam import RAdam
-
-LOOKAHEAD_STEPS = 6
-LOOKAHEAD_ALPHA = 0.5
+from utils.training.ranger import Ranger
 
 
 def build_optimizer(name: str, model: nn.Module, *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """Build `ranger`, `radam` or `adamw` over the parameters of a model.
 
-    Ranger is Lookahead (Zhang et al., NeurIPS 2019: every 6 steps `slow += 0.5 (fast - slow)`, `fast = slow`) over
-    RAdam (Liu et al., ICLR 2020). Weight decay is decoupled from the gradient in all three, and acts on matrices only:
-    biases, norms and other 1-d parameters have none.
+    Ranger is Lookahead over RAdam (Liu et al., ICLR 2020). Weight decay is decoupled from the gradient in all three,
+    and acts on matrices only: biases, norms and other 1-d parameters have none.
 
     Raises:
         ValueError: for another name.
@@ -30,7 +27,5 @@ def build_optimizer(name: str, model: nn.Module, *, lr: float, weight_decay: flo
     if name == "radam":
         return RAdam(groups, lr=lr)
     if name == "ranger":
-        from pytorch_optimizer import Lookahead  # imports a hundred optimizers, about 1 s: only for the training
-
-        return Lookahead(RAdam(groups, lr=lr), k=LOOKAHEAD_STEPS, alpha=LOOKAHEAD_ALPHA)
+        return Ranger(groups, lr=lr)
     raise ValueError(f"got optimizer '{name}', expected one of: ranger, radam, adamw")

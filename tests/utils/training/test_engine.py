@@ -79,14 +79,16 @@ def run_epoch(sizes: list[int], grad_accum: int, **changes: object) -> tuple[Lin
         ([3], 8, [[0]]),
     ],
 )
-def test_a_step_has_the_gradient_of_the_mean_over_its_cases(sizes, grad_accum, windows):
+def test_a_step_has_the_gradient_of_its_losses_over_the_accumulation_count(sizes, grad_accum, windows):
+    """Each loss is the mean over the cases of its batch; in a shorter window, too, it is divided by the count."""
     model, gradients, _ = run_epoch(sizes, grad_accum)
     batches, weight = batches_of(sizes), torch.tensor([[0.5, -1.0]])
     assert len(gradients) == len(windows)
     for window, gradient in zip(windows, gradients, strict=True):
-        x = torch.cat([batches[i].features for i in window])
-        y = torch.cat([batches[i].target["y"] for i in window])
-        expected = 2 * ((x @ weight.T).squeeze(1) - y) @ x / len(x)
+        expected = torch.zeros(2)
+        for batch in (batches[i] for i in window):
+            x, y = batch.features, batch.target["y"]
+            expected += 2 * ((x @ weight.T).squeeze(1) - y) @ x / len(x) / grad_accum
         torch.testing.assert_close(gradient[0], expected)
         weight = weight - gradient
     torch.testing.assert_close(model.weight.detach(), weight)

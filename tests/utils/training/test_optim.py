@@ -22,25 +22,6 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor) 
     optimizer.step()
 
 
-def test_ranger_is_lookahead_over_radam():
-    """Fast weights by RAdam; after every 6th step slow += 0.5 (fast - slow) and fast = slow."""
-    x = torch.randn(16, 3, generator=torch.Generator().manual_seed(1))
-    got, expected = small_network(), small_network()
-    ranger = build_optimizer("ranger", got, lr=0.05, weight_decay=0.1)
-    radam = build_optimizer("radam", expected, lr=0.05, weight_decay=0.1)
-    slow = [p.detach().clone() for p in expected.parameters()]
-    for count in range(1, 21):
-        step(got, ranger, x)
-        step(expected, radam, x)
-        if count % 6 == 0:
-            with torch.no_grad():
-                for kept, fast in zip(slow, expected.parameters(), strict=True):
-                    kept += 0.5 * (fast - kept)
-                    fast.copy_(kept)
-        for a, b in zip(got.parameters(), expected.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
-
-
 @pytest.mark.parametrize("name", ["ranger", "radam", "adamw"])
 def test_weight_decay_is_decoupled_and_on_matrices_only(name: str):
     """With a gradient of zero a decoupled decay shrinks matrices by lr * decay, and leaves 1-d parameters alone."""
@@ -56,12 +37,13 @@ def test_weight_decay_is_decoupled_and_on_matrices_only(name: str):
 
 
 @pytest.mark.parametrize("name", ["ranger", "radam", "adamw"])
-def test_state_goes_through_a_file_of_tensors_and_plain_values(name: str, tmp_path):
-    """Saved after 4 steps, between two synchronisations of Lookahead, and continued: the same as never interrupted."""
+@pytest.mark.parametrize("n_steps", [4, 9])
+def test_state_goes_through_a_file_of_tensors_and_plain_values(name: str, n_steps: int, tmp_path):
+    """Saved before and after Lookahead's first synchronisation, and continued: the same as never interrupted."""
     x = torch.randn(16, 3, generator=torch.Generator().manual_seed(1))
     network = small_network()
     optimizer = build_optimizer(name, network, lr=0.05, weight_decay=0.1)
-    for _ in range(4):
+    for _ in range(n_steps):
         step(network, optimizer, x)
     torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "state.pt")
 
