@@ -29,9 +29,9 @@ MIXED = (0.1, 0.4, 0.6, 0.8)  #      0 0 1 1    1/2   1/2, 1/2    1/2       3/4
 ALL_0 = (0.1, 0.2, 0.3, 0.4)  #      0 0 0 0    1/2   2/3, 0      1/3       3/4
 
 
-def survival_fold(risk: Sequence[float], *, event: Sequence[int] = (1, 1, 1)) -> pd.DataFrame:
-    """Three cases at 1, 2 and 3 months."""
-    ids = ["P0", "P1", "P2"]
+def survival_fold(risk: Sequence[float], *, event: Sequence[int] = (1, 1, 1), fold: int = 0) -> pd.DataFrame:
+    """Three cases at 1, 2 and 3 months, other ones in each fold."""
+    ids = [f"P{3 * fold + index}" for index in range(3)]
     slides = [[name] for name in ids]
     return survival_table(ids, slides, np.arange(1.0, 4), np.array(event), np.zeros(3), risk, np.full((3, 2), 0.5))
 
@@ -87,7 +87,7 @@ class Plan:
 
 def survival_folds(*risks: Sequence[float]) -> dict[int, pd.DataFrame]:
     """Folds 0, 1, ... with these risks."""
-    return {fold: survival_fold(risk) for fold, risk in enumerate(risks)}
+    return {fold: survival_fold(risk, fold=fold) for fold, risk in enumerate(risks)}
 
 
 def classification_folds(*positives: Sequence[float]) -> dict[int, pd.DataFrame]:
@@ -95,8 +95,9 @@ def classification_folds(*positives: Sequence[float]) -> dict[int, pd.DataFrame]
     return {fold: classification_fold(positive) for fold, positive in enumerate(positives)}
 
 
-def cells(markdown: str) -> list[list[str]]:
-    """The cells of the Markdown table in a page, header first."""
-    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+def cells(markdown: str, *, table: int = 0) -> list[list[str]]:
+    """The cells of a Markdown table in a page (the first one, unless `table` says another), header first."""
+    blocks = [block for block in markdown.split("\n\n") if block.startswith("|")]
+    lines = blocks[table].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [rows[0], *rows[2:]]

@@ -10,8 +10,8 @@ from matplotlib.gridspec import GridSpec
 
 from utils.figures.plotting import BLUE, VERMILION, add_legend, add_note, new_figure, panels, tidy
 from utils.files.text_table import format_p
-from utils.statistics.risk_groups import RiskGroups, month_ticks, pool, split_folds
-from utils.statistics.survival_stats import UndefinedMetricError, kaplan_meier, logrank_p, n_at_risk, survival_at
+from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
+from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
 
 _GROUPS = ((False, "low risk", BLUE), (True, "high risk", VERMILION))
 
@@ -22,8 +22,8 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
     The log-rank test is over the pooled cases, not stratified by fold. A fold without halves is left out and the legend
     says why.
     """
-    groups, left_out = split_folds(tables)
-    n_folds = len(groups)
+    pooled = pooled_halves(tables)
+    n_folds = len(pooled.folds)
     figure = new_figure(
         7.0,
         5.8,
@@ -31,17 +31,17 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
     )
     grid = GridSpec(2, 1, figure=figure, height_ratios=[6, 1])
     axes, table_axes = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-    if groups:
-        pooled = pool(groups)
-        ticks = _draw_curves(axes, pooled)
-        _draw_numbers_at_risk(table_axes, pooled, ticks, axes.get_xlim())
+    if pooled.folds:
+        ticks = _draw_curves(axes, pooled.groups)
+        _add_p(axes, pooled)
+        _draw_numbers_at_risk(table_axes, pooled.groups, ticks, axes.get_xlim())
     else:
         table_axes.set_axis_off()
-    for fold, reason in left_out.items():
+    for fold, reason in pooled.left_out.items():
         add_note(axes, f"fold {fold}: left out ({reason})")
     _finish(axes, n_panels=1)
     figure.supxlabel(
-        "halves split at the median risk within each fold; bands: pointwise 95 % limits; ticks: censored cases",
+        "high: risk >= median of the fold; bands: pointwise 95 % limits; ticks: censored cases",
         fontsize=8,
     )
     return figure
@@ -49,13 +49,14 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
 
 def fold_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
     """The same curves fold by fold, without numbers at risk."""
-    groups, left_out = split_folds(tables)
     figure, all_axes = panels(len(tables), f"{title}\nsurvival of the predicted risk halves in each test fold")
     for axes, fold in zip(all_axes, tables, strict=True):
-        if fold in groups:
-            _draw_curves(axes, groups[fold])
+        halves = pooled_halves({fold: tables[fold]})
+        if halves.folds:
+            _draw_curves(axes, halves.groups)
+            _add_p(axes, halves)
         else:
-            add_note(axes, f"no curves ({left_out[fold]})")
+            add_note(axes, f"no curves ({halves.left_out[fold]})")
             axes.set_xticks([])
         axes.set_title(f"fold {fold}", fontsize=10)
         _finish(axes, n_panels=len(tables))
@@ -63,7 +64,7 @@ def fold_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
 
 
 def _draw_curves(axes: Axes, groups: RiskGroups) -> np.ndarray:
-    """Both halves and their log-rank p; returns the ticks of the time axis."""
+    """Both halves; returns the ticks of the time axis."""
     for is_high, name, colour in _GROUPS:
         chosen = groups.high == is_high
         event, time = groups.event[chosen], groups.time[chosen]
@@ -74,16 +75,17 @@ def _draw_curves(axes: Axes, groups: RiskGroups) -> np.ndarray:
         censored = np.sort(time[~event])
         heights = survival_at(curve, censored)
         axes.plot(censored, heights, "|", color=colour, markersize=6, markeredgewidth=0.7, label="_censored")
-    try:
-        add_note(axes, f"log-rank p: {format_p(logrank_p(groups.event, groups.time, groups.high))}")
-    except UndefinedMetricError as error:
-        add_note(axes, f"log-rank p undefined: {error}")
     longest = float(groups.time.max())
     ticks = month_ticks(longest)
     axes.set_xticks(ticks)
     margin = 0.02 * max(longest, 1.0)
     axes.set_xlim(-margin, max(longest, 1.0) + margin)
     return ticks
+
+
+def _add_p(axes: Axes, halves: PooledHalves) -> None:
+    undefined = f"log-rank p undefined: {halves.reason}"
+    add_note(axes, undefined if halves.p is None else f"log-rank p: {format_p(halves.p)}")
 
 
 def _draw_numbers_at_risk(axes: Axes, groups: RiskGroups, ticks: np.ndarray, limits: tuple[float, float]) -> None:

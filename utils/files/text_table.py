@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+STARRED_BELOW = 0.05
 # One pass over the characters, so that the backslash of one escape is never escaped again.
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%_#${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"–": "--", "—": "---", "±": r"$\pm$", "−": "$-$", "<": "$<$", ">": "$>$", "|": "$|$"}
+    | {"–": "--", "—": "---", "±": r"$\pm$", "−": "$-$", "<": "$<$", ">": "$>$", "≥": r"$\geq$", "|": "$|$"}
 )
 
 
@@ -68,10 +69,10 @@ def latex_table(rows: Sequence[Sequence[str]], *, caption: str, label: str) -> s
 def latex_text(text: str) -> str:
     r"""Plain text as LaTeX that prints it.
 
-    >>> print(latex_text("50 % of A_1: 0.7 ± 0.1, p <0.001"))
-    50 \% of A\_1: 0.7 $\pm$ 0.1, p $<$0.001
+    >>> print(latex_text("50 % of A_1: 0.7 ± 0.1, p <0.001, risk >= 2"))
+    50 \% of A\_1: 0.7 $\pm$ 0.1, p $<$0.001, risk $\geq$ 2
     """
-    return _one_line(text).translate(_LATEX)
+    return _one_line(text).replace(">=", "≥").translate(_LATEX)
 
 
 def format_p(p: float) -> str:
@@ -81,6 +82,15 @@ def format_p(p: float) -> str:
     ('0.031', '<0.001')
     """
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def starred_p(p: float) -> str:
+    """A p value with a star below 0.05, as the released evaluation prints it: without correction for many tests.
+
+    >>> starred_p(0.0312), starred_p(0.05)
+    ('0.031*', '0.050')
+    """
+    return format_p(p) + ("*" if p < STARRED_BELOW else "")
 
 
 def _latex_row(row: Sequence[str]) -> str:

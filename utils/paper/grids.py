@@ -53,7 +53,10 @@ class TableRow:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table: `name` is the stem of its files, `explanation` says how to read it, `notes` what its cells lack."""
+    """A table: `name` is the stem of its files, `explanation` says how to read it, `notes` what its cells lack.
+
+    `below` is a second table that follows it in its Markdown and LaTeX files.
+    """
 
     name: str
     title: str
@@ -61,6 +64,8 @@ class PaperTable:
     rows: tuple[TableRow, ...]
     explanation: tuple[str, ...]
     notes: tuple[str, ...]
+    csv_columns: tuple[str, ...] = CSV_COLUMNS
+    below: PaperTable | None = None
 
 
 @dataclass(frozen=True)

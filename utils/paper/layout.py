@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from utils.files.phrases import listed
 from utils.paper.grids import (
     ColumnGroup,
@@ -13,6 +15,7 @@ from utils.paper.grids import (
     group_entries,
     metric_cell,
 )
+from utils.paper.logrank_table import logrank_table
 from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import BEST_ANCHORS, PUBLISHED_COHORTS, SOURCE, are_published_cohorts
 from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL, TASKS
@@ -28,10 +31,11 @@ CELL_RULES = (
 
 
 def survival_table(results: PlannedResults) -> PaperTable:
-    """C-index of each model: a column per survival cohort, their mean, and the published mean."""
+    """C-index of each model: a column per survival cohort, their mean, and the published mean; below it log-rank p."""
     task, metrics = SURVIVAL.name, SURVIVAL.compared
     columns = ColumnGroup(task, metrics, has_mean=True, published="published mean", name_metric=False)
-    return _model_table(results, columns, name="table1_survival", title="Survival, C-index")
+    table = _model_table(results, columns, name="table1_survival", title="Survival, C-index")
+    return replace(table, below=logrank_table(results))
 
 
 def subtyping_table(results: PlannedResults) -> PaperTable:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from utils.files.csv_table import csv_text
 from utils.files.text_table import latex_table, markdown_table
-from utils.paper.grids import CSV_COLUMNS, PaperTable, best_entries
+from utils.paper.grids import PaperTable, best_entries
 
 # Private-use characters: no escape changes them, so they can stand for markup until the table is text. They are as wide
 # as the markup of Markdown, so its columns line up.
@@ -16,20 +16,34 @@ _BOLD_START, _BOLD_END = "\ue000\ue000", "\ue001\ue001"
 def table_files(table: PaperTable) -> dict[str, str]:
     """{file name: text} of `NAME.csv`, `NAME.md` and `NAME.tex`.
 
-    The CSV file has a line per row and column of the table; the best entries of a column are bold in the other two.
+    The CSV file has a line per row and column of the table; the best entries of a column are bold in the other two. A
+    table below another one has a CSV file of its own and stands in the other two files of that one.
     """
-    lines = [entry.csv for row in table.rows for entry in row.entries]
-    return {
-        f"{table.name}.csv": csv_text(CSV_COLUMNS, lines),
-        f"{table.name}.md": markdown_page(table.title, _marked(table), table.explanation, table.notes),
-        f"{table.name}.tex": latex_page(table.name, table.title, _marked(table), table.explanation, table.notes),
-    }
+    tables = [table, *([table.below] if table.below is not None else [])]
+    files = {f"{one.name}.csv": _csv(one) for one in tables}
+    pages = [
+        markdown_page(one.title, _marked(one), one.explanation, one.notes, heading="#" if one is table else "##")
+        for one in tables
+    ]
+    sources = [latex_page(one.name, one.title, _marked(one), one.explanation, one.notes) for one in tables]
+    return {**files, f"{table.name}.md": "\n".join(pages), f"{table.name}.tex": "\n".join(sources)}
 
 
-def markdown_page(title: str, rows: Sequence[Sequence[str]], explanation: Sequence[str], notes: Sequence[str]) -> str:
-    """Title, table, how to read it, and the list of notes, as a Markdown page."""
+def _csv(table: PaperTable) -> str:
+    return csv_text(table.csv_columns, [entry.csv for row in table.rows for entry in row.entries])
+
+
+def markdown_page(
+    title: str,
+    rows: Sequence[Sequence[str]],
+    explanation: Sequence[str],
+    notes: Sequence[str],
+    *,
+    heading: str = "#",
+) -> str:
+    """Title, table, how to read it, and the list of notes, as a Markdown page; `##` as `heading` continues a page."""
     table = markdown_table(rows).replace(_BOLD_START, "**").replace(_BOLD_END, "**")
-    blocks = [f"# {title}", table, "\n".join(f"- {line}" for line in explanation)]
+    blocks = [f"{heading} {title}", table, "\n".join(f"- {line}" for line in explanation)]
     if notes:
         blocks.append("Notes:\n\n" + "\n".join(f"- {note}" for note in notes))
     return "\n\n".join(block for block in blocks if block) + "\n"

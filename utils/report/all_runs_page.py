@@ -13,7 +13,7 @@ from utils.report.run_folders import RunFolders, read_runs
 from utils.report.run_page import REPORT, run_warnings, warning_blocks
 from utils.report.run_results import RunResults
 from utils.report.sections.cohort_table import cohort_blocks
-from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table
+from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table, pooled_p
 from utils.report.sections.model_comparison import (
     Difference,
     adjusted,
@@ -25,8 +25,9 @@ from utils.report.sections.model_comparison import (
 )
 from utils.report.sections.run_charts import calibration, learning, outcome_charts
 from utils.runs.run_record import DEFAULT_SEED
-from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.summary_text import POOLED_METHOD
 
 
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
@@ -103,11 +104,15 @@ def _overview(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResult
             continue
         main = METRIC_WORDS[metrics[0]]
         others = [METRIC_WORDS[metric] for metric in metrics[1:]]
+        pooled = [f"{METRIC_WORDS['logrank_p']}, folds pooled"] if task == SURVIVAL else []
         yield Table(
             caption=f"{task.words.capitalize()} runs",
-            header=("run", "data set", main, f"{main}, 95 % interval", *others, "model", "folds", "warnings"),
+            header=("run", "data set", main, f"{main}, 95 % interval", *others, *pooled, "model", "folds", "warnings"),
             rows=tuple(_overview_row(run, metrics, folders.results_dir) for run in runs),
-            notes=("mean ± population standard deviation over folds; interval of the mean over folds.",),
+            notes=(
+                "mean ± population standard deviation over folds; interval of the mean over folds.",
+                *([f"{METRIC_WORDS['logrank_p']}, folds {POOLED_METHOD}"] if pooled else []),
+            ),
         )
 
 
@@ -124,6 +129,7 @@ def _overview_row(run: RunResults, metrics: Sequence[str], results_dir: Path) ->
         means[0],
         interval_cell(run.intervals[metrics[0]].overall),
         *means[1:],
+        *([pooled_p(summary)] if run.task == SURVIVAL else []),
         run.model,
         Cell(f"{n_folds} of {n_planned}", float(n_folds)),
         number(float(n_warnings), 0),

@@ -57,8 +57,8 @@ def survival_metrics(
 
     Returns:
         `c_index` (ties in risk within 1e-8 count one half), `c_index_low` and `c_index_high` (2.5 and 97.5 percentile),
-        `logrank_p` (risk above the median against the rest), `n_events`; with the censoring distribution of `train`
-        and the inner edges e_1 < ... < e_{C-1} of its time bins (see `utils.statistics.censoring_metrics`)
+        `logrank_p` (high: risk >= median of these cases, against the rest), `n_events`; with the censoring distribution
+        of `train` and the inner edges e_1 < ... < e_{C-1} of its time bins (see `utils.statistics.censoring_metrics`)
         `c_index_ipcw` (Uno's C truncated at e_{C-1}), `td_auc` (cumulative/dynamic AUC of the risk, averaged over the
         edges) and `ibs` (integrated Brier score of `S(e_j) = prod_{i < j} (1 - hazard_i)` over the edges; bins count
         from 0, so bin j - 1 ends at e_j); `n_resamples_skipped` (resamples without a comparable pair; None when there

@@ -165,18 +165,18 @@ def resampled_pairs(
 
 
 def risk_halves(risk: np.ndarray) -> np.ndarray:
-    """(n,) True for the high half: a risk above the median risk. Risks equal to the median belong to the low half.
+    """(n,) True for the high half: risk >= median of these risks, as in the released code. A tie at the median is high.
 
     Raises:
-        UndefinedMetricError: no risk is above the median risk, so that there is one group only.
+        UndefinedMetricError: no risk is below the median risk, so that there is one group only.
 
-    >>> risk_halves(np.array([0.1, 0.4, 0.3, 0.2])).tolist()
-    [False, True, True, False]
+    >>> risk_halves(np.array([0.1, 0.4, 0.3])).tolist()
+    [False, True, True]
     """
     risk = np.asarray(risk, dtype=np.float64)
-    high = check_risk(risk, risk.size) > np.median(risk)
-    if not high.any():
-        raise UndefinedMetricError("all risks equal" if np.ptp(risk) == 0 else "no risk above the median risk")
+    high = check_risk(risk, risk.size) >= np.median(risk)
+    if high.all():
+        raise UndefinedMetricError("all risks equal" if np.ptp(risk) == 0 else "no risk below the median risk")
     return high
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
 from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
+from utils.statistics.risk_groups import pooled_halves
 from utils.tables.summary_text import NOT_AVERAGED, format_summary
 
 
@@ -35,6 +37,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         {metric: why it is null}, the path of the predictions within the run, and the digest of the split file if known;
         `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
         (population); null where no fold does; `n_defined` {metric: number of such folds};
+        `pooled`, survival only: see `pooled_logrank`;
         `missing_folds`: folds listed in run.json without predictions; `warnings` and `anchors` as in run.json.
 
     Raises:
@@ -47,7 +50,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         raise UserError(
             f"{run_dir}: no fold*/predictions_test.csv is there, expected one per fold; run main.py for it first."
         )
-    folds = [_fold_row(run_dir, run, fold, path) for fold, path in files.items()]
+    tables = {fold: _read_of_task(path, run["task"]) for fold, path in files.items()}
+    folds = [_fold_row(run_dir, run, fold, path, tables[fold]) for fold, path in files.items()]
     summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
     summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
     summary["folds"] = folds
@@ -57,6 +61,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         summary["n_defined"][name] = len(values)
         summary["mean"][name] = float(np.mean(values)) if values else None
         summary["std"][name] = float(np.std(values)) if values else None  # population: divided by n, not n - 1
+    if run["task"] == SURVIVAL.name:
+        summary["pooled"] = pooled_logrank(tables)
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
     summary["warnings"] = run["warnings"]
     summary["anchors"] = run.get("anchors")
@@ -66,8 +72,9 @@ def summarise(run_dir: Path) -> dict[str, Any]:
 def write_summary(run_dir: Path) -> dict[str, Any]:
     """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
 
-    summary.csv has a row per fold, then the rows `mean` and `std`; a cell is empty where the metric is undefined,
-    or where a mean says nothing (p values, interval ends).
+    summary.csv has a row per fold, then the rows `mean` and `std`, and in survival a last row `pooled` with the cases,
+    the deaths and the log-rank p of `pooled_logrank`; a cell is empty where the metric is undefined, or where a mean
+    says nothing (p values, interval ends).
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -96,13 +103,41 @@ def fold_metrics(
     return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, train=train, hazards=hazards)
 
 
-def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path) -> dict[str, Any]:
+def pooled_logrank(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
+    """The released figure of a cohort: the log-rank p of the risk halves, the test cases of all folds pooled.
+
+    `tables` is {fold: its survival predictions}. Each case has the half that it has within its fold
+    (`utils.statistics.risk_groups.pooled_halves`); the test is not stratified by fold.
+
+    Returns:
+        `logrank_p`, None where `reason` says why; `n_cases` and `n_high` (cases of the high half); `deaths_high` and
+        `deaths_low`; `folds`: those whose cases are pooled; `left_out` {fold, as text: why it has no halves}.
+    """
+    pooled = pooled_halves(tables)
+    event, high = pooled.groups.event, pooled.groups.high
+    return {
+        "logrank_p": pooled.p,
+        "n_cases": len(high),
+        "n_high": int(high.sum()),
+        "deaths_high": int(event[high].sum()),
+        "deaths_low": int(event[~high].sum()),
+        "folds": list(pooled.folds),
+        "left_out": {str(fold): reason for fold, reason in pooled.left_out.items()},  # a JSON key is a text
+        "reason": pooled.reason,
+    }
+
+
+def _read_of_task(path: Path, task: str) -> pd.DataFrame:
     table = read_predictions(path)
-    if task_of(table).name != run["task"]:
+    if task_of(table).name != task:
         raise UserError(
-            f"{path}: holds predictions of task {task_of(table).name}, expected {run['task']} as in run.json; keep the "
-            "runs of the two tasks in folders of their own."
+            f"{path}: holds predictions of task {task_of(table).name}, expected {task} as in run.json; keep the runs "
+            "of the two tasks in folders of their own."
         )
+    return table
+
+
+def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: pd.DataFrame) -> dict[str, Any]:
     outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == SURVIVAL.name else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
@@ -136,4 +171,9 @@ def _csv_text(summary: dict[str, Any]) -> str:
     for row in ("mean", "std"):
         # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
         rows.append({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
+    if "pooled" in summary:
+        pooled = summary["pooled"]
+        deaths = pooled["deaths_high"] + pooled["deaths_low"]
+        counts = {"n_test": pooled["n_cases"], "n_events": deaths}
+        rows.append({"fold": "pooled", "logrank_p": pooled["logrank_p"]} | counts)
     return csv_text(columns, rows)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.text_table import format_p, markdown_table
+from utils.files.text_table import format_p, markdown_table, starred_p
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metrics import N_RESAMPLES
@@ -18,22 +18,34 @@ _METHOD = {
     CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
     "class against the rest beyond two classes.",
     SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
-    f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves split "
-    "at the median risk. Weighted by the censoring of the fold's training cases: Uno's C up to the last inner edge of "
-    "the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the integrated Brier score between "
-    "them (lower is better).",
+    f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves of "
+    "these cases (high: risk >= median of the fold). Weighted by the censoring of the fold's training cases: Uno's C "
+    "up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the "
+    "integrated Brier score between them (lower is better).",
 }
+# Below each table that shows it, here and in the report.
+POOLED_METHOD = (
+    "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
+    "evaluation reports for a cohort. Each case is in the half that it has within its fold, since the folds are models "
+    "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
+    "correction for the number of tests."
+)
 
 
 def format_summary(summary: dict[str, Any]) -> str:
     """The text of summary.md, from the content of summary.json (see `utils.tables.summarise`)."""
     notes: list[str] = []
-    table = markdown_table([_header(summary), *_fold_rows(summary, notes), _mean_row(summary)])
+    rows = [_header(summary), *_fold_rows(summary, notes), _mean_row(summary)]
+    if "pooled" in summary:
+        rows.append(_pooled_row(summary, notes))
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
     task = TASKS[summary["task"]]
     title = f"# {summary['dataset']}: {model}, {task.words}{name}"
-    blocks = [title, table, _METHOD[task.name] + " mean ± std: over folds, population standard deviation."]
+    blocks = [title, markdown_table(rows)]
+    blocks.append(_METHOD[task.name] + " mean ± std: over folds, population standard deviation.")
+    if "pooled" in summary:
+        blocks.append(POOLED_METHOD)
     if notes:
         blocks.append("\n".join(notes))
     warnings = [f"- {' '.join(str(text).split())}" for text in summary["warnings"]]
@@ -108,6 +120,31 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
         text = f"{summary['mean'][name]:.{digits}f}{deviation}"
         cells.append(text if defined == present else f"{text} ({defined} of {present} folds)")
     return ["mean ± std", "", *cells]
+
+
+def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:
+    """The log-rank p over all folds, with its cases and deaths; what it lacks is added to `notes`."""
+    pooled = summary["pooled"]
+    shown = pooled_p_text(pooled)
+    for text in pooled_notes(pooled):
+        notes.append(f"- ({len(notes) + 1}) {text}")
+        shown += f" ({len(notes)})"
+    cells = {"n_events": str(pooled["deaths_high"] + pooled["deaths_low"]), "logrank_p": shown}
+    columns = _columns(TASKS[summary["task"]])
+    return ["pooled", str(pooled["n_cases"]), *(cells.get(name, "") for name in columns)]
+
+
+def pooled_p_text(pooled: Mapping[str, Any]) -> str:
+    """The p value of `pooled` of summary.json, with its star; a dash where it is undefined."""
+    return "–" if pooled["logrank_p"] is None else starred_p(pooled["logrank_p"])
+
+
+def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
+    """What to know about `pooled` of summary.json: why its p value is undefined, and which folds are left out."""
+    if pooled["reason"]:
+        yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
+    for fold, reason in pooled["left_out"].items():
+        yield f"pooled: without fold {fold} ({reason})"
 
 
 def _sources(summary: dict[str, Any]) -> Iterator[str]:

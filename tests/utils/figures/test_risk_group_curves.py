@@ -11,8 +11,8 @@ from utils.statistics.risk_groups import pool, split_folds
 from utils.statistics.survival_stats import kaplan_meier, logrank_p, n_at_risk
 
 
-def _table(time: np.ndarray, event: np.ndarray, risk: np.ndarray) -> pd.DataFrame:
-    ids = [str(index) for index in range(len(time))]
+def _table(time: np.ndarray, event: np.ndarray, risk: np.ndarray, name: str = "P") -> pd.DataFrame:
+    ids = [f"{name}-{index}" for index in range(len(time))]
     n = len(ids)
     return survival_table(ids, [[i] for i in ids], time, event, np.zeros(n), risk, np.full((n, 4), 0.5))
 
@@ -21,7 +21,7 @@ def _cohort(seed: int, offset: float, n: int = 40) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     log_hazard = rng.normal(size=n)
     death, censoring = 30 * rng.exponential(np.exp(-log_hazard)), rng.uniform(1, 90, n)
-    return _table(np.minimum(death, censoring), (death <= censoring).astype(int), log_hazard + offset)
+    return _table(np.minimum(death, censoring), (death <= censoring).astype(int), log_hazard + offset, f"fold{seed}")
 
 
 @pytest.fixture

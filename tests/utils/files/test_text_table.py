@@ -46,6 +46,7 @@ def test_a_latex_table_by_hand():
         ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#"), ("$", r"\$"), ("{", r"\{"), ("}", r"\}"),
         ("~", r"\textasciitilde{}"), ("^", r"\textasciicircum{}"), ("\\", r"\textbackslash{}"), ("–", "--"),
         ("—", "---"), ("±", r"$\pm$"), ("−", "$-$"), ("<", "$<$"), (">", "$>$"), ("|", "$|$"), ("\n", " "),
+        ("≥", r"$\geq$"), (">=", r"$\geq$"),
     ],
 )  # fmt: skip
 def test_each_special_character_is_written_for_latex(character: str, written: str):

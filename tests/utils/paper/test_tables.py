@@ -28,7 +28,8 @@ TABLES = (
     "comparisons",
 )
 FIGURES = ("anchor_sweep.png", "anchor_sweep.svg")
-FILES = sorted([*(f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")), "README.md", *FIGURES])
+OF_TABLES = [f"{name}.{ending}" for name in TABLES for ending in ("csv", "md", "tex")]
+FILES = sorted([*OF_TABLES, "table1_logrank.csv", "README.md", *FIGURES])
 
 
 @pytest.fixture
@@ -51,11 +52,12 @@ def test_all_files_well_formed_and_equal_each_time(plan: Plan, tmp_path: Path):
     assert sorted(path.name for path in output_dir.iterdir()) == FILES
     first = {path.name: path.read_bytes() for path in paths}
     for name in TABLES:
-        rows = cells(first[f"{name}.md"].decode())
-        assert len(rows) > 1
-        assert len({len(row) for row in rows}) == 1
+        tables = [cells(first[f"{name}.md"].decode(), table=index) for index in range(1 + (name == "table1_survival"))]
+        for rows in tables:
+            assert len(rows) > 1
+            assert len({len(row) for row in rows}) == 1
         tex = first[f"{name}.tex"].decode()
-        assert [len(row) for row in latex_rows(tex)] == [len(row) for row in rows]
+        assert [len(row) for row in latex_rows(tex)] == [len(row) for rows in tables for row in rows]
         assert tex.count("{") == tex.count("}")
     again = write_paper_tables(plan.path, output_dir, n_resamples=50)
     assert {path.name: path.read_bytes() for path in again} == first

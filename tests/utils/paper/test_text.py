@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 
 from tests.utils.run_folders import cells
 from utils.paper.grids import CSV_COLUMNS, Entry, PaperTable, TableRow
@@ -68,6 +69,24 @@ def test_the_csv_file_has_a_line_per_cell():
     rows = list(csv.DictReader(io.StringIO(table_files(TABLE)["some_table.csv"])))
     assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["note"] for row in rows] == ["0.700 ± 0.100", "50 % | {x}", "0.600", "missing"]
+
+
+def test_a_table_below_another_one_stands_in_its_pages_and_has_a_csv_file_of_its_own():
+    entry = Entry("0.012*", None, {"p": "0.0123"})
+    below = PaperTable("p", "Below", ("model", "A"), (TableRow(("x",), (entry,)),), ("How.",), ("note 1: b",), ("p",))
+    files = table_files(replace(TABLE, below=below))
+    assert list(files) == ["some_table.csv", "p.csv", "some_table.md", "some_table.tex"]
+    alone = table_files(TABLE)
+    assert files["some_table.csv"] == alone["some_table.csv"]
+    assert files["p.csv"] == "p\n0.0123\n"
+    first, second = files["some_table.md"].split("\n## Below\n")
+    assert first == alone["some_table.md"]
+    assert second.splitlines()[1:] == [
+        "| model | A      |", "|-------|--------|", "| x     | 0.012* |", "", "- How.", "", "Notes:", "", "- note 1: b",
+    ]  # fmt: skip
+    assert files["some_table.tex"].startswith(alone["some_table.tex"])
+    assert latex_rows(files["some_table.tex"])[3:] == [["model", "A"], ["x", "0.012*"]]
+    assert r"\label{tab:p}" in files["some_table.tex"]
 
 
 def test_pages_without_notes_and_without_rows():

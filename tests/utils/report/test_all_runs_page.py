@@ -7,6 +7,7 @@ import pytest
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import write_run
 from utils.errors import UserError
+from utils.files.text_table import starred_p
 from utils.report.all_runs_page import write_all_runs_report
 from utils.report.run_page import write_run_report
 from utils.report.run_results import RunResults, read_results
@@ -49,7 +50,10 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     summary = summarise(results / "surv" / "LUAD" / "abmil")
     assert rows[3]["C-index"] == f"{summary['mean']['c_index']:.3f} ± {summary['std']['c_index']:.3f}"
     assert rows[3]["folds"] == "2 of 2"
+    assert rows[3]["log-rank p, folds pooled"] == starred_p(summary["pooled"]["logrank_p"])
+    assert "log-rank p, folds pooled: one log-rank test over the test cases of all folds" in page.text
     (mico,) = [row for row in page.rows("Classification runs") if row["run"] == "mico"]
+    assert "log-rank p, folds pooled" not in mico
     summary = summarise(results / "cls" / "BRCA" / "mico")
     assert {mico[name] for name in ("AUC", "ACC", "macro F1")} == {
         f"{summary['mean'][name]:.3f} ± {summary['std'][name]:.3f}" for name in ("auc", "acc", "f1")

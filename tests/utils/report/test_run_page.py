@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import gradient, write_explanations, write_run
-from tests.utils.run_folders import C_1, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
+from tests.utils.run_folders import C_1, C_1_2, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
 from utils.errors import UserError
 from utils.explain.anchor_text import READING_NOTES
+from utils.files.text_table import format_p
 from utils.report.run_page import write_run_report
 from utils.report.sections.case_pictures import HOW_TO_EXPLAIN
 from utils.report.sections.case_tables import certainty, extreme_cases, prediction_table
@@ -36,8 +38,17 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
         "C-index 0.833 ± 0.136 (mean ± standard deviation over 3 folds, 9 cases); 95 % interval of the mean "
     )
     rows = page.rows("Metrics of the test cases")
-    assert [row["C-index"] for row in rows] == ["1.000", "0.833", "0.667", "0.833 ± 0.136"]
-    assert [row["deaths"] for row in rows] == ["3", "3", "3", "3.0"]
+    assert [row["fold"] for row in rows] == ["0", "1", "2", "mean ± std", "pooled"]
+    assert [row["C-index"] for row in rows] == ["1.000", "0.833", "0.667", "0.833 ± 0.136", ""]
+    assert [row["deaths"] for row in rows] == ["3", "3", "3", "3.0", "9"]
+    # Deaths at 1, 2 and 3 months. The low half of each fold is the case of the lowest risk, the one at 3 months: high
+    # die at 1 and 2. One fold: at 1, 3 at risk, 2 high: expected 2/3, variance 2/9; at 2, 2 and 1: 1/2 and 1/4; so
+    # chi-squared (2 - 7/6)^2 / (17/36) = 25/17. Three folds: at 1, 9 at risk, 6 high, 3 die: expected 2, variance
+    # 3 6 6 3 / (81 8) = 1/2; at 2, 6, 3 and 3: 3/2, 3 3 3 3 / (36 5) = 9/20; chi-squared (6 - 7/2)^2 / (19/20) = 6.58.
+    one, three = math.erfc(math.sqrt(25 / 17 / 2)), math.erfc(math.sqrt(2.5**2 / 0.95 / 2))
+    assert [row["log-rank p"] for row in rows] == [*[f"{one:.3f}"] * 3, "", f"{three:.3f}*"]
+    assert "pooled: one log-rank test over the test cases of all folds" in page.text
+    assert f"log-rank p = {three:.3f}" in page.text  # of the curves
     assert [row["Uno's C"] for row in rows[:3]] == ["–"] * 3
     assert "Uno's C undefined: the outcomes of the training cases are not there" in page.text
     assert "(fold 0, 1 and 2)" in page.text
@@ -68,7 +79,20 @@ def test_every_number_equals_the_summary(tmp_path: Path):
     names = {"C-index": "c_index", "Uno's C": "c_index_ipcw", "AUC(t)": "td_auc", "IBS": "ibs"}
     for row, fold in zip(rows, summary["folds"], strict=False):
         assert {name: row[name] for name in names} == {name: f"{fold[key]:.3f}" for name, key in names.items()}
-    assert rows[-1]["IBS"] == f"{summary['mean']['ibs']:.3f} ± {summary['std']['ibs']:.3f}"
+    assert rows[-2]["IBS"] == f"{summary['mean']['ibs']:.3f} ± {summary['std']['ibs']:.3f}"
+    assert rows[-1]["log-rank p"].removesuffix("*") == format_p(summary["pooled"]["logrank_p"])
+    assert int(rows[-1]["test cases"]) == summary["pooled"]["n_cases"] == sum(f["n_test"] for f in summary["folds"])
+
+
+def test_what_the_pooled_logrank_lacks_is_said(tmp_path: Path):
+    page = read(Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1_2, C_1, C_1_2)))
+    assert page.rows("Metrics of the test cases")[-1]["test cases"] == "3"
+    assert {"pooled: without fold 0 (all risks equal).", "pooled: without fold 2 (all risks equal)."} <= set(
+        page.text.splitlines()
+    )
+    page = read(Plan(tmp_path / "equal").add("surv", "LUAD", survival_folds(C_1_2)))
+    assert page.rows("Metrics of the test cases")[-1]["log-rank p"] == "–"
+    assert "pooled log-rank p undefined: no fold has two halves." in page.text
 
 
 def test_resamples_that_were_skipped_are_said_as_in_the_summary(tmp_path: Path):

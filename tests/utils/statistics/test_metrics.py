@@ -136,7 +136,7 @@ C_INDEX = ("c_index", "c_index_low", "c_index_high")
         ([0, 0, 0], [1, 2, 3], [1, 2, 3], dict.fromkeys((*C_INDEX, "logrank_p"), "no events")),
         ([1], [5], [1], dict.fromkeys(C_INDEX, "no comparable pair") | {"logrank_p": "all risks equal"}),
         ([1, 1, 0], [1, 2, 3], [7, 7, 7], {"logrank_p": "all risks equal"}),
-        ([1, 1, 0], [1, 2, 3], [7, 7, 1], {"logrank_p": "no risk above the median risk"}),
+        ([1, 1, 0], [1, 2, 3], [7, 1, 1], {"logrank_p": "no risk below the median risk"}),
         (
             [0, 0, 1],
             [1, 2, 3],

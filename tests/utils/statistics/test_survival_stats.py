@@ -173,13 +173,28 @@ def test_counts_of_another_cohort_are_refused():
         resample_counts(3, 0, seed=0)
 
 
-def test_risk_halves_of_odd_cohorts_and_ties():
-    assert risk_halves(np.array([3.0, 1, 2])).tolist() == [True, False, False]  # the median case is in the low half
-    assert risk_halves(np.array([1.0, 1, 1, 2])).tolist() == [False, False, False, True]
-    with pytest.raises(UndefinedMetricError, match="all risks equal"):
-        risk_halves(np.full(4, 0.5))
-    with pytest.raises(UndefinedMetricError, match="no risk above the median risk"):
-        risk_halves(np.array([0.0, 1, 1]))
+@pytest.mark.parametrize(
+    ("risk", "high"),
+    [
+        ([3, 1, 2], [1, 0, 1]),  # odd: the case at the median, 2, is high
+        ([0.1, 0.4, 0.3, 0.2], [0, 1, 1, 0]),  # even: the median, 0.25, is between two cases
+        ([1, 2, 2, 2, 5], [0, 1, 1, 1, 1]),  # every tie at the median, 2, is high
+        ([1, 2, 2, 4], [0, 1, 1, 1]),
+        ([0, 1, 1], [0, 1, 1]),  # no risk is above the median, 1
+        ([-2, -1], [0, 1]),
+    ],
+)
+def test_the_high_half_is_at_or_above_the_median(risk: list[float], high: list[int]):
+    assert risk_halves(np.array(risk)).tolist() == [bool(one) for one in high]
+
+
+def test_one_half_alone_is_undefined():
+    for equal in (np.full(4, 0.5), np.array([0.5])):
+        with pytest.raises(UndefinedMetricError, match="all risks equal"):
+            risk_halves(equal)
+    for lowest_at_the_median in ([1, 1, 1, 2], [1, 1, 2]):  # the median is 1: all are high
+        with pytest.raises(UndefinedMetricError, match="no risk below the median risk"):
+            risk_halves(np.array(lowest_at_the_median))
     with pytest.raises(ValueError, match="risk: expected shape"):
         risk_halves(np.ones((3, 1)))
     with pytest.raises(ValueError, match="risk: expected shape"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def write_classification_fold(run_dir: Path, fold: int, label: list[int], positi
 
 
 def write_survival_fold(run_dir: Path, fold: int, time: list[float], event: list[int], risk: list[float]) -> None:
-    ids = [f"{index:03d}" for index in range(len(time))]
+    ids = [f"{fold}-{index:03d}" for index in range(len(time))]
     n = len(time)
     table = survival_table(ids, [[i] for i in ids], time, event, np.zeros(n), risk, np.full((n, 4), 0.5))
     write_predictions(run_dir / f"fold{fold}" / "predictions_test.csv", table)
@@ -102,6 +103,90 @@ def test_the_summary_of_a_survival_run(tmp_path: Path):
     assert (summary["mean"]["n_events"], summary["std"]["n_events"]) == (1.0, 1.0)
 
 
+# Folds of odd and even size, with ties, and one of equal risks: time, event, risk.
+FOLDS = {
+    0: ([4.0, 9, 2, 7, 5], [1, 0, 1, 1, 1], [0.2, -1.0, 0.9, 0.1, 0.2]),
+    1: ([3.0, 8, 1, 6], [1, 1, 0, 1], [15.0, 11, 14, 12]),
+    2: ([3.0, 5], [1, 1], [0.5, 0.5]),
+    10: ([2.0, 6, 10], [1, 0, 1], [-3.0, -3.5, -4]),
+}
+# High by hand, at or above the medians 0.2, 13 and -3.5; fold 2 has no halves.
+HIGH = {0: [1, 0, 1, 0, 1], 1: [1, 0, 1, 0], 10: [1, 1, 0]}
+
+
+@pytest.fixture
+def survival_run(tmp_path: Path) -> Path:
+    run_dir = write_run(tmp_path / "surv", "surv", folds=[0, 1, 2, 10])
+    for fold, (time, event, risk) in FOLDS.items():
+        write_survival_fold(run_dir, fold, time, event, risk)
+    return run_dir
+
+
+def test_the_pooled_logrank_from_prediction_files_to_the_three_files(survival_run: Path):
+    time, event = (np.array([x for fold in (0, 1, 10) for x in FOLDS[fold][column]]) for column in (0, 1))
+    high = np.array([x for fold in (0, 1, 10) for x in HIGH[fold]], dtype=bool)
+    difference = variance = 0.0
+    for t in np.unique(time[event == 1]):
+        n, n_1, d = (time >= t).sum(), (time[high] >= t).sum(), ((time == t) & (event == 1)).sum()
+        difference += ((time == t) & (event == 1) & high).sum() - d * n_1 / n
+        variance += d * (n - d) * n_1 * (n - n_1) / (n * n * (n - 1)) if n > 1 else 0
+    p = math.erfc(math.sqrt(difference**2 / variance / 2))
+    summary = write_summary(survival_run)
+    assert summary["pooled"] == {
+        "logrank_p": pytest.approx(p, abs=1e-12),
+        "n_cases": 12,
+        "n_high": 7,
+        "deaths_high": 5,  # at 4, 2, 5 of fold 0, at 3 of fold 1, at 2 of fold 10
+        "deaths_low": 4,  # at 7, at 8 and 6, at 10
+        "folds": [0, 1, 10],
+        "left_out": {"2": "all risks equal"},
+        "reason": None,
+    }
+    assert json.loads((survival_run / "summary.json").read_text()) == summary
+    rows = list(csv.DictReader((survival_run / "summary.csv").read_text().splitlines()))
+    assert [row["fold"] for row in rows] == ["0", "1", "2", "10", "mean", "std", "pooled"]
+    pooled = {name: cell for name, cell in rows[-1].items() if cell}
+    assert pooled.keys() == {"fold", "n_test", "n_events", "logrank_p"}
+    assert (pooled["n_test"], pooled["n_events"]) == ("12", "9")
+    assert float(pooled["logrank_p"]) == summary["pooled"]["logrank_p"]
+    (line,) = [line for line in (survival_run / "summary.md").read_text().splitlines() if line.startswith("| pooled")]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert 0.01 < p < 0.05
+    assert cells[:3] == ["pooled", "12", "9"]
+    assert cells[5].startswith(f"{p:.3f}* (")
+
+
+def test_the_halves_of_a_fold_are_at_or_above_its_median(survival_run: Path):
+    row = summarise(survival_run)["folds"][3]
+    # Fold 10: deaths at 2 (high) and 10 (low), the case at the median, high, censored at 6. At 2 months 3 at risk, 2 of
+    # them high: expected 2/3, variance 2/9; at 10 nobody else: chi-squared (1/3)^2 / (2/9) = 1/2.
+    assert row["logrank_p"] == pytest.approx(math.erfc(math.sqrt(1 / 2 / 2)), abs=1e-12)
+
+
+def test_a_pooled_logrank_without_a_value_has_its_reason(tmp_path: Path):
+    run_dir = write_run(tmp_path / "equal", "surv")
+    write_survival_fold(run_dir, 0, [1, 2], [1, 1], [0.5, 0.5])
+    summary = write_summary(run_dir)
+    assert summary["pooled"] == dict.fromkeys(("n_cases", "n_high", "deaths_high", "deaths_low"), 0) | {
+        "logrank_p": None, "folds": [], "left_out": {"0": "all risks equal"}, "reason": "no fold has two halves",
+    }  # fmt: skip
+    assert (run_dir / "summary.csv").read_text().splitlines()[-1] == "pooled,0,,,,,0,,,"
+    run_dir = write_run(tmp_path / "twice", "surv")
+    for fold in (0, 1):
+        write_survival_fold(run_dir, fold, [1, 2, 3], [1, 1, 0], [3, 2, 1])
+    path = run_dir / "fold1" / "predictions_test.csv"
+    path.write_text(path.read_text().replace("1-00", "0-00"))
+    pooled = summarise(run_dir)["pooled"]
+    assert (pooled["logrank_p"], pooled["n_cases"]) == (None, 6)
+    assert pooled["reason"] == "3 cases in the test part of more than one fold"
+
+
+def test_a_classification_run_has_nothing_pooled(classification_run: Path):
+    assert "pooled" not in summarise(classification_run)
+    write_summary(classification_run)
+    assert "pooled" not in (classification_run / "summary.md").read_text()
+
+
 def write_outcomes(run_dir: Path, fold: int, **change: Any) -> dict[str, Any]:
     """Training cases with the inner edges 3, 4.5 and 6 of four bins."""
     outcomes = {
@@ -142,7 +227,7 @@ def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for
     assert json.loads((run_dir / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
     assert list(rows[0])[2:] == list(SURVIVAL.metrics)
-    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0"]
+    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0", ""]
 
 
 def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):

@@ -29,6 +29,8 @@ def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
         "std": {"c_index": 0.0123, "c_index_low": 0.0, "c_index_high": 0.0, "logrank_p": 0.0, "n_events": 0.5,
                 "c_index_ipcw": 0.01, "td_auc": 0.02, "ibs": 0.03},
         "n_defined": dict.fromkeys(SURVIVAL.metrics, len(rows)),
+        "pooled": {"logrank_p": 0.0321, "n_cases": 40, "n_high": 20, "deaths_high": 11, "deaths_low": 6,
+                   "folds": [0, 1], "left_out": {}, "reason": None},
     }  # fmt: skip
     return summary | more
 
@@ -48,6 +50,38 @@ def test_a_fold_and_the_mean():
     # A mean of p values or of interval ends is no p value and no interval: those cells stay empty.
     assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "", ""]
     assert _cells(text, "mean")[6:] == ["0.590 ± 0.010", "0.630 ± 0.020", "0.190 ± 0.030"]
+
+
+def test_the_pooled_logrank_is_the_last_row():
+    summary = _survival_summary(_survival_row(0), _survival_row(1))
+    text = format_summary(summary)
+    assert _cells(text, "pooled") == ["pooled", "40", "17", "", "", "0.032*", "", "", ""]
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert table[-1].startswith("| pooled")
+    assert "log-rank test between the halves of these cases (high: risk >= median of the fold)." in text
+    assert (
+        "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released"
+        in text
+    )
+    summary["pooled"]["logrank_p"] = 0.05
+    assert _cells(format_summary(summary), "pooled")[5] == "0.050"
+    summary["pooled"]["logrank_p"] = 1e-9
+    assert _cells(format_summary(summary), "pooled")[5] == "<0.001*"
+
+
+def test_what_the_pooled_logrank_lacks_has_a_footnote():
+    pooled = {"n_cases": 20, "n_high": 10, "deaths_high": 0, "deaths_low": 0, "folds": [0]}
+    pooled |= {"logrank_p": None, "reason": "no events", "left_out": {"1": "all risks equal"}}
+    text = format_summary(_survival_summary(_survival_row(0), _survival_row(1, n_resamples_skipped=2), pooled=pooled))
+    assert _cells(text, "pooled") == ["pooled", "20", "0", "", "", "– (2) (3)", "", "", ""]
+    assert "- (2) pooled log-rank p undefined: no events\n- (3) pooled: without fold 1 (all risks equal)\n" in text
+    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+
+
+def test_a_summary_of_before_the_pooled_logrank_can_still_be_printed():
+    summary = _survival_summary(_survival_row(0))
+    del summary["pooled"]
+    assert "pooled" not in format_summary(summary)
 
 
 def test_a_new_metric_of_the_task_is_a_column(monkeypatch: pytest.MonkeyPatch):

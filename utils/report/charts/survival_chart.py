@@ -11,8 +11,8 @@ from utils.files.text_table import format_p
 from utils.report.charts.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text, thinned_steps
-from utils.statistics.risk_groups import RiskGroups, month_ticks, pool, split_folds
-from utils.statistics.survival_stats import UndefinedMetricError, kaplan_meier, logrank_p, n_at_risk, survival_at
+from utils.statistics.risk_groups import RiskGroups, month_ticks, pooled_halves
+from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
 
 TITLE = "Survival of the predicted risk halves"
 _HALVES = ((False, "low risk"), (True, "high risk"))
@@ -24,31 +24,23 @@ _ROW = 19.0
 
 
 def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
-    """Survival of the halves split at the median risk within each fold, then pooled over folds.
+    """Survival of the halves (high: risk >= median of the fold), test cases of all folds pooled.
 
     Drawn are the Kaplan-Meier curves with pointwise 95 % limits (`utils.statistics.survival_stats.kaplan_meier`), a
     tick at each censored case and the numbers at risk; the note gives the log-rank p of the pooled cases. A fold
     without halves is left out and the note says why.
     """
-    groups, left_out = split_folds(tables)
-    if not groups:
-        return [Chart(TITLE, "", sentences("No curve.", left_out_text(left_out)))]
-    pooled = pool(groups)
-    try:
-        p = f"p {_relation(logrank_p(pooled.event, pooled.time, pooled.high))}"
-    except UndefinedMetricError as error:
-        p = f"p undefined ({error})"
+    pooled = pooled_halves(tables)
+    if not pooled.folds:
+        return [Chart(TITLE, "", sentences("No curve.", left_out_text(pooled.left_out)))]
+    p = f"p undefined ({pooled.reason})" if pooled.p is None else f"p {_relation(pooled.p)}"
+    n_folds = len(pooled.folds)
     note = sentences(
-        f"Halves split at the median risk {_within(len(groups))}; log-rank {p}.",
+        f"High: risk >= median of the fold{f', test cases of {n_folds} folds pooled' * (n_folds > 1)}; log-rank {p}.",
         "Bands: pointwise 95 % limits; ticks: censored cases.",
-        left_out_text(left_out),
+        left_out_text(pooled.left_out),
     )
-    return [Chart(TITLE, _picture(pooled, p), note)]
-
-
-def _within(n_folds: int) -> str:
-    """Where the halves come from, in words."""
-    return "of the fold" if n_folds == 1 else f"within each of {n_folds} folds, test cases pooled"
+    return [Chart(TITLE, _picture(pooled.groups, p), note)]
 
 
 def _relation(p: float) -> str:

@@ -12,15 +12,16 @@ from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value,
 from utils.report.run_results import RunResults
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 from utils.statistics.metric_intervals import Interval
+from utils.tables.summary_text import POOLED_METHOD, pooled_notes, pooled_p_text
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 _DEFINITIONS = {
     CLASSIFICATION: "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the "
     "mean of each class against the rest.",
     SURVIVAL: "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
-    "the halves split at the median risk. Corrected for the censoring of the training cases: Uno's C, the mean "
-    "cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the integrated Brier score, IBS (lower "
-    "is better).",
+    "the halves of the fold's test cases (high: risk >= median of the fold). Corrected for the censoring of the "
+    "training cases: Uno's C, the mean cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the "
+    "integrated Brier score, IBS (lower is better).",
 }
 
 
@@ -42,6 +43,11 @@ def interval_text(interval: Interval | None) -> str:
 def interval_cell(interval: Interval | None) -> Cell:
     """An interval, sorted by its lower end."""
     return Cell(interval_text(interval), interval.low if interval is not None else None)
+
+
+def pooled_p(summary: Mapping[str, Any]) -> Cell:
+    """The log-rank p of the pooled folds of a survival run, with a star below 0.05; a dash where it is undefined."""
+    return Cell(pooled_p_text(summary["pooled"]), summary["pooled"]["logrank_p"])
 
 
 def verdict(results: RunResults) -> tuple[str, ...]:
@@ -90,7 +96,7 @@ def metric_table(results: RunResults) -> Table:
         caption=f"Metrics of the test {results.task.unit}s, fold by fold",
         header=tuple(header),
         rows=(*folds, *missing),
-        footer=(tuple(_mean_cells(results, metrics)),),
+        footer=(tuple(_mean_cells(results, metrics)), *([tuple(_pooled_cells(results, metrics))] if survival else [])),
         notes=tuple(_notes(results)),
     )
 
@@ -121,20 +127,37 @@ def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]
             yield Cell("")  # a mean of p values says nothing
 
 
+def _pooled_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
+    """The log-rank p over the test cases of all folds, with their number and deaths."""
+    summary: Any = results.summary
+    pooled = summary["pooled"]
+    yield from (Cell("pooled"), count(pooled["n_cases"]), count(pooled["deaths_high"] + pooled["deaths_low"]))
+    for metric in metrics:
+        yield Cell("")
+        if metric in results.intervals:
+            yield Cell("")
+        if metric == "c_index":
+            yield pooled_p(summary)
+
+
 def _notes(results: RunResults) -> Iterator[str]:
     summary: Any = results.summary
     yield _DEFINITIONS[results.task]
     yield (
         f"Intervals: 2.5 and 97.5 percentile of {results.n_resamples} bootstrap resamples of the patients of each fold "
-        f"(seed {summary['seed']}), with the trained models held fixed; in the last row that of the mean over folds. "
-        "std: population standard deviation over folds."
+        f"(seed {summary['seed']}), with the trained models held fixed; in the row of the mean that of the mean over "
+        "folds. std: population standard deviation over folds."
     )
+    if results.task == SURVIVAL:
+        yield POOLED_METHOD
     for metric in results.task.shown:
         reason = reasons_in_words(summary, metric)
         if reason:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
     if results.task == SURVIVAL and reasons_in_words(summary, "logrank_p"):
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
+    if results.task == SURVIVAL:
+        yield from (f"{text}." for text in pooled_notes(summary["pooled"]))
     for fold in summary["folds"]:
         skipped = fold.get("n_resamples_skipped")
         if skipped:
