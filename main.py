@@ -20,6 +20,7 @@ from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.machine.memory import keep_freed_memory
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
+from utils.runs.tasks import MONITORS
 
 logger = logging.getLogger("main")
 
@@ -27,7 +28,10 @@ logger = logging.getLogger("main")
 def get_args_parser() -> argparse.ArgumentParser:
     """The parser of this command."""
     description = "Train and test a multiple-instance model over the folds of a data set."
-    choices = {"model": tuple(MODELS)}
+    choices = {
+        "model": tuple(MODELS),
+        "monitor": tuple(sorted({name for names in MONITORS.values() for name in names})),
+    }
     return build_parser(RunSettings, "main.py", description, choices=choices, model_options=model_options())
 
 
@@ -67,6 +71,7 @@ def run(settings: RunSettings) -> None:
     from utils.pipeline.models import architecture, new_model
     from utils.pipeline.record import claim_run, permitted, run_record, write_results
     from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
+    from utils.pipeline.validation import check_monitor
     from utils.runs.run_dir import fold_dir, is_finished
     from utils.training.tensorboard_log import require_tensorboard
 
@@ -104,6 +109,8 @@ def run(settings: RunSettings) -> None:
         check_what_is_explained(explanation, inputs)
     else:
         left = [fold for fold in inputs if fold.index not in finished]
+        if settings.stage != "test":
+            check_monitor([fold.fold for fold in left], settings.monitor)
         check_values(left, model=settings.model, needs_coords=model.needs_coords)
     if cache is not None:
         logger.info(cache.describe())

@@ -107,10 +107,17 @@ class RunSettings:
     n_clusters: int = option(64, "K, the number of anchors (models with anchors)")
 
     epochs: int = option(200, "maximum number of epochs")
-    patience: int = option(
-        8,
-        "number of epochs without a better validation score after which training stops; the score is macro F1 (cls) or "
-        "the loss (surv)",
+    patience: int = option(8, "number of epochs without a better validation score after which training stops")
+    monitor: str = option(
+        "auto",
+        "validation score that stops training and selects the epoch, a column of log.csv; auto: macro F1 (cls) or the "
+        "loss (surv), as released",
+    )
+    tie_rule: str = option(
+        "val_loss",
+        "which of several epochs of the same, best score is kept: the one of the lowest validation loss, or the first, "
+        "as released",
+        choices=("val_loss", "first"),
     )
     lr: float = option(2e-4, "learning rate")
     weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from utils.command.arguments import MODEL_OPTIONS, names_of
 from utils.command.settings import RunSettings
-from utils.files.phrases import listed
+from utils.files.phrases import counted, listed
 from utils.files.text_table import markdown_table
 from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words
 from utils.paper.published import SOURCE
@@ -169,6 +170,9 @@ def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
                 warned[text] = warned.get(text, 0) + 1
         for text, count in warned.items():
             yield f"{where}, {count} of {len(runs)} runs: {text}"
+        folds = [fold for run in runs if run.summary is not None for fold in run.summary["folds"]]
+        for text, count in Counter(text for fold in folds for text in fold.get("warnings", ())).items():
+            yield f"{where}, {count} of {counted(len(folds), 'trained fold')}: {text}"
 
 
 def _sources(results: PlannedResults) -> Iterator[str]:

@@ -11,6 +11,7 @@ from models import MODELS, options_of
 from utils.command.arguments import resolve
 from utils.command.model_options import SharedOption, resolve_model_options
 from utils.command.settings import RunSettings
+from utils.runs.tasks import TASKS
 
 N_ANCHORS = "n_anchors"  # on the command line `--n_clusters`, as in run_clustering.py: a setting of the whole run
 
@@ -43,6 +44,7 @@ def run_settings(arguments: argparse.Namespace) -> RunSettings:
     given = {name: values[name] for name in options if name in values}
     own = argparse.Namespace(**{name: value for name, value in values.items() if name not in options})
     chosen = resolve_model_options(options, model=own.model, task=own.task, given=given)
+    own.monitor = TASKS[own.task].monitor(own.monitor)
     return resolve(RunSettings, own, model_options=chosen)
 
 

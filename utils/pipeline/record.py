@@ -16,6 +16,7 @@ from utils.command.settings import RunSettings, as_plain, plain_options
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
 from utils.pipeline.inputs import FoldInputs
 from utils.pipeline.model_options import model_options
+from utils.runs.protocol import protocol_of
 from utils.runs.run_dir import ChangedSettingsError, claim, permit
 from utils.tables.summary import write_summary
 from utils.tables.summary_text import format_summary
@@ -48,6 +49,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "n_outputs": folds[0].fold.n_outputs,
         "settings": as_plain(settings),
         "model_defaults": plain_options(defaults),
+        "protocol": protocol_of(as_plain(settings)),
         "versions": package_versions(),
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),

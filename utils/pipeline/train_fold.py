@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,6 @@ from torch import Tensor
 
 from datasets.bags import outcomes_of
 from datasets.batches import EvaluationBatches, TrainingBatches
-from datasets.folds.cases import Case
-from models.losses import hazards, risk
 from models.objective import training_objective
 from models.output import BagOutput
 from utils.command.settings import RunSettings
@@ -25,9 +23,12 @@ from utils.machine.seed import derive_seed
 from utils.machine.stopwatch import Stopwatch, in_words
 from utils.pipeline.inputs import FoldInputs, bags, batch_reader
 from utils.pipeline.models import load_model, loss_of, new_model
-from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
-from utils.runs.tasks import TASKS
+from utils.pipeline.prediction_table import prediction_table
+from utils.pipeline.validation import validation_scores
+from utils.runs.epoch_log import read_log
+from utils.runs.predictions import read_predictions, write_predictions
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.tables.fold_warnings import prediction_warnings, training_warnings
 from utils.tables.summary import fold_metrics
 from utils.training.engine import Runner, predict
 from utils.training.optim import build_optimizer
@@ -45,6 +46,8 @@ class TrainingProtocol:
     seed: int
     epochs: int
     patience: int
+    monitor: str
+    tie_rule: str
     lr: float
     weight_decay: float
     optimizer: str
@@ -62,6 +65,8 @@ class TrainingProtocol:
             seed=settings.seed,
             epochs=settings.epochs,
             patience=settings.patience,
+            monitor=settings.monitor,
+            tie_rule=settings.tie_rule,
             lr=settings.lr,
             weight_decay=settings.weight_decay,
             optimizer=settings.optimizer,
@@ -129,10 +134,21 @@ def run_fold(
         metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
     if "test" in metrics:
         write_json(place / "metrics.json", metrics)
+    warn_of(place, protocol, inputs.index, tested="test" in metrics)
     if computation.profile:
         split = stopwatch.split()
         write_json(place / "profile.json", split)
         logger.info("profile of fold %d: %s", inputs.fold.index, in_words(split))
+
+
+def warn_of(place: Path, protocol: TrainingProtocol, fold: int, *, tested: bool) -> None:
+    """Say what makes a fold doubtful; the summary and the report repeat it."""
+    part, cases = ("test", "test") if tested else ("val", "validation")
+    found = list(prediction_warnings(read_predictions(place / f"predictions_{part}.csv"), cases, protocol.monitor))
+    if (place / "log.csv").exists():
+        found += training_warnings(read_log(place / "log.csv"), protocol.monitor, protocol.epochs)
+    for warning in found:
+        logger.warning("warning: fold %d: %s", fold, warning)
 
 
 def skip_fold(fold: int, place: Path, computation: Computation) -> None:
@@ -152,7 +168,7 @@ def train_fold(
     checkpoint: dict[str, Any],
 ) -> None:
     """Train to the best checkpoint; `checkpoint` goes into it beside the model and its scale of the features."""
-    fold, task = inputs.fold, TASKS[protocol.task]
+    fold = inputs.fold
     loss = loss_of(protocol.task, protocol.alpha_surv)
     reader = batch_reader(computation.num_workers, runner.device)
     training = TrainingBatches(
@@ -163,28 +179,24 @@ def train_fold(
         reader=reader,
     )
     validation = EvaluationBatches(bags(inputs, "val"), batch_size=protocol.batch_size, reader=reader)
-    targets = outcomes_of(fold.val)
 
     def objective(out: BagOutput, target: Mapping[str, Tensor]) -> Tensor:
         return training_objective(out, target, loss)
-
-    def measure(logits: Tensor) -> dict[str, float | None]:
-        table = prediction_table(protocol.task, fold.val, logits)
-        measured = fold_metrics(table, seed=protocol.seed, n_resamples=0)
-        return {"val_loss": loss(logits, targets).item(), **{f"val_{name}": measured[name] for name in task.logged}}
 
     optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
     schedule = Schedule(
         epochs=protocol.epochs,
         patience=protocol.patience,
         grad_accum=protocol.grad_accum,
-        task=task,
+        monitor=protocol.monitor,
+        tie_rule=protocol.tie_rule,
         seed=protocol.seed,
         fold=fold.index,
     )
     about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
     with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
-        parts = runner, training, validation, objective, measure, optimizer, schedule, place
+        scores = validation_scores(fold, loss, seed=protocol.seed)
+        parts = runner, training, validation, objective, scores, optimizer, schedule, place
         train(*parts, checkpoint=about, on_epoch=on_epoch)
 
 
@@ -202,20 +214,3 @@ def predict_part(inputs: FoldInputs, part: str, runner: Runner, batch_size: int,
     batches = EvaluationBatches(bags(inputs, part), batch_size=batch_size, reader=reader)
     logits = predict(runner, batches, n_batches=len(batches), label=f"fold {inputs.fold.index} {part}")
     return prediction_table(inputs.fold.task, inputs.fold.part(part), logits)
-
-
-def prediction_table(task: str, cases: Sequence[Case], logits: Tensor) -> pd.DataFrame:
-    """Cases and their logits (n, C) as the rows of a prediction file."""
-    case_ids, slide_ids = [case.case_id for case in cases], [case.slide_ids for case in cases]
-    known, wide = {name: value.numpy() for name, value in outcomes_of(cases).items()}, logits.double()
-    if task == "cls":
-        return classification_table(case_ids, slide_ids, known["label"], torch.softmax(wide, dim=1).numpy())
-    return survival_table(
-        case_ids,
-        slide_ids,
-        time=known["time"],
-        event=1 - known["censored"],
-        bin=known["bin"],
-        risk=risk(wide).numpy(),
-        hazard=hazards(wide).numpy(),
-    )

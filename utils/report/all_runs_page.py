@@ -10,7 +10,7 @@ from utils.files.phrases import counted
 from utils.report.content import Block, Bullets, Cell, Charts, Folded, Page, Section, Table, Text, number, row
 from utils.report.page import write_page
 from utils.report.run_folders import RunFolders, read_runs
-from utils.report.run_page import REPORT, run_warnings, warning_blocks
+from utils.report.run_page import REPORT, page_warnings, warning_blocks
 from utils.report.run_results import RunResults
 from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table, pooled_p
@@ -89,7 +89,7 @@ def _warnings(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResult
         ours = next(iter(reference_runs(runs)), None)
         for run in runs:
             place = _place(run, folders.results_dir)
-            yield from (f"{place}: {text}" for text in run_warnings(run))
+            yield from (f"{place}: {text}" for text in page_warnings(run))
             different = split_difference(ours, run) if ours is not None else ""
             if different:
                 yield f"{place}: {different}."
@@ -120,7 +120,7 @@ def _overview_row(run: RunResults, metrics: Sequence[str], results_dir: Path) ->
     summary = run.summary or {}
     means = [Cell(mean_text(summary, metric), summary["mean"][metric]) for metric in metrics]
     n_folds, n_planned = len(run.tables), len({*run.tables, *run.run["folds"]})
-    n_warnings = len(list(run_warnings(run)))
+    n_warnings = len(list(page_warnings(run)))
     own = run.run_dir / REPORT
     link = quote(own.relative_to(results_dir).as_posix()) if own.exists() else ""
     return row(

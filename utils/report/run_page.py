@@ -19,6 +19,7 @@ from utils.report.sections.run_charts import calibration, distributions, learnin
 from utils.report.sections.settings_tables import settings_blocks
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.fold_warnings import fold_warnings, merged
 
 REPORT = "report.html"
 MAX_WARNINGS = 12  # shown at once
@@ -46,9 +47,10 @@ def run_page(results: RunResults) -> Page:
     )
 
 
-def run_warnings(results: RunResults) -> Iterator[str]:
-    """What a reader should know before the numbers: recorded warnings, missing folds, undefined metrics, damage."""
+def page_warnings(results: RunResults) -> Iterator[str]:
+    """What a reader should know before the numbers: recorded warnings, doubtful and missing folds, what is lacking."""
     yield from (" ".join(str(text).split()) for text in results.run["warnings"])
+    yield from merged(dict(_fold_warnings(results)))
     missing = sorted(set(results.run["folds"]) - set(results.tables))
     yield from (f"Fold {fold} is missing: it has no test predictions yet." for fold in missing)
     if results.summary is not None:
@@ -58,6 +60,13 @@ def run_warnings(results: RunResults) -> Iterator[str]:
     yield from results.problems
     for explained in results.explained.values():
         yield from (f"Left out: {relative_to(results.run_dir, error)}" for error in explained.problems)
+
+
+def _fold_warnings(results: RunResults) -> Iterator[tuple[int, list[str]]]:
+    """Of each fold that is trained, by its test cases, or by its validation cases where they are not opened yet."""
+    for fold in sorted({*results.tables, *results.validation}):
+        part, cases = (results.tables, "test") if fold in results.tables else (results.validation, "validation")
+        yield fold, fold_warnings(results.run, results.logs.get(fold), part[fold], cases)
 
 
 def warning_blocks(warnings: Sequence[str]) -> tuple[Block, ...]:
@@ -70,7 +79,7 @@ def warning_blocks(warnings: Sequence[str]) -> tuple[Block, ...]:
 
 
 def _sections(results: RunResults) -> Iterator[Section]:
-    yield Section("warnings", "Warnings", warning_blocks(tuple(run_warnings(results))))
+    yield Section("warnings", "Warnings", warning_blocks(tuple(page_warnings(results))))
     yield Section("cohort", "Cohort and split", cohort_blocks(results))
     if results.tables:
         metrics: tuple[Block, ...] = (metric_table(results), Charts((metric_forest(results),)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from utils.command.arguments import names_of
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.atomic import write_json
+from utils.runs.protocol import options_before, protocol_before
 from utils.runs.run_record import read_run
 from utils.runs.tasks import TASKS
 
@@ -75,8 +77,11 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
             f"{run_dir} already holds {there}: pass --resume to go on with it, --overwrite to remove it, or another "
             "--run_name"
         )
-    begin_again = ", --overwrite, --on_change restart, or another --run_name" if stage in ("all", "train") else ""
-    return _merge(_read_own(run_dir), record, run_dir, advice=f"use the same ones{begin_again}")
+    old = _read_own(run_dir)
+    if stage in ("all", "train"):
+        advice = "use the same ones, --overwrite, --on_change restart, or another --run_name"
+        return _merge(old, record, run_dir, [*_changes(old, record), *_changes_of_training(old, record)], advice)
+    return _merge(old, record, run_dir, _changes(old, record), "use the same ones")
 
 
 def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
@@ -154,32 +159,42 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
     """`run.json` of a run that is to go on, with all that `main.py` writes."""
     try:
         record = read_run(run_dir)
-        if not all(isinstance(record.get(name), dict) for name in ("settings", *COMPARED)) or "started" not in record:
+        objects = (record.get("settings"), record.get("protocol", {}), *(record.get(name) for name in COMPARED))
+        if not all(isinstance(value, dict) for value in objects) or "started" not in record:
             raise UserError(f"{run_dir / 'run.json'}: lacks what main.py writes")
     except UserError as error:
         raise UserError(f"{error} Or start anew with --overwrite, or give another --run_name.") from error
+    # A record that lacks what later versions record gets what was true then.
+    record["settings"] = {**options_before(record["task"]), **record["settings"]}
+    record["protocol"] = {**protocol_before(), **record.get("protocol", {})}
     return record
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path, *, advice: str) -> dict[str, Any]:
-    """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
-    changed = [
-        f"{name} was {old['settings'].get(name)} and is {value}"
-        for name, value in new["settings"].items()
-        if name not in FREE and old["settings"].get(name) != value
-    ]
-    changed += [
-        f"{name} was {old.get(name)} and is {new.get(name)}" for name in INPUTS if old.get(name) != new.get(name)
-    ]
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What differs, in words, of all that the numbers depend on, except for what decides the training alone."""
+    free = {*FREE, *options_before(new["task"])}
+    changed = _different(old["settings"], new["settings"], (name for name in new["settings"] if name not in free))
+    changed += _different(old, new, INPUTS)
     for name in COMPARED:
         both = old[name].keys() & new[name].keys()
         changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
+    return changed
+
+
+def _changes_of_training(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    options = _different(old["settings"], new["settings"], options_before(new["task"]))
+    return options + _different(old["protocol"], new["protocol"], new["protocol"])
+
+
+def _different(old: dict[str, Any], new: dict[str, Any], names: Iterable[str]) -> list[str]:
+    return [f"{name} was {old.get(name)} and is {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path, changed: list[str], advice: str) -> dict[str, Any]:
+    """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
     if changed:
         named = "; ".join(changed)
-        raise ChangedSettingsError(
-            f"{run_dir} was begun with other settings ({named}): {advice}",
-            named,
-        )
+        raise ChangedSettingsError(f"{run_dir} was begun with other settings ({named}): {advice}", named)
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
     return {
         **old,

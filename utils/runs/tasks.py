@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from utils.errors import UserError
+
 # The printed name of each metric, the same wherever a reader meets it.
 METRIC_WORDS = {
     "acc": "ACC",
@@ -19,6 +21,7 @@ METRIC_WORDS = {
 }
 CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
 LOWER_IS_BETTER = ("ibs",)
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,7 @@ class Task:
         shown: those of them that a report shows for each fold, the main one first.
         compared: the metrics by which models are compared, the main one first.
         logged: the metrics of the validation cases in `log.csv`, each as a column `val_{name}`.
-        score: the column of `log.csv` that selects the epoch.
-        lower_is_better: whether the lowest score is the best one.
+        monitors: the columns of `log.csv` that may select the epoch (`--monitor`); the first one is the released score.
         curve: the metric that learning curves show beside the losses.
         output: the prefix of the columns of a prediction file that hold the model's outputs, `prob_0 ...`.
         known: the columns of a prediction file between the identifiers and the outputs.
@@ -50,8 +52,7 @@ class Task:
     shown: tuple[str, ...]
     compared: tuple[str, ...]
     logged: tuple[str, ...]
-    score: str
-    lower_is_better: bool
+    monitors: tuple[str, ...]
     curve: str
     output: str
     known: tuple[str, ...]
@@ -64,6 +65,16 @@ class Task:
         """The main metric."""
         return self.compared[0]
 
+    def monitor(self, asked: str) -> str:
+        """The column of `log.csv` that `--monitor` asks for; `auto` is the released score.
+
+        Raises:
+            UserError: for a column that this task does not have.
+        """
+        if asked != AUTO and asked not in self.monitors:
+            raise UserError(f"got --monitor {asked} with --task {self.name}, expected {', '.join(MONITORS[self.name])}")
+        return self.monitors[0] if asked == AUTO else asked
+
 
 CLASSIFICATION = Task(
     name="cls",
@@ -73,8 +84,7 @@ CLASSIFICATION = Task(
     shown=("auc", "acc", "balanced_acc", "f1"),
     compared=("auc", "acc", "f1"),
     logged=("acc", "f1", "auc"),
-    score="val_f1",
-    lower_is_better=False,
+    monitors=("val_f1", "val_auc", "val_loss"),
     curve="f1",
     output="prob",
     known=("label", "prediction"),
@@ -90,8 +100,7 @@ SURVIVAL = Task(
     shown=("c_index", *CORRECTED_FOR_CENSORING),
     compared=("c_index",),
     logged=("c_index",),
-    score="val_loss",
-    lower_is_better=True,
+    monitors=("val_loss", "val_c_index"),
     curve="c_index",
     output="hazard",
     known=("time", "event", "bin", "risk"),
@@ -100,4 +109,5 @@ SURVIVAL = Task(
     fold_files=("metrics.json", "predictions_val.csv", "predictions_test.csv", "outcomes_train.csv"),
 )
 TASKS = {task.name: task for task in (CLASSIFICATION, SURVIVAL)}
+MONITORS = {task.name: (AUTO, *sorted(task.monitors)) for task in TASKS.values()}
 TASKS_OF_THE_PAPER = (SURVIVAL, CLASSIFICATION)  # in the order of its tables

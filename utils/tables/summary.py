@@ -15,6 +15,7 @@ import pandas as pd
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
+from utils.runs.epoch_log import read_log
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import REQUIRED, read_run
@@ -23,6 +24,7 @@ from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
 from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
+from utils.tables.fold_warnings import fold_warnings
 from utils.tables.summary_text import NOT_AVERAGED, format_summary
 
 
@@ -34,7 +36,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     Returns:
         `task, dataset, model, formulation, ablate, run_name, seed`;
         `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.statistics.metrics`, `reasons`
-        {metric: why it is null}, the path of the predictions within the run, and the digest of the split file if known;
+        {metric: why it is null}, `warnings` (see `utils.tables.fold_warnings`), the path of the predictions within the
+        run, and the digest of the split file if known;
         `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
         (population); null where no fold does; `n_defined` {metric: number of such folds};
         `pooled`, survival only: see `pooled_logrank`;
@@ -127,6 +130,14 @@ def pooled_logrank(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
+def _log(path: Path) -> pd.DataFrame | None:
+    """The log of a fold; no number of a summary comes from it, so that it may be lost or damaged."""
+    try:
+        return read_log(path) if path.exists() else None
+    except UserError:
+        return None
+
+
 def _read_of_task(path: Path, task: str) -> pd.DataFrame:
     table = read_predictions(path)
     if task_of(table).name != task:
@@ -141,7 +152,9 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: 
     outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == SURVIVAL.name else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
-    return {"fold": fold, "n_test": len(table)} | fold_metrics(table, seed=run["seed"], outcomes=outcomes) | source
+    doubts = {"warnings": fold_warnings(run, _log(path.with_name("log.csv")), table, "test")}
+    metrics = fold_metrics(table, seed=run["seed"], outcomes=outcomes)
+    return {"fold": fold, "n_test": len(table)} | metrics | doubts | source
 
 
 def _training_outcomes(path: Path, table: pd.DataFrame) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from utils.files.text_table import format_p, markdown_table, starred_p
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.fold_warnings import merged
 
 _INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
 _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
@@ -48,7 +49,8 @@ def format_summary(summary: dict[str, Any]) -> str:
         blocks.append(POOLED_METHOD)
     if notes:
         blocks.append("\n".join(notes))
-    warnings = [f"- {' '.join(str(text).split())}" for text in summary["warnings"]]
+    of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
+    warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
     if warnings:
         blocks.append("Warnings:\n\n" + "\n".join(warnings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from datasets.batches import EvaluationBatches, TrainingBatches
 from utils.errors import UserError
 from utils.machine.seed import derive_seed, seed_everything
 from utils.runs.epoch_log import write_log
-from utils.runs.tasks import Task
 from utils.training.checkpoint import load_checkpoint, save_checkpoint
 from utils.training.engine import Objective, Runner, predict, train_epoch
 
 logger = logging.getLogger(__name__)
+
+LOSS = "val_loss"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Schedule:
         epochs: maximum number of epochs.
         patience: epochs without a better validation score before stopping.
         grad_accum: batches in an optimizer step.
-        task: says which column of the log selects the epoch, and whether its lowest or its highest value.
+        monitor: the column of the log that is the score: `val_loss`, of which the lowest is best, or a metric.
+        tie_rule: which of several epochs of the best score is kept: `val_loss`, the one of the lowest validation loss,
+            or `first`.
         seed: of the whole run.
         fold: for seeds and messages.
     """
@@ -40,22 +43,48 @@ class Schedule:
     epochs: int
     patience: int
     grad_accum: int
-    task: Task
+    monitor: str
+    tie_rule: str
     seed: int
     fold: int
 
     def better(self, new: float, old: float | None) -> bool:
         """Whether a score beats another; a tie does not."""
-        return old is None or (new < old if self.task.lower_is_better else new > old)
+        return old is None or (new < old if self.monitor == LOSS else new > old)
+
+    def update(self, progress: Progress, epoch: int, measured: Mapping[str, Any]) -> bool:
+        """Note an epoch and its validation scores; returns whether it is the best one so far and is to be kept."""
+        score, loss = measured[self.monitor], measured[LOSS]
+        better = self.better(score, progress.best_score)
+        tied = self.tie_rule == LOSS and score == progress.best_score and loss < progress.best_loss
+        if better:
+            progress.best_score, progress.improved = score, epoch
+        if better or tied:
+            progress.best_epoch, progress.best_loss = epoch, loss
+        progress.epoch = epoch
+        progress.finished = epoch == self.epochs or epoch - progress.improved >= self.patience
+        return better or tied
 
 
 @dataclass
 class Progress:
-    """Where training stands after an epoch; with model and optimizer, all that `--resume` needs."""
+    """Where training stands after an epoch; with model and optimizer, all that `--resume` needs.
+
+    Attributes:
+        epoch: the last one that was trained.
+        best_epoch: the one that is kept.
+        best_score: its validation score.
+        best_loss: its validation loss.
+        improved: the epoch that reached this score first: from there on patience counts.
+        finished: whether training has ended.
+        log: the rows of `log.csv`.
+    """
 
     epoch: int = 0
     best_epoch: int = 0
     best_score: float | None = None
+    best_loss: float = math.inf
+    improved: int = 0
     finished: bool = False
     log: list[dict[str, float | None]] = field(default_factory=list)
 
@@ -115,18 +144,15 @@ def train(
             label=name,
         )
         measured = evaluate(predict(runner, validation, n_batches=len(validation), label=f"{name} validation"))
-        score = measured[schedule.task.score]
+        score = measured[schedule.monitor]
         if score is None or not math.isfinite(score):
             raise UserError(
-                f"{schedule.task.score} is {score} after epoch {epoch}: look at the validation features or lower --lr"
+                f"{schedule.monitor} is {score} after epoch {epoch}: look at the validation features or lower --lr"
             )
-        best = schedule.better(score, progress.best_score)
+        best = schedule.update(progress, epoch, measured)
         if best:
-            progress.best_epoch, progress.best_score = epoch, score
             model_state = runner.model.state_dict()
             save_checkpoint(fold_dir / "checkpoint.pt", {**checkpoint, "model": model_state, "epoch": epoch})
-        progress.epoch = epoch
-        progress.finished = epoch == schedule.epochs or epoch - progress.best_epoch >= schedule.patience
         row = {"epoch": epoch, "train_loss": train_loss, **measured, "lr": optimizer.param_groups[0]["lr"]}
         progress.log.append({**row, "seconds": round(time.perf_counter() - started, 3), "best": int(best)})
         write_log(fold_dir / "log.csv", progress.log)

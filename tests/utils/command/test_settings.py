@@ -52,6 +52,8 @@ RUN_DEFAULTS = {
     "weight_decay": 1e-5,
     "batch_size": 1,
     "grad_accum": 2,
+    "monitor": "auto",
+    "tie_rule": "val_loss",
     "tensorboard": False,
     "profile": False,
     "optimizer": "ranger",

@@ -9,7 +9,7 @@ from tests.utils.pipeline.conftest import inputs_of
 from utils.errors import UserError
 from utils.pipeline.explain_fold import EXPLAINED_CASES, Explanation, check_what_is_explained, chosen_cases
 from utils.pipeline.inputs import AnchorSource
-from utils.pipeline.train_fold import prediction_table
+from utils.pipeline.prediction_table import prediction_table
 
 
 def explanation(cases=None, slides=None) -> Explanation:

@@ -15,13 +15,16 @@ from models.losses import hazards, risk
 from tests.utils.pipeline.conftest import inputs_of
 from utils.pipeline.inputs import AnchorSource, FoldInputs
 from utils.pipeline.models import architecture
-from utils.pipeline.train_fold import Computation, TrainingProtocol, prediction_table, run_fold, skip_fold
+from utils.pipeline.prediction_table import prediction_table
+from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
 
 PROTOCOL = TrainingProtocol(
     task="surv",
     seed=1,
     epochs=2,
     patience=5,
+    monitor="val_loss",
+    tie_rule="val_loss",
     lr=1e-3,
     weight_decay=0.0,
     optimizer="adamw",

@@ -8,12 +8,13 @@ import pytest
 
 from utils.errors import UserError
 from utils.runs import run_dir as run_dir_module
-from utils.runs.run_dir import claim, describe_results, fold_dir, is_finished, remove_results
+from utils.runs.run_dir import ChangedSettingsError, claim, describe_results, fold_dir, is_finished, remove_results
 
 
 def record(**changes: Any) -> dict[str, Any]:
     """A record as `main.py` makes it; `settings__NAME` changes one of the settings."""
     settings = {"lr": 2e-4, "folds": [0, 1], "stage": "all", "device": "cpu", "anchors": "a.pt", "resume": False}
+    settings |= {"monitor": "val_f1", "tie_rule": "val_loss"}
     made: dict[str, Any] = {
         "task": "cls",
         "dataset": "BLCA",
@@ -28,6 +29,7 @@ def record(**changes: Any) -> dict[str, Any]:
         "feature_norm": "none",
         "dim_in": 768,
         "n_outputs": 2,
+        "protocol": {"loss of an accumulation window": "divided by grad_accum, also where the window is shorter"},
         "started": "2026-01-01T00:00:00+00:00",
     }
     for name, value in changes.items():
@@ -162,6 +164,36 @@ def test_a_run_goes_on_only_as_it_began(begun: Path, change: dict, message: str,
     with pytest.raises(UserError, match=f"begun with other settings {message}: use the same ones"):
         start(begun, record(**change), **how)
     assert tree(begun) == before
+
+
+def older_record() -> dict[str, Any]:
+    """A record of before `--monitor`, `--tie_rule` and `protocol`."""
+    older = record()
+    del older["protocol"], older["settings"]["monitor"], older["settings"]["tie_rule"]
+    return older
+
+
+def test_a_run_of_before_is_not_trained_on_under_other_rules(tmp_path: Path):
+    """The message says what changed; with the rule of then, what no option brings back is still said."""
+    start(tmp_path, older_record())
+    window = (
+        "loss of an accumulation window was divided by its cases and is divided by grad_accum, also where the window "
+        "is shorter"
+    )
+    with pytest.raises(ChangedSettingsError, match=rf"\(tie_rule was first and is val_loss; {window}\): use the same"):
+        start(tmp_path, record(), resume=True)
+    with pytest.raises(ChangedSettingsError, match=rf"\({window}\): use the same ones, --overwrite"):
+        start(tmp_path, record(settings__tie_rule="first"), resume=True)
+    assert written(tmp_path) == older_record()
+    start(tmp_path, record(settings__tie_rule="first", protocol={}), resume=True)
+
+
+def test_a_run_of_before_may_be_tested_and_keeps_its_rules(tmp_path: Path):
+    start(tmp_path, older_record())
+    put(tmp_path, "fold0/checkpoint.pt", "fold1/checkpoint.pt")
+    start(tmp_path, record(), stage="test")
+    assert written(tmp_path)["settings"]["tie_rule"] == "first"
+    assert written(tmp_path)["protocol"]["loss of an accumulation window"] == "divided by its cases"
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import pytest
 from datasets.folds import cases
 from tests.utils.report.cohorts import classification_fold, survival_fold
 from utils.command.settings import RunSettings
+from utils.errors import UserError
 from utils.runs.predictions import output_columns, task_of
 from utils.runs.tasks import (
     CLASSIFICATION,
     CORRECTED_FOR_CENSORING,
     LOWER_IS_BETTER,
     METRIC_WORDS,
+    MONITORS,
     SURVIVAL,
     TASKS,
     TASKS_OF_THE_PAPER,
@@ -37,7 +39,7 @@ def test_every_metric_is_computed_and_has_one_printed_name(task: Task):
     assert set(task.metrics) <= set(fold_metrics(table, seed=0, n_resamples=0))
     assert {*task.shown, *task.compared, *task.logged, task.curve} <= set(task.metrics) & set(METRIC_WORDS)
     assert task.shown[0] == task.compared[0] == task.metric
-    assert task.score in {"val_loss", *(f"val_{name}" for name in task.logged)}
+    assert {*task.monitors} <= {"val_loss", *(f"val_{name}" for name in task.logged)}
     assert task.curve in task.logged
 
 
@@ -55,6 +57,25 @@ def test_columns_are_those_of_a_prediction_table(task: Task):
     assert set(task.outcome) <= set(task.known)
     assert table[task.row_id].is_unique
     assert np.isfinite(table[list(task.known)].to_numpy(dtype=np.float64)).all()
+
+
+@pytest.mark.parametrize(("task", "released"), [(CLASSIFICATION, "val_f1"), (SURVIVAL, "val_loss")])
+def test_the_released_score_selects_the_epoch_unless_another_is_asked_for(task: Task, released: str):
+    assert task.monitor("auto") == released
+    assert all(task.monitor(name) == name for name in task.monitors)
+    assert set(MONITORS[task.name]) == {"auto", *task.monitors}
+
+
+@pytest.mark.parametrize(
+    ("task", "asked", "expected"),
+    [
+        (CLASSIFICATION, "val_c_index", "auto, val_auc, val_f1, val_loss"),
+        (SURVIVAL, "val_f1", "auto, val_c_index, val_loss"),
+    ],
+)
+def test_a_score_of_the_other_task_is_refused(task: Task, asked: str, expected: str):
+    with pytest.raises(UserError, match=f"got --monitor {asked} with --task {task.name}, expected {expected}"):
+        task.monitor(asked)
 
 
 def test_a_task_cannot_be_changed():

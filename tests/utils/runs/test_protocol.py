@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from utils.runs.protocol import options_before, protocol_before, protocol_of
+
+LOOKAHEAD, WINDOW = "start of Lookahead's slow weights", "loss of an accumulation window"
+COUNT = "gradient of N_k in Eq. 3"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"optimizer": "ranger", "grad_accum": 2, "formulation": "released", "ablate": None}, {LOOKAHEAD, WINDOW}),
+        ({"optimizer": "adamw", "grad_accum": 1, "formulation": "paper", "ablate": None}, {COUNT}),
+        ({"optimizer": "adamw", "grad_accum": 1, "formulation": "paper", "ablate": ["route"]}, set()),
+        ({"optimizer": "radam", "grad_accum": 1}, set()),  # a model without forms
+    ],
+)
+def test_only_what_matters_for_a_run_is_recorded(settings: dict[str, Any], expected: set[str]):
+    assert set(protocol_of(settings)) == expected
+
+
+def test_everything_recorded_was_otherwise_before():
+    now = protocol_of({"optimizer": "ranger", "grad_accum": 2, "formulation": "paper", "ablate": None})
+    before = protocol_before()
+    assert now.keys() == before.keys()
+    assert all(now[name] != before[name] for name in now)
+
+
+def test_older_runs_used_the_released_score_and_kept_the_first_of_equal_epochs():
+    assert options_before("cls") == {"monitor": "val_f1", "tie_rule": "first"}
+    assert options_before("surv") == {"monitor": "val_loss", "tie_rule": "first"}

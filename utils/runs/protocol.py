@@ -1,0 +1,70 @@
+"""What of the training no option decides and the code has changed: `run.json` says of each run how it was.
+
+A run goes on only under the protocol that it was begun with; otherwise its folds would not belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from utils.runs.tasks import TASKS
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing about the training.
+
+    Attributes:
+        name: in `run.json`.
+        before: what it was in runs whose record does not have it.
+        now: what it is.
+        matters: whether it has an effect on a run with these settings.
+    """
+
+    name: str
+    before: str
+    now: str
+    matters: Callable[[Settings], bool]
+
+
+FACTS = (
+    Fact(
+        "start of Lookahead's slow weights",
+        before="at the initial weights",
+        now="at the first synchronisation",
+        matters=lambda settings: settings["optimizer"] == "ranger",
+    ),
+    Fact(
+        "loss of an accumulation window",
+        before="divided by its cases",
+        now="divided by grad_accum, also where the window is shorter",
+        matters=lambda settings: settings["grad_accum"] > 1,
+    ),
+    Fact(
+        "gradient of N_k in Eq. 3",
+        before="none",
+        now="that of the assignment",
+        matters=lambda settings: (
+            settings.get("formulation") == "paper" and "route" not in (settings.get("ablate") or ())
+        ),
+    ),
+)
+
+
+def protocol_of(settings: Settings) -> dict[str, str]:
+    """{name: how it is} of the facts that matter for these settings, as `run.json` has them."""
+    return {fact.name: fact.now for fact in FACTS if fact.matters(settings)}
+
+
+def protocol_before() -> dict[str, str]:
+    """The same of a run whose record has none of them."""
+    return {fact.name: fact.before for fact in FACTS}
+
+
+def options_before(task: str) -> dict[str, str]:
+    """The options of the training that older records lack, and what they would have been then."""
+    return {"monitor": TASKS[task].monitors[0], "tie_rule": "first"}
