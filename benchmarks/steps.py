@@ -67,7 +67,7 @@ class PlainRanger(torch.optim.RAdam):
         self.steps, self.slow = 0, dict[Tensor, Tensor]()
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """A step of the fast weights; every 6th one pulls them towards the slow ones."""
         super().step(closure)
         self.steps += 1

@@ -73,7 +73,8 @@ def follow(task: str, folder: Path, *, device: torch.device, precision: str = "f
     model: Any = build_model("mico", similarity=config["similarity"], assignment=config["assignment"], **shape)
     initial = parameters_of(known, "initial")
     model.load_released_state_dict(initial)
-    batches, losses = FixedOrder(cases_of(known), known["order"]), []
+    batches: Any = FixedOrder(cases_of(known), known["order"])
+    losses: list[float] = []
     loss = loss_of(task, config["alpha_surv"])
 
     def objective(out: Any, target: dict[str, Tensor]) -> Tensor:
