@@ -11,15 +11,15 @@ synthetic() { # name task signal: 60 cases, of which one slide in cls and one to
 }
 synthetic proportion surv proportion
 synthetic decisive cls decisive
-synthetic cooccurrence cls cooccurrence
+synthetic share cls proportion
 
 # So few optimizer steps need a larger learning rate than the released protocol has, and one without RAdam's slow start;
-# macro F1 on a few validation cases may stand still for many epochs, so that nothing is stopped early.
-quick="--embed_dim 64 --batch_size 2 --grad_accum 1 --optimizer adamw --lr 1e-3 --epochs 12 --patience 12"
+# macro F1 on a few validation cases stands still for many epochs, so that it is given more patience.
+quick="--embed_dim 64 --batch_size 2 --grad_accum 1 --optimizer adamw --lr 5e-4 --epochs 100"
 at="$DEMO_DIR/tables"
 COHORTS="
-proportion    surv  $at/proportion/features         $at/proportion/splits    none    coords    $quick
-ucsb_breast   cls   $DEMO_DIR/ucsb_breast/features  splits/ucsb_breast       zscore  features  $quick
-decisive      cls   $at/decisive/features           $at/decisive/splits      none    coords    $quick
-cooccurrence  cls   $at/cooccurrence/features       $at/cooccurrence/splits  none    coords    $quick
+proportion    surv  $at/proportion/features         $at/proportion/splits    none    coords    $quick --patience 8
+ucsb_breast   cls   $DEMO_DIR/ucsb_breast/features  splits/ucsb_breast       zscore  features  $quick --patience 16
+decisive      cls   $at/decisive/features           $at/decisive/splits      none    coords    $quick --patience 16
+share         cls   $at/share/features              $at/share/splits         none    coords    $quick --patience 16
 "

@@ -33,7 +33,7 @@ case "$ANCHOR_SCOPE-$FEATURE_NORM" in
 esac
 arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}"
-    --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --lr "$LR"
+    --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
     --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")
 .venv/bin/python main.py "${arguments[@]}"

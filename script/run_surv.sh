@@ -19,6 +19,7 @@ FOLDS="${FOLDS:-0 1 2 3}"
 FORMULATION="${FORMULATION:-released}"                          # released, or paper
 EPOCHS="${EPOCHS:-200}"
 PATIENCE="${PATIENCE:-8}"
+MONITOR="${MONITOR:-auto}"                                      # validation score that selects the epoch: auto (as released), val_c_index
 LR="${LR:-2e-4}"
 BATCH_SIZE="${BATCH_SIZE:-1}"
 GRAD_ACCUM="${GRAD_ACCUM:-2}"

@@ -11,7 +11,7 @@ from benchmarks.gpu_check.report import PartReport
 from tests.reference.trajectory import TRAJECTORIES, follow
 
 # The tests ask for 1e-6 and 1e-3 on a CPU, whose sums are nearer to those of the released code's run.
-LOSS_TOLERANCE, PARAMETER_TOLERANCE = 1e-5, 1e-2
+LOSS_TOLERANCE, PARAMETER_TOLERANCE = 1e-5, 1e-3
 PRECISIONS = ("fp32", "bf16")
 
 

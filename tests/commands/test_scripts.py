@@ -87,7 +87,17 @@ def test_scripts_hold_the_released_values(script):
     values = dict(re.findall(r'^(\w+)="\$\{\1:-([^}]*)\}"', (ROOT / "script" / script).read_text(), flags=re.MULTILINE))
     defaults = {field.name: field.default for field in dataclasses.fields(RunSettings)}
     defaults |= {name: option.default for name, option in options_of("mico").items()}
-    for name in ("epochs", "patience", "lr", "batch_size", "grad_accum", "seed", "formulation", "n_clusters"):
+    for name in (
+        "epochs",
+        "patience",
+        "monitor",
+        "lr",
+        "batch_size",
+        "grad_accum",
+        "seed",
+        "formulation",
+        "n_clusters",
+    ):
         assert type(defaults[name])(values[name.upper()]) == defaults[name], name
     assert values["FEATURE_NORM"] == ClusteringSettings.__dataclass_fields__["feature_norm"].default
     assert values["FOLDS"] == "0 1 2 3"

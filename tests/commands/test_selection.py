@@ -15,6 +15,8 @@ from datasets.folds.splits import write_fold
 from datasets.slides.features import write_slide
 from tests.commands.conftest import cls_arguments, surv_arguments
 from tests.reference.early_stopping import released_stop
+from utils.files.tensors import load_tensors, save_tensors
+from utils.training import training
 
 pytestmark = pytest.mark.slow
 LONG = ("--folds", "0", "--epochs", "60", "--lr", "1e-2", "--patience", "5")
@@ -119,3 +121,41 @@ def test_a_score_that_the_validation_cases_do_not_define_stops_the_run_before_wo
         "score that can select the epoch: give --monitor val_loss, or other splits"
     ) in ended.err
     assert not (tmp_path / "cls").exists()
+
+
+def test_a_run_of_before_goes_on_where_only_its_record_is_older(cls_cohort, run_main, tmp_path, monkeypatch):
+    """A fold of before --tie_rule, stopped in its third epoch; the rules that its options leave are the same today."""
+
+    def arguments(place: str) -> list[str | Path]:
+        options = "--folds 0 --epochs 12 --patience 3 --lr 1e-3 --optimizer adamw --grad_accum 1 --tie_rule first"
+        return cls_arguments(cls_cohort, tmp_path / place, *options.split())
+
+    def stopped(runner, batches, *rest, **more):
+        if more["epoch"] == 3:
+            raise KeyboardInterrupt
+        return train_epoch(runner, batches, *rest, **more)
+
+    run_main(*arguments("whole")).check()
+    train_epoch = training.train_epoch
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train_epoch", stopped)
+        assert run_main(*arguments("old")).status == 130
+
+    run_dir = tmp_path / "old" / "cls" / "toy" / "mico_released"
+    record = json.loads((run_dir / "run.json").read_text())
+    assert record["protocol"] == {}
+    del record["protocol"], record["settings"]["monitor"], record["settings"]["tie_rule"]
+    (run_dir / "run.json").write_text(json.dumps(record))
+    state = load_tensors(run_dir / "fold0" / "last.pt")
+    del state["progress"]["improved"], state["progress"]["best_loss"]
+    save_tensors(run_dir / "fold0" / "last.pt", state)
+
+    refused = run_main(
+        *[argument for argument in arguments("old") if argument not in ("--tie_rule", "first")], "--resume"
+    )
+    assert refused.status == 2
+    assert "begun with other settings (tie_rule was first and is val_loss)" in refused.err
+    run_main(*arguments("old"), "--resume").check()
+    whole = tmp_path / "whole" / "cls" / "toy" / "mico_released"
+    for name in ("predictions_val.csv", "predictions_test.csv", "metrics.json"):
+        assert (run_dir / "fold0" / name).read_bytes() == (whole / "fold0" / name).read_bytes()

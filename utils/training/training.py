@@ -187,4 +187,5 @@ def _restore(
     runner.model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scaler.load_state_dict(state["scaler"])
-    return Progress(**state["progress"])
+    # Until 2026-11 the best epoch was always the one that had improved the score.
+    return Progress(**{"improved": state["progress"]["best_epoch"], **state["progress"]})
