@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.utils.run_folders import C_1, RIGHT, Plan, cells, classification_folds, survival_folds
+from tests.utils.run_folders import ALL_0, C_1, RIGHT, Plan, cells, classification_folds, survival_folds
 from utils.paper.index import FILES, index_text
 from utils.paper.planned_results import load_results
 
@@ -72,6 +72,15 @@ def test_every_deviation_is_listed(plan: Plan):
         "- A (survival), 1 of 4 runs: 3 patients overlap",
         "- A (survival), 2 of 4 runs: dropped 2 slides",
     ]
+
+
+def test_doubtful_folds_are_counted(tmp_path: Path):
+    plan = Plan(tmp_path)
+    plan.add("cls", "X", classification_folds(RIGHT, ALL_0))
+    plan.add("cls", "X", classification_folds(ALL_0, ALL_0), model="abmil")
+    section = _section(index_text(load_results(plan.path), []), "Deviations and warnings")
+    start = "- X (classification), 3 of 4 trained folds: all test slides are predicted as class 0: look at the"
+    assert [line.startswith(start) for line in section.splitlines()[3:]] == [True]
 
 
 def test_the_sources_with_the_digests_of_their_splits(plan: Plan):
