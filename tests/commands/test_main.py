@@ -286,8 +286,9 @@ def test_options_change_the_predictions(surv_cohort, run_main, tmp_path):
     }
     seen = {}
     for name, options in variants.items():
-        arguments = surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--lr", "0.01", "--run_name", name)
-        run_main(*arguments, "--epochs", "2", *options).check()
+        arguments = surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--lr", "0.002", "--run_name", name)
+        # 18 steps: Lookahead pulls at the 12th for the first time.
+        run_main(*arguments, "--epochs", "3", "--grad_accum", "1", *options).check()
         content = (tmp_path / "surv" / "toy" / name / "fold0" / "predictions_test.csv").read_bytes()
         assert content not in seen, f"{name} predicts as {seen[content]} does"
         seen[content] = name
