@@ -69,7 +69,7 @@ def run(settings: RunSettings) -> None:
     from utils.machine.device import resolve_device, resolve_precision
     from utils.pipeline.inputs import AnchorSource, check_values, load_inputs, read_folds, slide_cache
     from utils.pipeline.models import architecture, new_model
-    from utils.pipeline.record import claim_run, permitted, run_record, write_results
+    from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
     from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
     from utils.pipeline.validation import check_monitor
     from utils.runs.run_dir import fold_dir, is_finished
@@ -124,6 +124,7 @@ def run(settings: RunSettings) -> None:
             skip_fold(fold.index, place, computation)
         else:
             run_fold(fold, design, protocol, computation, place, stage=settings.stage)
+            warn_of(settings.run_dir, fold.index, settings.stage)
     write_results(settings.run_dir, settings.stage, with_figures=not settings.no_figures)
 
 

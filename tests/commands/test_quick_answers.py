@@ -16,7 +16,7 @@ from utils.command.settings import RunSettings
 ROOT = Path(__file__).parents[2]
 SLOW = (
     *("torch", "torch._dynamo", "torch_geometric", "pandas", "matplotlib", "h5py", "sklearn", "sksurv", "scipy"),
-    *("faiss", "pytorch_optimizer", "tqdm", "PIL"),
+    *("faiss", "tqdm", "PIL"),
 )
 # The command as `python main.py ...` runs it; then which slow packages it imported, as the last line.
 RUN = f"""
@@ -92,7 +92,7 @@ print(json.dumps([name for name in {SLOW} if name in sys.modules]))
     [
         ("--stage train --no_figures", ["matplotlib", "torch_geometric", "faiss", "PIL"]),
         ("--model abmil --no_figures", ["matplotlib", "torch_geometric", "faiss", "PIL"]),
-        ("--model patchgcn --no_figures --optimizer radam", ["matplotlib", "pytorch_optimizer"]),
+        ("--model patchgcn --no_figures", ["matplotlib"]),
     ],
 )
 def test_a_run_imports_what_it_needs(cls_cohort, tmp_path, more: str, unneeded: list[str]):

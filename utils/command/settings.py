@@ -84,7 +84,7 @@ class ClusteringSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """Settings of `main.py`. The defaults are the released protocol.
+    """Settings of `main.py`. The defaults are the released configuration but for `tie_rule`.
 
     The options of the chosen model are in `model_options`, all of them, with the defaults of its class where nothing
     was given (`utils.command.model_options.resolve_model_options`).

@@ -87,10 +87,13 @@ def format_p(p: float) -> str:
 def starred_p(p: float) -> str:
     """A p value with a star below 0.05, as the released evaluation prints it: without correction for many tests.
 
-    >>> starred_p(0.0312), starred_p(0.05)
-    ('0.031*', '0.050')
+    >>> starred_p(0.0312), starred_p(0.04996), starred_p(0.05)
+    ('0.031*', '<0.050*', '0.050')
     """
-    return format_p(p) + ("*" if p < STARRED_BELOW else "")
+    if p >= STARRED_BELOW:
+        return format_p(p)
+    rounded_up = format_p(p) == format_p(STARRED_BELOW)
+    return f"{'<' * rounded_up}{format_p(p)}*"
 
 
 def _latex_row(row: Sequence[str]) -> str:

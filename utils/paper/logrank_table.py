@@ -14,6 +14,7 @@ from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 
 NAME = "table1_logrank"
+MISSING = "missing"
 _IDENTITY = ("task", "dataset", "model", "formulation", "ablate", "n_clusters")
 _COUNTS = ("n_folds", "n_folds_planned", "n_seeds", "n_seeds_planned")
 CSV_COLUMNS = (*_IDENTITY, "logrank_p", "lowest", "highest", "star", *_COUNTS, "note", "run_dirs")
@@ -22,7 +23,7 @@ _RULES = (
     "fold), the folds of a run pooled, not stratified: the figure that the released evaluation reports for a cohort. "
     "The folds are models of different training sets, so each half is relative to its fold.",
     f"A star, as in the released evaluation: p < {STARRED_BELOW}, without correction for the number of tests; with "
-    "several seeds: the p value of every planned seed is below.",
+    "several seeds: the p value of every planned seed is below. No star where a fold or a seed is missing.",
     "Several seeds: the median of one p value per seed, and their range in brackets; the same patients are never "
     "pooled twice. The brackets also say what part of the planned folds or seeds a cell is made of; missing: planned, "
     "no results yet; not planned: not among the runs of the plan. No published p value is known here.",
@@ -55,8 +56,9 @@ class PooledP:
 
     @property
     def has_star(self) -> bool:
-        """Whether p of every planned seed is below 0.05."""
-        return 0 < self.n_seeds_planned == len(self.p) and max(self.p) < STARRED_BELOW
+        """Whether p of every planned seed, over all folds, is below 0.05."""
+        whole = self.n_trainings == self.n_seeds_planned * self.n_folds_planned > 0
+        return whole and len(self.p) == self.n_seeds_planned and max(self.p) < STARRED_BELOW
 
 
 def logrank_table(results: PlannedResults) -> PaperTable:
@@ -85,7 +87,11 @@ def pooled_p_of(runs: Sequence[PlannedResult], n_folds_planned: int) -> PooledP:
     for run in tested:
         pooled = (run.summary or {})["pooled"]
         which = f" with seed {run.planned.seed}" if len(runs) > 1 else ""
-        remarks += [f"fold {fold}{which} left out ({reason})" for fold, reason in pooled["left_out"].items()]
+        remarks += [
+            f"fold {fold}{which} left out ({reason})"
+            for fold, reason in pooled["left_out"].items()
+            if reason != MISSING
+        ]  # that folds are missing is said in the cell
         if pooled["logrank_p"] is None:
             remarks.append(f"undefined{which} ({pooled['reason']})")
         else:

@@ -16,8 +16,12 @@ from utils.command.settings import RunSettings, as_plain, plain_options
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
 from utils.pipeline.inputs import FoldInputs
 from utils.pipeline.model_options import model_options
+from utils.runs.epoch_log import log_if_whole
+from utils.runs.predictions import read_predictions
 from utils.runs.protocol import protocol_of
-from utils.runs.run_dir import ChangedSettingsError, claim, permit
+from utils.runs.run_dir import ChangedSettingsError, claim, fold_dir, permit
+from utils.runs.run_record import read_run
+from utils.tables.fold_warnings import fold_warnings
 from utils.tables.summary import write_summary
 from utils.tables.summary_text import format_summary
 
@@ -92,6 +96,15 @@ def claim_run(settings: RunSettings, record: Mapping[str, Any]) -> None:
     claim(settings.run_dir, dict(record), **how_to_claim(settings))
     for warning in record["warnings"]:
         logger.warning("warning: %s", warning)
+
+
+def warn_of(run_dir: Path, fold: int, stage: str) -> None:
+    """Say what makes a fold doubtful that was just trained or tested; summary and report repeat it."""
+    place = fold_dir(run_dir, fold)
+    name, cases = ("val", "validation") if stage == "train" else ("test", "test")
+    table, log = read_predictions(place / f"predictions_{name}.csv"), log_if_whole(place / "log.csv")
+    for warning in fold_warnings(read_run(run_dir), log, table, cases):
+        logger.warning("warning: fold %d: %s", fold, warning)
 
 
 def write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:

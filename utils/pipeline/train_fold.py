@@ -25,10 +25,8 @@ from utils.pipeline.inputs import FoldInputs, bags, batch_reader
 from utils.pipeline.models import load_model, loss_of, new_model
 from utils.pipeline.prediction_table import prediction_table
 from utils.pipeline.validation import validation_scores
-from utils.runs.epoch_log import read_log
 from utils.runs.predictions import read_predictions, write_predictions
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
-from utils.tables.fold_warnings import prediction_warnings, training_warnings
 from utils.tables.summary import fold_metrics
 from utils.training.engine import Runner, predict
 from utils.training.optim import build_optimizer
@@ -134,21 +132,10 @@ def run_fold(
         metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
     if "test" in metrics:
         write_json(place / "metrics.json", metrics)
-    warn_of(place, protocol, inputs.index, tested="test" in metrics)
     if computation.profile:
         split = stopwatch.split()
         write_json(place / "profile.json", split)
         logger.info("profile of fold %d: %s", inputs.fold.index, in_words(split))
-
-
-def warn_of(place: Path, protocol: TrainingProtocol, fold: int, *, tested: bool) -> None:
-    """Say what makes a fold doubtful; the summary and the report repeat it."""
-    part, cases = ("test", "test") if tested else ("val", "validation")
-    found = list(prediction_warnings(read_predictions(place / f"predictions_{part}.csv"), cases, protocol.monitor))
-    if (place / "log.csv").exists():
-        found += training_warnings(read_log(place / "log.csv"), protocol.monitor, protocol.epochs)
-    for warning in found:
-        logger.warning("warning: fold %d: %s", fold, warning)
 
 
 def skip_fold(fold: int, place: Path, computation: Computation) -> None:

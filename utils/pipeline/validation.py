@@ -42,5 +42,5 @@ def check_monitor(folds: Sequence[Fold], monitor: str) -> None:
         if reason is not None:
             raise UserError(
                 f"{monitor} is undefined for the validation cases of fold {fold.index} ({reason}), expected a score "
-                "that can select the epoch: give --monitor val_loss, or other splits"
+                "that can select the epoch: give another --monitor, or other splits"
             )

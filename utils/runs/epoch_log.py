@@ -50,6 +50,14 @@ def read_log(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def log_if_whole(path: Path) -> pd.DataFrame | None:
+    """The same, for those whose numbers do not come from it: None where the log is lost or damaged."""
+    try:
+        return read_log(path) if path.exists() else None
+    except UserError:
+        return None
+
+
 def best_epoch(log: pd.DataFrame) -> float | None:
     """The epoch of the checkpoint: the last row with `best` = 1; None where there is none."""
     epochs = log.loc[log["best"] == 1, "epoch"]

@@ -36,13 +36,13 @@ FACTS = (
         "start of Lookahead's slow weights",
         before="at the initial weights",
         now="at the first synchronisation",
-        matters=lambda settings: settings["optimizer"] == "ranger",
+        matters=lambda settings: settings.get("optimizer") == "ranger",
     ),
     Fact(
         "loss of an accumulation window",
         before="divided by its cases",
         now="divided by grad_accum, also where the window is shorter",
-        matters=lambda settings: settings["grad_accum"] > 1,
+        matters=lambda settings: settings.get("grad_accum", 1) > 1,
     ),
     Fact(
         "gradient of N_k in Eq. 3",
@@ -60,11 +60,18 @@ def protocol_of(settings: Settings) -> dict[str, str]:
     return {fact.name: fact.now for fact in FACTS if fact.matters(settings)}
 
 
-def protocol_before() -> dict[str, str]:
-    """The same of a run whose record has none of them."""
-    return {fact.name: fact.before for fact in FACTS}
-
-
 def options_before(task: str) -> dict[str, str]:
     """The options of the training that older records lack, and what they would have been then."""
     return {"monitor": TASKS[task].monitors[0], "tie_rule": "first"}
+
+
+def has_ties(settings: Settings) -> bool:
+    """Whether `tie_rule` has something to decide: epochs of the same loss cannot be told apart by the loss."""
+    return settings.get("monitor") != "val_loss"
+
+
+def completed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a run (`run.json`), and where it was written before something was recorded, what was true then."""
+    settings = {**options_before(record["task"]), **record["settings"]}
+    before = {fact.name: fact.before for fact in FACTS if fact.matters(settings)}
+    return {**record, "settings": settings, "protocol": {**before, **record.get("protocol", {})}}

@@ -12,7 +12,7 @@ from utils.command.arguments import names_of
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.atomic import write_json
-from utils.runs.protocol import options_before, protocol_before
+from utils.runs.protocol import completed, has_ties, options_before
 from utils.runs.run_record import read_run
 from utils.runs.tasks import TASKS
 
@@ -78,10 +78,23 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
             "--run_name"
         )
     old = _read_own(run_dir)
-    if stage in ("all", "train"):
-        advice = "use the same ones, --overwrite, --on_change restart, or another --run_name"
-        return _merge(old, record, run_dir, [*_changes(old, record), *_changes_of_training(old, record)], advice)
-    return _merge(old, record, run_dir, _changes(old, record), "use the same ones")
+    changed, trains = _changes(old, record), stage in ("all", "train")
+    if trains:
+        changed += _changed_options_of_training(old, record)
+        earlier = _different(old["protocol"], record["protocol"], old["protocol"].keys() & record["protocol"].keys())
+        if earlier:
+            named = "; ".join([*earlier, *changed])
+            raise ChangedSettingsError(
+                f"{run_dir} was begun by an earlier version of this code, which trained otherwise ({named}): begin it "
+                "again with --on_change restart or --overwrite, or give another --run_name",
+                named,
+            )
+    if changed:
+        begin_again = ", --overwrite, --on_change restart, or another --run_name" if trains else ""
+        named = "; ".join(changed)
+        message = f"{run_dir} was begun with other settings ({named}): use the same ones{begin_again}"
+        raise ChangedSettingsError(message, named)
+    return _merge(old, record)
 
 
 def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
@@ -164,10 +177,7 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
             raise UserError(f"{run_dir / 'run.json'}: lacks what main.py writes")
     except UserError as error:
         raise UserError(f"{error} Or start anew with --overwrite, or give another --run_name.") from error
-    # A record that lacks what later versions record gets what was true then.
-    record["settings"] = {**options_before(record["task"]), **record["settings"]}
-    record["protocol"] = {**protocol_before(), **record.get("protocol", {})}
-    return record
+    return completed(record)
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -181,20 +191,17 @@ def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return changed
 
 
-def _changes_of_training(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    options = _different(old["settings"], new["settings"], options_before(new["task"]))
-    return options + _different(old["protocol"], new["protocol"], new["protocol"])
+def _changed_options_of_training(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    names = [name for name in options_before(new["task"]) if name != "tie_rule" or has_ties(new["settings"])]
+    return _different(old["settings"], new["settings"], names)
 
 
 def _different(old: dict[str, Any], new: dict[str, Any], names: Iterable[str]) -> list[str]:
     return [f"{name} was {old.get(name)} and is {new.get(name)}" for name in names if old.get(name) != new.get(name)]
 
 
-def _merge(old: dict[str, Any], new: dict[str, Any], run_dir: Path, changed: list[str], advice: str) -> dict[str, Any]:
+def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
-    if changed:
-        named = "; ".join(changed)
-        raise ChangedSettingsError(f"{run_dir} was begun with other settings ({named}): {advice}", named)
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
     return {
         **old,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,34 @@ import pandas as pd
 from utils.files.phrases import listed
 from utils.runs.epoch_log import best_epoch
 from utils.runs.predictions import task_of
-from utils.runs.tasks import CLASSIFICATION, TASKS
-from utils.statistics.survival_stats import TIED_RISK
+from utils.runs.protocol import completed
+from utils.runs.tasks import CLASSIFICATION
+
+SAME_RISK = 1e-6  # risks are sums of up to C probabilities from logits in float32: below, they differ by rounding
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How a run selects its epochs, and what it does about unbalanced classes; the options of these names.
+
+    Attributes:
+        monitor: the column of the log that is the score.
+        tie_rule: which of several epochs of the best score is kept.
+        epochs: maximum number; None where the record does not say it.
+        weighted_sampling: whether classes are drawn with equal probability.
+    """
+
+    monitor: str
+    tie_rule: str = "val_loss"
+    epochs: int | None = None
+    weighted_sampling: bool = False
+
+    @classmethod
+    def of(cls, run: Mapping[str, Any]) -> Selection:
+        """What `run.json` says of it, as `utils.runs.run_record.read_run` gives it."""
+        settings = completed(run)["settings"]
+        weighted = bool(settings.get("weighted_sampling"))
+        return cls(settings["monitor"], settings["tie_rule"], settings.get("epochs"), weighted)
 
 
 def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.DataFrame, cases: str) -> list[str]:
@@ -20,13 +47,13 @@ def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.Da
 
     Args:
         run: `run.json`, see `utils.runs.run_record.read_run`.
-        log: None where it is lost.
+        log: see `utils.runs.epoch_log`; None where it is lost.
         table: predictions of its test cases, or of its validation cases where those are not opened yet.
         cases: which of the two, `test` or `validation`.
     """
-    monitor = _monitor(run)
-    of_training = [] if log is None else training_warnings(log, monitor, run["settings"].get("epochs"))
-    return [*of_training, *prediction_warnings(table, cases, monitor)]
+    selection = Selection.of(run)
+    of_training = [] if log is None else training_warnings(log, selection)
+    return [*of_training, *prediction_warnings(table, cases, selection, n_epochs=0 if log is None else len(log))]
 
 
 def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:
@@ -42,45 +69,45 @@ def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:
     return [f"fold{'s' * (len(folds) > 1)} {listed(folds)}: {text}" for text, folds in folds_of.items()]
 
 
-def _monitor(run: Mapping[str, Any]) -> str:
-    """The score by which a run selects its epochs; older records do not name it."""
-    monitors = TASKS[run["task"]].monitors
-    recorded = run["settings"].get("monitor")
-    return recorded if recorded in monitors else monitors[0]
-
-
-def training_warnings(log: pd.DataFrame, monitor: str, max_epochs: int | None) -> Iterator[str]:
-    """What the log of a finished training says against it.
-
-    Args:
-        log: see `utils.runs.epoch_log`.
-        monitor: its column that selected the epoch.
-        max_epochs: `--epochs`; None where it is not known.
-    """
-    loss, best = log["train_loss"].to_numpy(), best_epoch(log)
-    if len(log) > 1 and monitor in log and np.ptp(log[monitor].to_numpy()) == 0:
-        other = "--monitor val_loss" if monitor != "val_loss" else "another --lr"
-        yield f"{monitor} is the same in all epochs and selects none: give {other}, or more validation cases"
+def training_warnings(log: pd.DataFrame, selection: Selection) -> Iterator[str]:
+    """What the log of a finished training says against it."""
+    loss, best, monitor = log["train_loss"].to_numpy(), best_epoch(log), selection.monitor
+    stands_still = len(log) > 1 and monitor in log and np.ptp(log[monitor].to_numpy()) == 0
+    if stands_still and monitor == "val_loss":
+        yield "val_loss is the same after every epoch: give another --lr"
+    elif stands_still:
+        chosen = "the loss" if selection.tie_rule == "val_loss" else "nothing"
+        yield (
+            f"{monitor} is the same after every epoch, so that {chosen} selected one: give --monitor val_loss, or more "
+            "validation cases"
+        )
     if len(log) > 1 and loss[1:].min() >= loss[0]:
         yield "the training loss never fell below that of the first epoch: give another --lr, or look at the features"
-    if best is not None and best == max_epochs:
-        yield f"the best epoch is the last of the {max_epochs} allowed, so it may end too early: give more --epochs"
+    if stands_still or best is None:
+        return
+    if best == selection.epochs:
+        yield f"the best epoch is the last of the {selection.epochs} allowed, perhaps too early: give more --epochs"
     elif best == 1:
-        yield f"the best epoch is the first, of a model hardly trained: give a lower --lr{_or_by_loss(monitor)}"
+        yield f"the best epoch is the first, of a model hardly trained: give a lower --lr{_or_by_loss(selection)}"
 
 
-def prediction_warnings(table: pd.DataFrame, cases: str, monitor: str) -> Iterator[str]:
-    """What the predictions of a fold's `test` or `validation` cases say against the model that `monitor` selected."""
+def prediction_warnings(table: pd.DataFrame, cases: str, selection: Selection, *, n_epochs: int) -> Iterator[str]:
+    """What the predictions of a fold's `test` or `validation` cases say against its model, trained for `n_epochs`."""
+    longer = "--epochs" if n_epochs == selection.epochs else "--patience"
     if task_of(table) == CLASSIFICATION:
         predicted = table["prediction"].unique()
         if len(predicted) == 1 and not (table["label"] == predicted[0]).all():
+            weighted = "" if selection.weighted_sampling else " or --weighted_sampling"
             yield (
                 f"all {cases} slides are predicted as class {predicted[0]}: look at the learning curves, and give more "
-                f"--patience or --weighted_sampling{_or_by_loss(monitor)}"
+                f"{longer}{weighted}{_or_by_loss(selection)}"
             )
-    elif len(table) > 1 and np.ptp(table["risk"].to_numpy()) <= TIED_RISK:
-        yield f"all {cases} cases have the same risk: look at the learning curves, give another --lr or more --patience"
+    elif len(table) > 1 and np.ptp(table["risk"].to_numpy()) <= SAME_RISK:
+        yield (
+            f"all {cases} cases have the same risk but for rounding, so that C-index and log-rank p say nothing: look "
+            f"at the features and learning curves, and give another --lr or more {longer}"
+        )
 
 
-def _or_by_loss(monitor: str) -> str:
-    return "" if monitor == "val_loss" else ", or --monitor val_loss"
+def _or_by_loss(selection: Selection) -> str:
+    return "" if selection.monitor == "val_loss" else ", or --monitor val_loss"

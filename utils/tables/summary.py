@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
-from utils.runs.epoch_log import read_log
+from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import REQUIRED, read_run
@@ -64,9 +64,9 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         summary["n_defined"][name] = len(values)
         summary["mean"][name] = float(np.mean(values)) if values else None
         summary["std"][name] = float(np.std(values)) if values else None  # population: divided by n, not n - 1
-    if run["task"] == SURVIVAL.name:
-        summary["pooled"] = pooled_logrank(tables)
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
+    if run["task"] == SURVIVAL.name:
+        summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
     summary["warnings"] = run["warnings"]
     summary["anchors"] = run.get("anchors")
     return summary
@@ -106,15 +106,15 @@ def fold_metrics(
     return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, train=train, hazards=hazards)
 
 
-def pooled_logrank(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
+def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]) -> dict[str, Any]:
     """The released figure of a cohort: the log-rank p of the risk halves, the test cases of all folds pooled.
 
-    `tables` is {fold: its survival predictions}. Each case has the half that it has within its fold
-    (`utils.statistics.risk_groups.pooled_halves`); the test is not stratified by fold.
+    `tables` is {fold: its survival predictions}, `missing` the folds without any. Each case has the half that it has
+    within its fold (`utils.statistics.risk_groups.pooled_halves`); the test is not stratified by fold.
 
     Returns:
         `logrank_p`, None where `reason` says why; `n_cases` and `n_high` (cases of the high half); `deaths_high` and
-        `deaths_low`; `folds`: those whose cases are pooled; `left_out` {fold, as text: why it has no halves}.
+        `deaths_low`; `folds`: those whose cases are pooled; `left_out` {fold, as text: why it is not among them}.
     """
     pooled = pooled_halves(tables)
     event, high = pooled.groups.event, pooled.groups.high
@@ -125,17 +125,12 @@ def pooled_logrank(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
         "deaths_high": int(event[high].sum()),
         "deaths_low": int(event[~high].sum()),
         "folds": list(pooled.folds),
-        "left_out": {str(fold): reason for fold, reason in pooled.left_out.items()},  # a JSON key is a text
+        # A JSON key is a text.
+        "left_out": {
+            str(k): why for k, why in sorted({**dict.fromkeys(missing, "missing"), **pooled.left_out}.items())
+        },
         "reason": pooled.reason,
     }
-
-
-def _log(path: Path) -> pd.DataFrame | None:
-    """The log of a fold; no number of a summary comes from it, so that it may be lost or damaged."""
-    try:
-        return read_log(path) if path.exists() else None
-    except UserError:
-        return None
 
 
 def _read_of_task(path: Path, task: str) -> pd.DataFrame:
@@ -152,7 +147,7 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: 
     outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == SURVIVAL.name else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
-    doubts = {"warnings": fold_warnings(run, _log(path.with_name("log.csv")), table, "test")}
+    doubts = {"warnings": fold_warnings(run, log_if_whole(path.with_name("log.csv")), table, "test")}
     metrics = fold_metrics(table, seed=run["seed"], outcomes=outcomes)
     return {"fold": fold, "n_test": len(table)} | metrics | doubts | source
 

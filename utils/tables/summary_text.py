@@ -29,7 +29,7 @@ POOLED_METHOD = (
     "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
     "evaluation reports for a cohort. Each case is in the half that it has within its fold, since the folds are models "
     "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
-    "correction for the number of tests."
+    "correction for the number of tests; here only where no fold is left out."
 )
 
 
@@ -137,8 +137,10 @@ def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:
 
 
 def pooled_p_text(pooled: Mapping[str, Any]) -> str:
-    """The p value of `pooled` of summary.json, with its star; a dash where it is undefined."""
-    return "–" if pooled["logrank_p"] is None else starred_p(pooled["logrank_p"])
+    """The p value of `pooled` of summary.json, with its star if no fold is left out; a dash where it is undefined."""
+    if pooled["logrank_p"] is None:
+        return "–"
+    return format_p(pooled["logrank_p"]) if pooled["left_out"] else starred_p(pooled["logrank_p"])
 
 
 def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:

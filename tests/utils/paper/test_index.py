@@ -8,6 +8,7 @@ import pytest
 from tests.utils.run_folders import ALL_0, C_1, RIGHT, Plan, cells, classification_folds, survival_folds
 from utils.paper.index import FILES, index_text
 from utils.paper.planned_results import load_results
+from utils.runs.protocol import protocol_of
 
 
 @pytest.fixture
@@ -65,9 +66,10 @@ def test_every_deviation_is_listed(plan: Plan):
     )
     lines = section.splitlines()
     assert "three of the four folds were never published" in lines[0]
-    assert "share patients" in lines[1]
-    assert "secondary digest of arXiv 2506.18028 v3" in lines[2]
-    assert lines[3:] == [
+    assert "of epochs with the same score the one of the lowest validation loss" in lines[1]
+    assert "share patients" in lines[2]
+    assert "secondary digest of arXiv 2506.18028 v3" in lines[3]
+    assert lines[4:] == [
         "- features of another extractor",
         "- A (survival), 1 of 4 runs: 3 patients overlap",
         "- A (survival), 2 of 4 runs: dropped 2 slides",
@@ -79,8 +81,8 @@ def test_doubtful_folds_are_counted(tmp_path: Path):
     plan.add("cls", "X", classification_folds(RIGHT, ALL_0))
     plan.add("cls", "X", classification_folds(ALL_0, ALL_0), model="abmil")
     section = _section(index_text(load_results(plan.path), []), "Deviations and warnings")
-    start = "- X (classification), 3 of 4 trained folds: all test slides are predicted as class 0: look at the"
-    assert [line.startswith(start) for line in section.splitlines()[3:]] == [True]
+    start = "- X (classification), 3 of 4 trained folds (MiCo, 64 anchors; ABMIL): all test slides are predicted as"
+    assert [line.startswith(start) for line in section.splitlines()[4:]] == [True]
 
 
 def test_the_sources_with_the_digests_of_their_splits(plan: Plan):
@@ -129,28 +131,47 @@ def test_how_many_cases_the_folds_have(tmp_path: Path):
 
 def test_settings_that_differ_from_the_protocol_are_named(tmp_path: Path):
     plan = Plan(tmp_path)
-    common = {"n_clusters": 64, "epochs": 5, "lr": 2e-4, "num_workers": 8, "device": "auto"}
+    today = {"n_clusters": 64, "monitor": "val_loss", "tie_rule": "val_loss"}
+    common = {"epochs": 5, "lr": 2e-4, "num_workers": 8, "device": "auto", **today}
     plan.add("surv", "A", survival_folds(C_1), settings=common)
     plan.add("surv", "A", survival_folds(C_1), model="abmil", settings=common)
     graph = {**common, "graph": "features"}
     plan.add("surv", "A", survival_folds(C_1), model="patchgcn", settings=graph, feature_norm="zscore")
-    plan.add("cls", "X", classification_folds(RIGHT))
-    title = "Settings that differ from the defaults of main.py, the released protocol"
+    plan.add("cls", "X", classification_folds(RIGHT), settings={**today, "monitor": "val_f1"})
+    plan.add("cls", "Y", classification_folds(RIGHT), settings=today)
+    title = "Settings that differ from the defaults of main.py"
     assert _section(index_text(load_results(plan.path), []), title).splitlines() == [
         "- A (survival), Patch-GCN: graph features, epochs 5, feature_norm zscore",
         "- A (survival), all other runs: epochs 5",
         "- X (classification), all runs: none",
+        "- Y (classification), all runs: monitor val_loss",
+    ]
+
+
+def test_runs_of_an_earlier_version_are_named(tmp_path: Path):
+    plan = Plan(tmp_path)
+    settings = {"n_clusters": 64, "optimizer": "adamw", "grad_accum": 2}
+    today = {**settings, "monitor": "val_loss", "tie_rule": "val_loss"}
+    plan.add("surv", "A", survival_folds(C_1), settings=today, protocol=protocol_of(today))
+    plan.add("surv", "A", survival_folds(C_1), model="abmil", settings=settings)
+    plan.add("cls", "X", classification_folds(RIGHT), settings=settings)
+    title = "Settings that differ from the defaults of main.py"
+    shown = "optimizer adamw, loss of an accumulation window divided by its cases (an earlier version)"
+    assert _section(index_text(load_results(plan.path), []), title).splitlines() == [
+        f"- A (survival), ABMIL: {shown}",
+        "- A (survival), all other runs: optimizer adamw",
+        f"- X (classification), all runs: tie_rule first, {shown}",
     ]
 
 
 def test_options_of_models_are_compared_with_the_defaults_that_the_run_recorded(tmp_path: Path):
     plan = Plan(tmp_path)
-    options = {"temperature": 0.5, "ablate": None}
+    options = {"temperature": 0.5, "ablate": None, "monitor": "val_f1", "tie_rule": "val_loss"}
     plan.add("cls", "X", classification_folds(RIGHT), model="newmil", settings={"n_clusters": 64, **options})
     run_json = next(tmp_path.rglob("run.json"))
     for default, expected in ((0.5, "none"), (1.0, "temperature 0.5")):
         record = json.loads(run_json.read_text()) | {"model_defaults": {"temperature": default, "ablate": None}}
         run_json.write_text(json.dumps(record))
-        title = "Settings that differ from the defaults of main.py, the released protocol"
+        title = "Settings that differ from the defaults of main.py"
         shown = _section(index_text(load_results(plan.path), []), title).splitlines()
         assert shown == [f"- X (classification), all runs: {expected}"]

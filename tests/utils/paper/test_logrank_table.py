@@ -120,7 +120,7 @@ def test_the_text_of_a_cell(p: tuple[float, ...], planned: int, text: str):
 
 
 def test_folds_that_are_not_there_are_said():
-    assert pooled_p_text(_cell(0.0123, planned=1, n_folds=3)) == "0.012* (3 of 4 folds)"
+    assert pooled_p_text(_cell(0.0123, planned=1, n_folds=3)) == "0.012 (3 of 4 folds)"  # and so no star
 
 
 def test_no_survival_run_no_column(tmp_path: Path):

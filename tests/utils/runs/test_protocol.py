@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from utils.runs.protocol import options_before, protocol_before, protocol_of
+from utils.runs.protocol import completed, options_before, protocol_of
 
 LOOKAHEAD, WINDOW = "start of Lookahead's slow weights", "loss of an accumulation window"
 COUNT = "gradient of N_k in Eq. 3"
@@ -23,11 +23,22 @@ def test_only_what_matters_for_a_run_is_recorded(settings: dict[str, Any], expec
     assert set(protocol_of(settings)) == expected
 
 
-def test_everything_recorded_was_otherwise_before():
-    now = protocol_of({"optimizer": "ranger", "grad_accum": 2, "formulation": "paper", "ablate": None})
-    before = protocol_before()
-    assert now.keys() == before.keys()
-    assert all(now[name] != before[name] for name in now)
+def test_a_record_of_before_gets_what_was_true_then():
+    settings = {"optimizer": "ranger", "grad_accum": 2, "formulation": "paper", "ablate": None}
+    older = completed({"task": "cls", "settings": settings})
+    now = protocol_of(settings)
+    assert older["protocol"].keys() == now.keys() == {LOOKAHEAD, WINDOW, COUNT}
+    assert all(now[name] != older["protocol"][name] for name in now)
+    assert older["settings"] == {**settings, **options_before("cls")}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"optimizer": "adamw", "grad_accum": 1}, {"optimizer": "ranger", "grad_accum": 2}]
+)
+def test_a_record_of_today_stays_as_it_is(settings: dict[str, Any]):
+    settings = {**settings, "formulation": "released", "monitor": "val_auc", "tie_rule": "val_loss"}
+    record = {"task": "cls", "settings": settings, "protocol": protocol_of(settings)}
+    assert completed(record) == record
 
 
 def test_older_runs_used_the_released_score_and_kept_the_first_of_equal_epochs():

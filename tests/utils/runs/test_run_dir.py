@@ -14,7 +14,7 @@ from utils.runs.run_dir import ChangedSettingsError, claim, describe_results, fo
 def record(**changes: Any) -> dict[str, Any]:
     """A record as `main.py` makes it; `settings__NAME` changes one of the settings."""
     settings = {"lr": 2e-4, "folds": [0, 1], "stage": "all", "device": "cpu", "anchors": "a.pt", "resume": False}
-    settings |= {"monitor": "val_f1", "tie_rule": "val_loss"}
+    settings |= {"monitor": "val_f1", "tie_rule": "val_loss", "optimizer": "adamw", "grad_accum": 2}
     made: dict[str, Any] = {
         "task": "cls",
         "dataset": "BLCA",
@@ -174,18 +174,39 @@ def older_record() -> dict[str, Any]:
 
 
 def test_a_run_of_before_is_not_trained_on_under_other_rules(tmp_path: Path):
-    """The message says what changed; with the rule of then, what no option brings back is still said."""
+    """What no option brings back leads to another advice than other settings do."""
     start(tmp_path, older_record())
     window = (
         "loss of an accumulation window was divided by its cases and is divided by grad_accum, also where the window "
         "is shorter"
     )
-    with pytest.raises(ChangedSettingsError, match=rf"\(tie_rule was first and is val_loss; {window}\): use the same"):
+    earlier = "was begun by an earlier version of this code, which trained otherwise"
+    with pytest.raises(
+        ChangedSettingsError, match=rf"{earlier} \({window}; tie_rule was first and is val_loss\): begin"
+    ):
         start(tmp_path, record(), resume=True)
-    with pytest.raises(ChangedSettingsError, match=rf"\({window}\): use the same ones, --overwrite"):
+    with pytest.raises(ChangedSettingsError, match=rf"{earlier} \({window}\): begin it again with --on_change restart"):
         start(tmp_path, record(settings__tie_rule="first"), resume=True)
     assert written(tmp_path) == older_record()
-    start(tmp_path, record(settings__tie_rule="first", protocol={}), resume=True)
+
+
+def test_where_the_protocol_does_not_matter_only_the_options_are_compared(tmp_path: Path):
+    older = older_record()
+    older["settings"]["grad_accum"] = 1
+    start(tmp_path, older)
+    today = {"protocol": {}, "settings__grad_accum": 1}
+    with pytest.raises(
+        ChangedSettingsError, match=r"other settings \(tie_rule was first and is val_loss\): use the same"
+    ):
+        start(tmp_path, record(**today), resume=True)
+    start(tmp_path, record(**today, settings__tie_rule="first"), resume=True)
+    assert written(tmp_path)["protocol"] == {}
+
+
+def test_the_tie_rule_is_not_compared_where_the_loss_selects(tmp_path: Path):
+    start(tmp_path, record(settings__monitor="val_loss"))
+    start(tmp_path, record(settings__monitor="val_loss", settings__tie_rule="first"), resume=True)
+    assert written(tmp_path)["settings"]["tie_rule"] == "val_loss"
 
 
 def test_a_run_of_before_may_be_tested_and_keeps_its_rules(tmp_path: Path):

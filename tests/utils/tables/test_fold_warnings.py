@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.utils.report.cohorts import classification_fold, survival_fold
-from utils.tables.fold_warnings import fold_warnings, merged, prediction_warnings, training_warnings
+from utils.tables.fold_warnings import Selection, fold_warnings, merged, prediction_warnings, training_warnings
 
 
 def log(scores: list[float], losses: list[float], best: int, monitor: str = "val_f1") -> pd.DataFrame:
@@ -16,18 +16,14 @@ def log(scores: list[float], losses: list[float], best: int, monitor: str = "val
     return pd.DataFrame(table).astype(float)
 
 
-def words(*arguments) -> list[str]:
-    return [text.split(":")[0] for text in training_warnings(*arguments)]
+def words(table: pd.DataFrame, selection: Selection) -> list[str]:
+    return [text.split(":")[0] for text in training_warnings(table, selection)]
 
 
-STILL, NEVER = (
-    "val_f1 is the same in all epochs and selects none",
-    "the training loss never fell below that of the first epoch",
-)
-FIRST, LAST = (
-    "the best epoch is the first, of a model hardly trained",
-    "the best epoch is the last of the 3 allowed, so it may end too early",
-)
+STILL = "val_f1 is the same after every epoch, so that the loss selected one"
+NEVER = "the training loss never fell below that of the first epoch"
+FIRST = "the best epoch is the first, of a model hardly trained"
+LAST = "the best epoch is the last of the 3 allowed, perhaps too early"
 
 
 @pytest.mark.parametrize(
@@ -35,51 +31,66 @@ FIRST, LAST = (
     [
         ([0.5, 0.6, 0.4], [3.0, 2.0, 1.0], 2, 20, []),
         ([0.5, 0.5, 0.5], [3.0, 2.0, 1.0], 3, 20, [STILL]),
-        ([0.5, 0.5, 0.5], [3.0, 2.0, 1.0], 1, 20, [STILL, FIRST]),
+        ([0.5, 0.5, 0.5], [1.0, 2.0, 3.0], 1, 20, [STILL, NEVER]),
+        ([0.5, 0.5, 0.5], [3.0, 2.0, 1.0], 3, 3, [STILL]),  # no advice about an epoch that no score selected
         ([0.5, 0.6, 0.4], [1.0, 2.0, 1.0], 2, 20, [NEVER]),
         ([0.5, 0.6, 0.4], [1.0, 2.0, 0.9], 2, 20, []),
         ([0.5, 0.4, 0.4], [3.0, 2.0, 1.0], 1, 20, [FIRST]),
         ([0.5, 0.6, 0.7], [3.0, 2.0, 1.0], 3, 3, [LAST]),
         ([0.5, 0.6, 0.7], [3.0, 2.0, 1.0], 3, 4, []),
         ([0.5, 0.6, 0.7], [3.0, 2.0, 1.0], 3, None, []),  # a record that does not say how many
-        ([0.5], [3.0], 1, 1, ["the best epoch is the last of the 1 allowed, so it may end too early"]),
+        ([0.5], [3.0], 1, 1, ["the best epoch is the last of the 1 allowed, perhaps too early"]),
         ([0.5, np.nan, 0.5], [3.0, 2.0, 1.0], 3, 20, []),
     ],
 )
 def test_what_a_log_says(scores, losses, best, max_epochs, expected):
-    assert words(log(scores, losses, best), "val_f1", max_epochs) == expected
+    assert words(log(scores, losses, best), Selection("val_f1", epochs=max_epochs)) == expected
 
 
 def test_an_empty_log_says_nothing():
-    assert words(log([], [], 0), "val_f1", 20) == []
+    assert words(log([], [], 0), Selection("val_f1")) == []
+
+
+def test_what_a_score_that_stands_still_left_to_decide():
+    table = log([0.5, 0.5], [2.0, 1.0], 1)
+    assert words(table, Selection("val_f1", "first")) == [
+        "val_f1 is the same after every epoch, so that nothing selected one"
+    ]
+    (text,) = training_warnings(log([0.5, 0.5], [2.0, 1.0], 1, "val_loss"), Selection("val_loss"))
+    assert text == "val_loss is the same after every epoch: give another --lr"
 
 
 def test_the_loss_is_not_advised_to_a_run_that_uses_it():
-    for monitor in ("val_loss", "val_f1"):
-        texts = list(training_warnings(log([0.5, 0.5], [1.0, 1.0], 1, "val_f1"), monitor, 20))
-        assert any("--monitor val_loss" in text for text in texts) == (monitor == "val_f1")
-        assert all("--" in text for text in texts)  # each says what to do
+    for monitor, advised in (("val_loss", False), ("val_auc", True)):
+        (text,) = training_warnings(log([0.5, 0.4], [2.0, 1.0], 1, monitor), Selection(monitor))
+        assert text.startswith(FIRST)
+        assert text.endswith("give a lower --lr" + ", or --monitor val_loss" * advised)
+
+
+def said(table: pd.DataFrame, selection: Selection | None = None) -> list[str]:
+    return list(prediction_warnings(table, "test", selection or Selection("val_f1"), n_epochs=9))
 
 
 def test_predictions_of_one_class():
     table = classification_fold(0)
-    assert list(prediction_warnings(table, "test", "val_f1")) == []
+    assert said(table) == []
     one_class = table.assign(prediction=1)
-    (text,) = prediction_warnings(one_class, "test", "val_f1")
-    assert text.startswith("all test slides are predicted as class 1: look at the learning curves")
-    assert text.endswith("or --monitor val_loss")
-    (text,) = prediction_warnings(one_class, "validation", "val_loss")
-    assert text.startswith("all validation slides are predicted as class 1")
-    assert "--monitor" not in text
-    assert list(prediction_warnings(one_class.assign(label=1), "test", "val_f1")) == []  # and rightly so
+    start = "all test slides are predicted as class 1: look at the learning curves, and give more "
+    assert said(one_class) == [f"{start}--patience or --weighted_sampling, or --monitor val_loss"]
+    assert said(one_class, Selection("val_loss", weighted_sampling=True)) == [f"{start}--patience"]
+    assert said(one_class, Selection("val_loss", epochs=9)) == [f"{start}--epochs or --weighted_sampling"]
+    assert said(one_class.assign(label=1)) == []  # and rightly so
 
 
 def test_a_constant_risk():
     table = survival_fold(0)
-    assert list(prediction_warnings(table, "test", "val_loss")) == []
-    (text,) = prediction_warnings(table.assign(risk=-1.5 + 1e-9 * (np.arange(len(table)) % 2)), "test", "val_loss")
-    assert text.startswith("all test cases have the same risk: look at the learning curves")
-    assert list(prediction_warnings(table.iloc[:1], "test", "val_loss")) == []
+    assert said(table) == []
+    constant = table.assign(risk=-1.5 + 1e-7 * (np.arange(len(table)) % 2))  # but for the rounding of float32
+    (text,) = said(constant, Selection("val_loss"))
+    assert text.startswith(
+        "all test cases have the same risk but for rounding, so that C-index and log-rank p say nothing"
+    )
+    assert said(table.iloc[:1]) == []
 
 
 @pytest.mark.parametrize(
@@ -88,11 +99,11 @@ def test_a_constant_risk():
         ({"monitor": "val_loss", "epochs": 3}, 0),
         ({"monitor": "val_f1", "epochs": 3}, 1),
         ({}, 1),
-        ({"monitor": "x"}, 1),
+        ({"monitor": "x"}, 0),
     ],
 )
 def test_a_fold_is_judged_by_the_score_of_its_run(settings: dict, expected: int):
-    """A record that names none, or none of its task, is of the released score."""
+    """A record that names none is of the released score."""
     run = {"task": "cls", "settings": settings}
     assert len(fold_warnings(run, log([0.5, 0.5], [2.0, 1.0], 2), classification_fold(0), "test")) == expected
     assert fold_warnings(run, None, classification_fold(0), "test") == []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from utils.report.content import Block, Bullets, Cell, Folded, Table, row
+from utils.runs.protocol import completed
 
 _DIGESTS = {"splits": "split file", "anchors": "anchors", "features": "features"}
 
@@ -16,6 +17,10 @@ def settings_blocks(run: Mapping[str, Any]) -> tuple[Block, ...]:
     blocks: list[Block] = [Bullets(tuple(_facts(run)))]
     if run["settings"]:
         blocks.append(Folded("Options", (_pairs("Options of main.py", ("option", "value"), run["settings"]),)))
+    protocol = completed(run)["protocol"]
+    if protocol:
+        table = _pairs("What no option decides", ("fact", "how it is in this run"), protocol)
+        blocks.append(Folded("Training protocol", (table,)))
     digests = tuple(_digest_rows(run))
     if digests:
         table = Table("SHA-256 of the files that went in", ("what", "fold or file", "SHA-256"), digests)
