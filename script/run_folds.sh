@@ -16,7 +16,20 @@ else
 fi
 if [ "$REFIT_ANCHORS" = yes ]; then fitting+=(--overwrite); fi
 if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
-read -r -a folds <<< "$FOLDS"
+if [ "$FOLDS" = all ]; then
+    folds=()
+    for path in "$SPLITS_DIR"/fold*.csv; do
+        number="${path##*/fold}" number="${number%.csv}"
+        case "$number" in ''|*[!0-9]*) ;; *) folds+=("$number") ;; esac
+    done
+    if [ "${#folds[@]}" = 0 ]; then
+        echo "error: no fold*.csv in SPLITS_DIR=$SPLITS_DIR, expected fold0.csv, fold1.csv and so on: make them with" \
+            "python -m datasets.make_splits" >&2; exit 2
+    fi
+    mapfile -t folds < <(printf '%s\n' "${folds[@]}" | sort -n)
+else
+    read -r -a folds <<< "$FOLDS"
+fi
 
 fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}")
 fold_csvs=("${fold_csvs[@]/%/.csv}")

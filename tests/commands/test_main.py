@@ -160,10 +160,12 @@ def test_resume_repeats_an_uninterrupted_run(cls_cohort, run_main, tmp_path, mon
 
 def test_resume_skips_finished_folds(cls_cohort, run_main, tmp_path):
     arguments = cls_arguments(cls_cohort, tmp_path)
-    run_main(*arguments, "--folds", "0").check()
+    ended = run_main(*arguments, "--folds", "0").check()
+    assert "- 1 of 2 folds of the splits were run: 0\n" in ended.out
     before = (tmp_path / "cls" / RUN / "fold0" / "checkpoint.pt").stat().st_mtime_ns
     ended = run_main(*arguments, "--resume").check()
     assert "fold 0 is finished" in ended.out
+    assert "of the splits were run" not in ended.out
     assert (tmp_path / "cls" / RUN / "fold0" / "checkpoint.pt").stat().st_mtime_ns == before
     assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["folds"] == [0, 1]
 

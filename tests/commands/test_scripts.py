@@ -72,10 +72,12 @@ def test_the_demonstration(demo):
 def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     places = {"FEATURES_DIR": cls_cohort.features_dir, "SPLITS_DIR": cls_cohort.splits_dir}
     places |= {"ANCHORS_DIR": tmp_path / "anchors", "RESULTS_DIR": tmp_path / "results"}
-    settings = {"DATASET": "TOY", "FOLDS": "0 1", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0}
+    settings = {"DATASET": "TOY", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0}
     ended = bash("script/run_cls.sh", "--embed_dim", "8", ANCHOR_SCOPE="slide", **places, **settings)
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "results/cls/TOY/mico_released/summary.csv").exists()
+    summary = json.loads((tmp_path / "results/cls/TOY/mico_released/summary.json").read_text())
+    assert [fold["fold"] for fold in summary["folds"]] == [0, 1]  # all of the splits
+    assert summary["folds_left_out"] == ""
     ended = bash("script/run_cls.sh", ANCHOR_SCOPE="slide", **places, **settings)
     assert ended.returncode == 2
     assert "already holds" in ended.stderr
@@ -100,7 +102,7 @@ def test_scripts_hold_the_released_values(script):
     ):
         assert type(defaults[name])(values[name.upper()]) == defaults[name], name
     assert values["FEATURE_NORM"] == ClusteringSettings.__dataclass_fields__["feature_norm"].default
-    assert values["FOLDS"] == "0 1 2 3"
+    assert values["FOLDS"] == "all"
 
 
 def test_setup_does_nothing_when_nothing_changed():

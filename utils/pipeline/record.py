@@ -11,7 +11,7 @@ from typing import Any
 
 from datasets.folds.cases import PARTS
 from datasets.folds.split_report import count_part
-from datasets.folds.splits import Fold
+from datasets.folds.splits import Fold, find_folds
 from utils.command.settings import RunSettings, as_plain, plain_options
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
 from utils.pipeline.inputs import FoldInputs
@@ -40,6 +40,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "run_name": settings.run_dir.name,
         "seed": settings.seed,
         "folds": sorted(inputs.fold.index for inputs in folds),
+        "folds_of_splits": find_folds(folds[0].fold.path.parent),
         "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
         "cohort": {f"fold{inputs.fold.index}": count_parts(inputs.fold) for inputs in folds},
         "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},

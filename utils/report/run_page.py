@@ -17,6 +17,7 @@ from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import metric_forest, metric_table, reasons_in_words, verdict
 from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.sections.settings_tables import settings_blocks
+from utils.runs.run_record import folds_left_out
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.metrics import N_RESAMPLES
 from utils.tables.fold_warnings import fold_warnings, merged
@@ -51,6 +52,8 @@ def page_warnings(results: RunResults) -> Iterator[str]:
     """What a reader should know before the numbers: recorded warnings, doubtful and missing folds, what is lacking."""
     yield from (" ".join(str(text).split()) for text in results.run["warnings"])
     yield from merged(dict(_fold_warnings(results)))
+    if folds_left_out(results.run):
+        yield f"{folds_left_out(results.run)}."
     missing = sorted(set(results.run["folds"]) - set(results.tables))
     yield from (f"Fold {fold} is missing: it has no test predictions yet." for fold in missing)
     if results.summary is not None:

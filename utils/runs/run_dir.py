@@ -208,6 +208,7 @@ def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         **{name: {**old[name], **new[name]} for name in COMPARED},
         "cohort": {**old.get("cohort", {}), **new.get("cohort", {})},
         "folds": sorted({*old["folds"], *new["folds"]}),
+        "folds_of_splits": new.get("folds_of_splits", old.get("folds_of_splits")),
         "warnings": list(dict.fromkeys([*old["warnings"], *new["warnings"]])),
         "resumed": [*old.get("resumed", []), call],
     }

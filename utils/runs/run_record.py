@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
 from utils.files.json_object import read_json_object
+from utils.files.phrases import listed
 from utils.runs.tasks import TASKS
 
 DEFAULT_SEED = 2024
@@ -35,6 +36,14 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     if not all(isinstance(fold, int) for fold in run["folds"]):
         raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
     return run
+
+
+def folds_left_out(run: Mapping[str, Any]) -> str:
+    """That a run is of some folds of its splits only: `2 of 5 folds of the splits were run: 0 and 1`; else empty."""
+    of_splits = run.get("folds_of_splits") or []
+    if set(of_splits) <= set(run["folds"]):
+        return ""
+    return f"{len(run['folds'])} of {len(of_splits)} folds of the splits were run: {listed(run['folds'])}"
 
 
 def model_in_words(model: str, formulation: str, ablate: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ from utils.files.csv_table import csv_text
 from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
-from utils.runs.run_record import REQUIRED, read_run
+from utils.runs.run_record import REQUIRED, folds_left_out, read_run
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
@@ -41,7 +41,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
         (population); null where no fold does; `n_defined` {metric: number of such folds};
         `pooled`, survival only: see `pooled_logrank`;
-        `missing_folds`: folds listed in run.json without predictions; `warnings` and `anchors` as in run.json.
+        `missing_folds`: folds listed in run.json without predictions; `folds_left_out`: a sentence where the run is of
+        some folds of its splits only, else empty; `warnings` and `anchors` as in run.json.
 
     Raises:
         UserError: run.json is missing or incomplete, no fold has predictions, a prediction file is damaged or of
@@ -68,6 +69,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     if run["task"] == SURVIVAL.name:
         summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
     summary["warnings"] = run["warnings"]
+    summary["folds_left_out"] = folds_left_out(run)
     summary["anchors"] = run.get("anchors")
     return summary
 

@@ -52,6 +52,8 @@ def format_summary(summary: dict[str, Any]) -> str:
     of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
     warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
+    if summary.get("folds_left_out"):
+        warnings.append(f"- {summary['folds_left_out']}")
     if warnings:
         blocks.append("Warnings:\n\n" + "\n".join(warnings))
     blocks.append("Where the numbers come from:\n\n" + "\n".join(f"- {line}" for line in _sources(summary)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import UserError
-from utils.runs.run_record import read_run
+from utils.runs.run_record import folds_left_out, read_run
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,15 @@ def test_what_is_not_given_is_filled_in_and_the_rest_is_kept(tmp_path: Path):
     (tmp_path / "run.json").write_text(json.dumps(record))
     filled = {"seed": 2024, "folds": [], "splits": {}, "warnings": [], "settings": {}}
     assert read_run(tmp_path) == record | filled
+
+
+@pytest.mark.parametrize(
+    ("folds", "of_splits", "said"),
+    [
+        ([0, 1, 2], [0, 1, 2], ""),
+        ([0, 2], [0, 1, 2, 3, 4], "2 of 5 folds of the splits were run: 0 and 2"),
+        ([0, 1], None, ""),  # a record of before
+    ],
+)
+def test_a_run_of_some_folds_says_so(folds: list[int], of_splits: list[int] | None, said: str):
+    assert folds_left_out({"folds": folds, "folds_of_splits": of_splits}) == said
