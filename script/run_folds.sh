@@ -16,23 +16,21 @@ else
 fi
 if [ "$REFIT_ANCHORS" = yes ]; then fitting+=(--overwrite); fi
 if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
-if [ "$FOLDS" = all ]; then
-    folds=()
+if [ "$FOLDS" = all ]; then # main.py takes all by itself
+    fold_csvs=() chosen=()
     for path in "$SPLITS_DIR"/fold*.csv; do
-        number="${path##*/fold}" number="${number%.csv}"
-        case "$number" in ''|*[!0-9]*) ;; *) folds+=("$number") ;; esac
+        if [[ "$path" =~ /fold[0-9]+\.csv$ && -e "$path" ]]; then fold_csvs+=("$path"); fi
     done
-    if [ "${#folds[@]}" = 0 ]; then
+    if [ "${#fold_csvs[@]}" = 0 ]; then
         echo "error: no fold*.csv in SPLITS_DIR=$SPLITS_DIR, expected fold0.csv, fold1.csv and so on: make them with" \
             "python -m datasets.make_splits" >&2; exit 2
     fi
-    mapfile -t folds < <(printf '%s\n' "${folds[@]}" | sort -n)
 else
     read -r -a folds <<< "$FOLDS"
+    fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}") chosen=(--folds "${folds[@]}")
+    fold_csvs=("${fold_csvs[@]/%/.csv}")
 fi
 
-fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}")
-fold_csvs=("${fold_csvs[@]/%/.csv}")
 stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
 .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
     --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
@@ -45,7 +43,7 @@ case "$ANCHOR_SCOPE-$FEATURE_NORM" in
     *) echo "error: got ANCHOR_SCOPE=$ANCHOR_SCOPE, expected dataset or slide" >&2; exit 2 ;;
 esac
 arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
-    --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" --folds "${folds[@]}"
+    --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" ${chosen[@]+"${chosen[@]}"}
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
     --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")

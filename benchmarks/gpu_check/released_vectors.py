@@ -15,9 +15,9 @@ from benchmarks.gpu_check.check import Check
 from benchmarks.gpu_check.measuring import tf32
 from benchmarks.gpu_check.report import PartReport
 from benchmarks.gpu_check.variants import case_of
-from models import build_model
 from models.bag_model import BagModel
 from models.losses import hazards, log_survival
+from tests.reference.released import released_model
 
 DATA = Path(__file__).parents[2] / "tests" / "data"
 # Those of tests/models/test_mico.py.
@@ -50,7 +50,7 @@ def errors_of(path: Path, device: torch.device) -> dict[str, float]:
     """The largest errors of outputs, loss and gradients for one file."""
     arrays = np.load(path)
     config = json.loads(str(arrays["config"]))
-    model = model_of(arrays, config).to(device)
+    model = released_model(arrays).to(device)
     slides = [torch.from_numpy(arrays[name]) for name in sorted(arrays.files) if name.startswith("slide/")]
     batch = case_of(slides).to(device)
     logits = model(batch.features, batch.slide_index, batch.case_index).logits
@@ -59,24 +59,6 @@ def errors_of(path: Path, device: torch.device) -> dict[str, float]:
     found = max(_error(value, arrays[name]) for name, value in outputs.items())
     absolute, relative = gradient_errors(model, arrays)
     return {"outputs": found, "loss": _error(loss, arrays["loss"]), "gradients": absolute, "relative": relative}
-
-
-def model_of(arrays: Any, config: dict[str, Any]) -> BagModel:
-    """MiCo with the released weights of a file, in evaluation mode."""
-    model: Any = build_model(
-        "mico",
-        dim_in=config["dim_in"],
-        n_outputs=config["n_classes"],
-        n_anchors=config["n_anchors"],
-        embed_dim=config["embed_dim"],
-        n_stages=config["n_stages"],
-        similarity=config["similarity"],
-        assignment="hard" if config["hard"] else "soft",
-    )
-    names = [name for name in arrays.files if name.startswith("param/")]
-    model.load_released_state_dict({name.removeprefix("param/"): torch.from_numpy(arrays[name]) for name in names})
-    built: BagModel = model.eval()
-    return built
 
 
 def outputs_and_loss(logits: Tensor, *, survival: bool) -> tuple[dict[str, Tensor], Tensor]:

@@ -87,7 +87,7 @@ def add_row(check: Check, table: Table, job: Job, batch: Batch) -> None:
     what = job.variant.name, job.variant.form, job.precision, job.task
     try:
         timing = timing_of(check, job, batch)
-    except Exception as error:
+    except RuntimeError as error:  # torch.OutOfMemoryError is one, and so is what cuBLAS and cuDNN raise
         if not is_out_of_memory(error):
             raise
         table.add(*what, None, None, None, None, None, None, "out of memory")

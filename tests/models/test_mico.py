@@ -14,6 +14,7 @@ from models import build_model
 from models.losses import hazards, log_survival
 from tests.models.bags import DIM_IN, N_ANCHORS, batch_of, draw_slides, small_model
 from tests.reference.mico_loop import mico_case
+from tests.reference.released import released_model
 from tests.reference.tolerance import relative_error
 
 VECTORS = sorted((Path(__file__).parents[1] / "data").glob("released_*.npz"))
@@ -36,18 +37,7 @@ def test_all_four_reference_files_are_there():
 def test_released_vectors(path: Path, prefix: str):
     arrays = np.load(path)
     config = json.loads(str(arrays["config"]))
-    model = build_model(
-        "mico",
-        dim_in=config["dim_in"],
-        n_outputs=config["n_classes"],
-        n_anchors=config["n_anchors"],
-        embed_dim=config["embed_dim"],
-        n_stages=config["n_stages"],
-        similarity=config["similarity"],
-        assignment="hard" if config["hard"] else "soft",
-    ).eval()
-    parameters = {name.removeprefix("param/"): arrays[name] for name in arrays.files if name.startswith("param/")}
-    model.load_released_state_dict({prefix + name: torch.from_numpy(value) for name, value in parameters.items()})
+    model = released_model(arrays, prefix=prefix)
 
     slides = [torch.from_numpy(arrays[name]) for name in sorted(arrays.files) if name.startswith("slide/")]
     logits = model(*batch_of([slides])).logits

@@ -177,9 +177,9 @@ def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
                 warned[text] = warned.get(text, 0) + 1
         for text, count in warned.items():
             yield f"{where}, {count} of {len(runs)} runs: {text}"
-        folds = [fold for run in runs if run.summary is not None for fold in run.summary["folds"]]
+        n_folds = sum(len(_tested(run)) for run in runs)
         for text, names in _doubts(runs).items():
-            of_them = f"{len(names)} of {counted(len(folds), 'trained fold')} ({'; '.join(dict.fromkeys(names))})"
+            of_them = f"{len(names)} of {counted(n_folds, 'trained fold')} ({'; '.join(dict.fromkeys(names))})"
             yield f"{where}, {of_them}: {text}"
 
 
@@ -188,7 +188,7 @@ def _doubts(runs: Sequence[PlannedResult]) -> dict[str, list[str]]:
     rows_of: dict[str, list[str]] = {}
     for run in runs:
         for fold in run.summary["folds"] if run.summary is not None else ():
-            for text in fold.get("warnings", ()):
+            for text in fold["warnings"]:
                 rows_of.setdefault(text, []).append(_row_name(run))
     return rows_of
 

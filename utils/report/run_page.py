@@ -52,8 +52,8 @@ def page_warnings(results: RunResults) -> Iterator[str]:
     """What a reader should know before the numbers: recorded warnings, doubtful and missing folds, what is lacking."""
     yield from (" ".join(str(text).split()) for text in results.run["warnings"])
     yield from merged(dict(_fold_warnings(results)))
-    if folds_left_out(results.run):
-        yield f"{folds_left_out(results.run)}."
+    if left_out := folds_left_out(results.run):
+        yield f"{left_out}."
     missing = sorted(set(results.run["folds"]) - set(results.tables))
     yield from (f"Fold {fold} is missing: it has no test predictions yet." for fold in missing)
     if results.summary is not None:
@@ -67,9 +67,12 @@ def page_warnings(results: RunResults) -> Iterator[str]:
 
 def _fold_warnings(results: RunResults) -> Iterator[tuple[int, list[str]]]:
     """Of each fold that is trained, by its test cases, or by its validation cases where they are not opened yet."""
-    for fold in sorted({*results.tables, *results.validation}):
-        part, cases = (results.tables, "test") if fold in results.tables else (results.validation, "validation")
-        yield fold, fold_warnings(results.run, results.logs.get(fold), part[fold], cases)
+    tested = {} if results.summary is None else {row["fold"]: row["warnings"] for row in results.summary["folds"]}
+    for fold in sorted({*tested, *results.validation}):
+        if fold in tested:
+            yield fold, tested[fold]
+        else:
+            yield fold, fold_warnings(results.run, results.logs.get(fold), results.validation[fold], "validation")
 
 
 def warning_blocks(warnings: Sequence[str]) -> tuple[Block, ...]:

@@ -42,7 +42,7 @@ FACTS = (
         "loss of an accumulation window",
         before="divided by its cases",
         now="divided by grad_accum, also where the window is shorter",
-        matters=lambda settings: settings.get("grad_accum", 1) > 1,
+        matters=lambda settings: settings.get("grad_accum", 1) != 1,
     ),
     Fact(
         "gradient of N_k in Eq. 3",

@@ -78,22 +78,7 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
             "--run_name"
         )
     old = _read_own(run_dir)
-    changed, trains = _changes(old, record), stage in ("all", "train")
-    if trains:
-        changed += _changed_options_of_training(old, record)
-        earlier = _different(old["protocol"], record["protocol"], old["protocol"].keys() & record["protocol"].keys())
-        if earlier:
-            named = "; ".join([*earlier, *changed])
-            raise ChangedSettingsError(
-                f"{run_dir} was begun by an earlier version of this code, which trained otherwise ({named}): begin it "
-                "again with --on_change restart or --overwrite, or give another --run_name",
-                named,
-            )
-    if changed:
-        begin_again = ", --overwrite, --on_change restart, or another --run_name" if trains else ""
-        named = "; ".join(changed)
-        message = f"{run_dir} was begun with other settings ({named}): use the same ones{begin_again}"
-        raise ChangedSettingsError(message, named)
+    _check_unchanged(run_dir, old, record, trains=stage in ("all", "train"))
     return _merge(old, record)
 
 
@@ -172,12 +157,30 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
     """`run.json` of a run that is to go on, with all that `main.py` writes."""
     try:
         record = read_run(run_dir)
-        objects = (record.get("settings"), record.get("protocol", {}), *(record.get(name) for name in COMPARED))
-        if not all(isinstance(value, dict) for value in objects) or "started" not in record:
+        if not all(isinstance(record.get(name), dict) for name in ("settings", *COMPARED)) or "started" not in record:
             raise UserError(f"{run_dir / 'run.json'}: lacks what main.py writes")
     except UserError as error:
         raise UserError(f"{error} Or start anew with --overwrite, or give another --run_name.") from error
     return completed(record)
+
+
+def _check_unchanged(run_dir: Path, old: dict[str, Any], new: dict[str, Any], *, trains: bool) -> None:
+    """A run goes on as it was begun; what decides the training alone is compared where folds are trained."""
+    changed, earlier = _changes(old, new), list[str]()
+    if trains:
+        changed += _changed_options_of_training(old, new)
+        earlier = _different(old["protocol"], new["protocol"], old["protocol"].keys() & new["protocol"].keys())
+    named = "; ".join([*earlier, *changed])
+    if earlier:
+        raise ChangedSettingsError(
+            f"{run_dir} was begun by an earlier version of this code, which trained otherwise ({named}): begin it "
+            "again with --on_change restart or --overwrite, or give another --run_name",
+            named,
+        )
+    if changed:
+        begin_again = ", --overwrite, --on_change restart, or another --run_name" if trains else ""
+        message = f"{run_dir} was begun with other settings ({named}): use the same ones{begin_again}"
+        raise ChangedSettingsError(message, named)
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

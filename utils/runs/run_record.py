@@ -33,6 +33,9 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list), ("settings", dict)):
         if not isinstance(run[name], kind):
             raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
+    for name, kind in (("protocol", dict), ("folds_of_splits", list)):  # absent in older records
+        if name in run and not isinstance(run[name], kind):
+            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
     if not all(isinstance(fold, int) for fold in run["folds"]):
         raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
     return run

@@ -53,3 +53,11 @@ def test_what_is_not_given_is_filled_in_and_the_rest_is_kept(tmp_path: Path):
 )
 def test_a_run_of_some_folds_says_so(folds: list[int], of_splits: list[int] | None, said: str):
     assert folds_left_out({"folds": folds, "folds_of_splits": of_splits}) == said
+
+
+@pytest.mark.parametrize(("name", "value"), [("protocol", ["x"]), ("folds_of_splits", {"0": 1})])
+def test_what_only_newer_records_have_is_checked_too(tmp_path: Path, name: str, value: object):
+    record = {"task": "cls", "dataset": "D", "model": "mico", "formulation": "released", name: value}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=f"{name} is .*, expected (dict|list)"):
+        read_run(tmp_path)
