@@ -1,4 +1,7 @@
-"""The one validating reader and writer of slide feature files (.pt and .h5): what passes here is safe to train on."""
+"""The one validating reader and writer of slide feature files: what passes here is safe to train on.
+
+A format is one line of `_FORMATS`; `.h5`, whose rows can be read without the whole, stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.slides.finite import count_bad_rows
-from datasets.slides.h5_file import load_h5, open_h5, save_h5
-from datasets.slides.pt_file import load_pt, read_pt_rows, save_pt
+from datasets.slides.h5_file import load_h5, load_h5_places, open_h5, save_h5
+from datasets.slides.numpy_file import begin_of_array, load_npy, load_npz
+from datasets.slides.pt_file import load_pt, save_pt, storage_begin
+from datasets.slides.safetensors_file import begin_of_tensor, load_safetensors
+from datasets.slides.slide_checks import check_finite, check_layout, checked_coords
+from datasets.slides.slide_content import SlideContent
 from datasets.slides.slide_files import FEATURE_ENDINGS, find_slides, slide_id_of
+from datasets.slides.tensor_rows import read_tensor_rows
 from utils.errors import UserError
 
 __all__ = [
     "OpenSlide",
     "SlideFeatures",
+    "SlideHeader",
     "check_width_of",
     "check_widths",
     "find_slides",
     "open_slide",
+    "read_header",
     "read_rows",
     "read_shape",
     "read_slide",
@@ -31,7 +40,14 @@ __all__ = [
     "write_slide",
 ]
 
-_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+# Ending -> what reads the whole file, and what tells where the numbers of its features begin in it.
+_FORMATS: dict[str, tuple[Callable[[Path], SlideContent], Callable[[Path, torch.Tensor], int | None]]] = {
+    ".pt": (load_pt, storage_begin),
+    ".npy": (load_npy, begin_of_array),
+    ".npz": (load_npz, begin_of_array),
+    ".safetensors": (load_safetensors, begin_of_tensor),
+}
+_WRITTEN = (".pt", ".h5")
 
 
 @dataclass(frozen=True)
@@ -39,9 +55,10 @@ class SlideFeatures:
     """One slide: M patches with D features each.
 
     Attributes:
-        slide_id: the name of the file without its ending.
+        slide_id: the name of the file without its endings.
         features: (M, D), in the type of the file, all finite; memory-mapped where the format allows.
         coords: (M, 2) int64, the upper left corner (x, y) of each patch in level-0 pixels; None if the file has none.
+            In micrometres if `attributes` have `coords_micrometres` (see `datasets.slides.stamp`).
         attributes: the numbers that the file gives for its patches, for instance `patch_size_level0` (level-0 pixels).
     """
 
@@ -76,6 +93,17 @@ class OpenSlide:
         return self.read(rows)
 
 
+@dataclass(frozen=True)
+class SlideHeader:
+    """One slide without its features: M patches with D features each; the rest as of `SlideFeatures`."""
+
+    n_patches: int
+    width: int
+    dtype: torch.dtype
+    coords: torch.Tensor | None
+    attributes: dict[str, float]
+
+
 @contextmanager
 def open_slide(path: Path) -> Iterator[OpenSlide]:
     """Open a slide, whose header is checked as in `read_slide`, to read some of its rows.
@@ -85,17 +113,35 @@ def open_slide(path: Path) -> Iterator[OpenSlide]:
     path = _existing(path)
     if path.suffix == ".h5":
         with open_h5(path) as (shape, dtype, read):
-            yield OpenSlide(path, *_check_layout(shape, dtype, path), read)
+            yield OpenSlide(path, *check_layout(shape, dtype, path), read)
         return
-    features = load_pt(path)[0]
-    layout = _check_layout(tuple(features.shape), features.dtype, path)
-    yield OpenSlide(path, *layout, lambda rows: read_pt_rows(path, features, rows))
+    load, begin_of = _FORMATS[path.suffix]
+    features = load(path).features
+    layout = check_layout(tuple(features.shape), features.dtype, path)
+    yield OpenSlide(path, *layout, lambda rows: read_tensor_rows(path, features, begin_of, rows))
 
 
 def read_shape(path: Path) -> tuple[int, int]:
     """Return (M, D), checked as in `read_slide` but for the values, which are not read."""
     with open_slide(path) as slide:
         return slide.n_patches, slide.width
+
+
+def read_header(path: Path) -> SlideHeader:
+    """Read all of a slide but the features (compressed ones and pickled arrays are read to learn their shape).
+
+    Raises UserError as `read_slide` does but for the values of features.
+    """
+    path = _existing(path)
+    if path.suffix == ".h5":
+        with open_h5(path) as (shape, dtype, _):
+            coords, attributes = load_h5_places(path)
+    else:
+        features, coords, attributes = _FORMATS[path.suffix][0](path)
+        shape, dtype = tuple(features.shape), features.dtype
+    n_patches, width = check_layout(shape, dtype, path)
+    places = None if coords is None else checked_coords(coords, n_patches, path)
+    return SlideHeader(n_patches, width, dtype, places, attributes)
 
 
 def read_slide(path: Path) -> SlideFeatures:
@@ -106,7 +152,7 @@ def read_slide(path: Path) -> SlideFeatures:
     Coords written as floating-point numbers are rounded to whole pixels.
     """
     path = _existing(path)
-    features, coords, attributes = load_h5(path) if path.suffix == ".h5" else load_pt(path)
+    features, coords, attributes = load_h5(path) if path.suffix == ".h5" else _FORMATS[path.suffix][0](path)
     return SlideFeatures(slide_id_of(path), *_checked(features, coords, path), attributes)
 
 
@@ -118,7 +164,7 @@ def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
     """
     with open_slide(path) as slide:
         features = slide.load_rows(rows)
-    _check_finite(features, Path(path))
+    check_finite(features, Path(path))
     return features
 
 
@@ -161,7 +207,9 @@ def write_slide(
     `.pt`: the tensor itself, or with coords or attributes a dict. `.h5`: the layout of CLAM, where attributes belong to
     the dataset `coords` and need it. What `read_slide` would refuse is refused here with the same UserError.
     """
-    path = _known(path)
+    path = Path(path)
+    if path.suffix not in _WRITTEN:
+        raise UserError(f"{path} does not end in .pt or .h5: give the name of a file that can be written")
     numbers = {name: float(value) for name, value in (attributes or {}).items()}
     features, coords = _checked(features, coords, path)
     if path.suffix == ".pt":
@@ -182,7 +230,7 @@ def _existing(path: Path) -> Path:
 def _known(path: Path) -> Path:
     path = Path(path)
     if path.suffix not in FEATURE_ENDINGS:
-        raise UserError(f"{path} does not end in .pt or .h5: give a feature file")
+        raise UserError(f"{path} does not end in {', '.join(FEATURE_ENDINGS)}: give a feature file")
     return path
 
 
@@ -190,40 +238,7 @@ def _checked(
     features: torch.Tensor, coords: torch.Tensor | None, path: Path
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Features as (M, D), coords as (M, 2) int64, or a UserError."""
-    n_patches, width = _check_layout(tuple(features.shape), features.dtype, path)
+    n_patches, width = check_layout(tuple(features.shape), features.dtype, path)
     features = features.reshape(n_patches, width)  # (1, M, D) -> (M, D)
-    _check_finite(features, path)
-    return features, None if coords is None else _checked_coords(coords, n_patches, path)
-
-
-def _check_layout(shape: tuple[int, ...], dtype: torch.dtype, path: Path) -> tuple[int, int]:
-    if dtype not in _DTYPES:
-        name = str(dtype).removeprefix("torch.")
-        raise UserError(f"{path} holds features of type {name}: expected float16, bfloat16, float32 or float64")
-    matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
-    if len(matrix) != 2:
-        raise UserError(f"{path} holds features of shape {shape}: expected (patches, width) or (1, patches, width)")
-    if 0 in matrix:
-        raise UserError(f"{path} holds no features (shape {shape}): extract its features again or take the slide out")
-    return int(matrix[0]), int(matrix[1])
-
-
-def _check_finite(features: torch.Tensor, path: Path) -> None:
-    n_bad = count_bad_rows(features)
-    if n_bad:
-        raise UserError(
-            f"{n_bad} of {len(features)} rows of {path} hold NaN or infinity: extract its features again or take the "
-            "slide out"
-        )
-
-
-def _checked_coords(coords: torch.Tensor, n_patches: int, path: Path) -> torch.Tensor:
-    shape = tuple(coords.shape)
-    matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
-    if matrix != (n_patches, 2):
-        raise UserError(f"{path} holds coords of shape {shape} for {n_patches} patches: expected ({n_patches}, 2)")
-    if coords.dtype.is_complex or coords.dtype == torch.bool or not bool(coords.isfinite().all()):
-        raise UserError(f"{path} holds coords that are no finite numbers: expected level-0 pixels")
-    if coords.dtype.is_floating_point:
-        coords = coords.round()
-    return coords.reshape(n_patches, 2).to(torch.int64)
+    check_finite(features, path)
+    return features, None if coords is None else checked_coords(coords, n_patches, path)

@@ -1,4 +1,4 @@
-"""The .h5 feature file as CLAM and TRIDENT write it: datasets `features` and `coords`, the latter with attributes."""
+"""The .h5 feature file of CLAM, TRIDENT and STAMP: datasets `features` (or `feats`) and `coords`, and attributes."""
 
 from __future__ import annotations
 
@@ -12,42 +12,60 @@ import h5py
 import numpy as np
 import torch
 
+from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
 from datasets.slides.file_rows import read_file_rows
 from datasets.slides.h5_chunks import find_stretches, is_plain, read_stretches
-from datasets.slides.pt_file import numeric_attributes
+from datasets.slides.slide_content import (
+    SlideContent,
+    check_coords_type,
+    coords_tensor,
+    feature_type,
+    native_tensor,
+    unreadable,
+)
+from datasets.slides.stamp import place_stamp_coords
 from utils.errors import UserError
 from utils.files.atomic import atomic_path
+from utils.files.tensors import first_line
+
+_SLIDE_LEVEL = ("slide", "patient")  # what STAMP calls files whose features are of a whole slide or patient
 
 
 @contextmanager
 def open_h5(path: Path) -> Iterator[tuple[tuple[int, ...], torch.dtype, Callable[[np.ndarray], torch.Tensor]]]:
-    """Yield shape and type of the dataset `features`, from the header alone, and a function that reads rows of it.
+    """Yield shape and type of the features, from the header alone, and a function that reads rows of them.
 
     The function takes sorted and unique rows and returns their features (rows, D); it reads no chunk of the file twice
     and none that holds no row.
-    Raises UserError when the file cannot be read or has no dataset `features`, in the block too.
+    Raises UserError when the file cannot be read or has no features, in the block too.
     """
     with _opened(path) as file:
         dataset = _features_of(file, path)
-        yield tuple(dataset.shape), _torch_dtype(dataset, path), lambda rows: _tensor(_read_rows(dataset, rows))
+        yield (
+            _shape(dataset),
+            feature_type(_dtype(dataset, path), path),
+            lambda rows: native_tensor(_read_rows(dataset, rows)),
+        )
 
 
-def load_h5(path: Path) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, float]]:
-    """Return features, coords (None if there are none) and numeric attributes, unchecked in shape and value.
+def load_h5(path: Path) -> SlideContent:
+    """Return what the file holds; coordinates of STAMP are placed as `datasets.slides.stamp` describes.
 
     A contiguous dataset is memory-mapped (copy on write), one in chunks is read into memory.
-    Raises UserError when the file cannot be read or has no dataset `features`.
+    Raises UserError when the file cannot be read or has no features.
     """
     with _opened(path) as file:
         dataset = _features_of(file, path)
-        _torch_dtype(dataset, path)
+        feature_type(_dtype(dataset, path), path)
         mapped = _memory_map(dataset)
         features = _read_all(dataset) if mapped is None else mapped
-        coords, attributes = None, {}
-        if isinstance(file.get("coords"), h5py.Dataset):
-            coords = _tensor(_read_all(file["coords"]))
-            attributes = numeric_attributes(file["coords"].attrs)
-        return _tensor(features), coords, attributes
+        return SlideContent(native_tensor(features), *_places(file, path))
+
+
+def load_h5_places(path: Path) -> tuple[torch.Tensor | None, dict[str, float]]:
+    """Return what `load_h5` does but for the features, which are not read; raises UserError as it does."""
+    with _opened(path) as file:
+        return _places(file, path)
 
 
 def save_h5(path: Path, features: torch.Tensor, coords: torch.Tensor | None, attributes: dict[str, float]) -> None:
@@ -68,25 +86,55 @@ def _opened(path: Path) -> Iterator[Any]:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"{path} cannot be read as HDF5 (empty, truncated or damaged?): extract its features again"
-        ) from error
+        raise _unreadable_h5(path, error) from error
+
+
+def _unreadable_h5(path: Path, error: BaseException) -> UserError:
+    """The error with what HDF5 says, and what to do about it."""
+    reason = first_line(error)
+    if path.exists() and path.stat().st_size == 0:
+        return UserError(f"{path} cannot be read as HDF5, since it is empty (0 bytes): extract its features again")
+    if "unable to lock file" in reason:
+        return UserError(f"{path} cannot be read as HDF5 ({reason}): wait until the program that writes it is done")
+    if "filter" in reason or "plugin" in reason:
+        return UserError(f"{path} cannot be read as HDF5 ({reason}): write it again without this compression")
+    return unreadable(path, "HDF5", error)
+
+
+def _places(file: Any, path: Path) -> tuple[torch.Tensor | None, dict[str, float]]:
+    """The coordinates and the numeric attributes."""
+    coords = file.get("coords")
+    if not isinstance(coords, h5py.Dataset):
+        return None, numeric_attributes(file.attrs)
+    check_coords_type(_dtype(coords, path), path)
+    told = dict(file.attrs) | dict(coords.attrs)
+    return place_stamp_coords(coords_tensor(_read_all(coords), path), told, numeric_attributes(told))
 
 
 def _features_of(file: Any, path: Path) -> Any:
-    dataset = file.get("features")
-    if not isinstance(dataset, h5py.Dataset):
-        names = ", ".join(list(file)[:5]) or "nothing"
-        raise UserError(f"{path} has no dataset 'features' (found {names}): expected the layout of CLAM or TRIDENT")
+    dataset = next((file[name] for name in FEATURE_NAMES if isinstance(file.get(name), h5py.Dataset)), None)
+    if dataset is None:
+        names = ", ".join(map(str, list(file)[:5])) or "nothing"
+        expected = "expected the layout of CLAM, TRIDENT or STAMP"
+        if list(file) == ["coords"]:
+            expected = "these are positions of patches; give the folder of the features that were made from them"
+        raise UserError(f"{path} has no dataset 'features' (found {names}): {expected}")
+    kind = file.attrs.get("feat_type")
+    if kind in _SLIDE_LEVEL:
+        raise UserError(f"{path} holds features of a whole {kind} (feat_type): give the folder with features of tiles")
     return dataset
 
 
-def _torch_dtype(dataset: Any, path: Path) -> torch.dtype:
-    types = {"f2": torch.float16, "f4": torch.float32, "f8": torch.float64}
-    code = dataset.dtype.str[1:]
-    if code not in types:
-        raise UserError(f"{path} holds features of type {dataset.dtype}: expected float16, float32 or float64")
-    return types[code]
+def _dtype(dataset: Any, path: Path) -> np.dtype[Any]:
+    try:
+        dtype: np.dtype[Any] = dataset.dtype
+    except (ValueError, TypeError) as error:  # a damaged description, or a type that numpy has not
+        raise unreadable(path, "HDF5", error) from error
+    return dtype
+
+
+def _shape(dataset: Any) -> tuple[int, ...]:
+    return tuple(dataset.shape or (0,))  # a dataset without a space has None
 
 
 def _offset_of(dataset: Any) -> int | None:
@@ -140,8 +188,3 @@ def _read_chunked(dataset: Any, rows: np.ndarray) -> np.ndarray:
         first, last = int(rows[begin]), int(rows[end - 1])
         taken[begin:end] = dataset[(*lead, slice(first, last + 1))][rows[begin:end] - first]
     return taken
-
-
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    """A tensor on the memory of `array`, which is copied only when its byte order is not this machine's."""
-    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))

@@ -1,6 +1,7 @@
-"""The .pt feature file: a tensor, or a dict with `features` and optionally `coords`, written by torch.save.
+"""The .pt feature file: a tensor or array, or a dict of them with `features` and optionally `coords`.
 
-The whole file is memory-mapped; single rows are read from where they lie in it.
+A file of torch.save is memory-mapped; single rows are read from where they lie in it. A file of pickle.dump, and numpy
+arrays in either, are read into memory.
 """
 
 from __future__ import annotations
@@ -10,45 +11,53 @@ import pickle
 import struct
 import sys
 import zipfile
-from collections.abc import Mapping
+import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 
-from datasets.slides.file_rows import read_file_rows
+from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
+from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor, unreadable
+from datasets.slides.slideflow_index import read_slideflow_index
+from datasets.slides.zip_records import begin_of_record
 from utils.errors import UserError
-from utils.files.tensors import load_tensors, save_tensors
+from utils.files.tensors import LOAD_ERRORS, first_line, load_tensor_or_array, load_tensors, save_tensors
 
 _ZIP_HEAD = b"PK\x03\x04"
+_PICKLE_HEAD = b"\x80"
 # The number with which torch.save began every file before its zip format (PyTorch < 1.6).
 _LEGACY_NUMBER = bytes.fromhex("6cfc9c46f9206aa85019")
-_LOCAL_HEADER = struct.Struct("<26xHH")  # the lengths of the name and of the extra field, which follow it
+# What a damaged archive raises. OSError is none of them: the file is gone, or cannot be read.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, LookupError, RuntimeError, EOFError)
+# A tensor made by `expand` shows its numbers many times and is stored in a few bytes; up to here it is read.
+_MAX_REPEATED_BYTES = 2**30
 
 
-def load_pt(path: Path) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, float]]:
-    """Return features, coords (None if there are none) and numeric attributes, unchecked in shape and value.
+def load_pt(path: Path) -> SlideContent:
+    """Return what the file holds; coordinates of slideflow are taken from the index beside it.
 
-    Opened with `weights_only=True`: nothing in the file is ever executed. Memory-mapped (copy on write) in the zip
-    format; a file of the format before PyTorch 1.6 cannot be mapped and is read into memory: the same tensors.
+    Nothing in the file is ever executed: tensors, plain values and numpy arrays are loaded, nothing else. Memory-mapped
+    (copy on write) in the zip format; a file of the format before PyTorch 1.6 cannot be mapped and is read into memory:
+    the same tensors.
 
     Raises UserError when the file cannot be read or holds something else.
     """
     content = _load(path)
-    if isinstance(content, torch.Tensor):
-        return content.detach(), None, {}
+    if isinstance(content, torch.Tensor | np.ndarray):
+        features = _features(content, path)
+        return SlideContent(features, read_slideflow_index(path, features), {})
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}: expected a tensor or a dict with 'features'")
-    features, coords = content.get("features"), content.get("coords")
-    if not isinstance(features, torch.Tensor):
+    name = next((name for name in FEATURE_NAMES if isinstance(content.get(name), torch.Tensor | np.ndarray)), None)
+    if name is None:
         keys = ", ".join(map(str, list(content)[:5])) or "no key"
         raise UserError(
             f"{path} holds a dict without a tensor 'features' (found {keys}): save the features under that name"
         )
-    if coords is not None and not isinstance(coords, torch.Tensor):
-        raise UserError(f"{path} holds 'coords' as a {type(coords).__name__}: expected a tensor (M, 2)")
-    return features.detach(), coords, numeric_attributes(content.get("attributes"))
+    numbers = numeric_attributes(content) | numeric_attributes(content.get("attributes"))
+    return SlideContent(_features(content[name], path), _coords(content.get("coords"), path), numbers)
 
 
 def save_pt(path: Path, features: torch.Tensor, coords: torch.Tensor | None, attributes: dict[str, float]) -> None:
@@ -59,25 +68,6 @@ def save_pt(path: Path, features: torch.Tensor, coords: torch.Tensor | None, att
         if coords is not None:
             content["coords"] = _compact(coords)
     save_tensors(path, content)
-
-
-def read_pt_rows(path: Path, features: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-    """Return these rows (len(rows), D) of the features (M, D) or (1, M, D) that `load_pt` gave for this file.
-
-    They are read from where they lie in the file; where that is not certain, they are taken from the memory map. Raises
-    UserError if they cannot be read.
-    """
-    matrix = features.reshape(features.shape[-2:])  # (1, M, D) -> (M, D), a view
-    try:
-        begin = storage_begin(path, matrix)
-        if begin is None or matrix.stride(1) != 1:
-            return matrix[torch.from_numpy(rows)]
-        taken = torch.empty((len(rows), matrix.shape[1]), dtype=matrix.dtype)
-        positions = int(matrix.storage_offset()) + rows * int(matrix.stride(0))
-        read_file_rows(path, begin + positions * matrix.element_size(), taken.view(torch.uint8).numpy())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read (truncated or damaged?): extract its features again") from error
-    return taken
 
 
 def storage_begin(path: Path, tensor: torch.Tensor) -> int | None:
@@ -91,25 +81,11 @@ def storage_begin(path: Path, tensor: torch.Tensor) -> int | None:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             records = archive.infolist()
             orders = {archive.read(record) for record in records if record.filename.endswith("/byteorder")}
-            begins = [_begin_of(record, file) for record in records if record.file_size == storage.nbytes()]
-    except zipfile.BadZipFile:
+            begins = [begin_of_record(record, file) for record in records if record.file_size == storage.nbytes()]
+    except _ZIP_ERRORS:
         return None
     fitting = [begin for begin in begins if (storage.data_ptr() - begin) % mmap.PAGESIZE == 0]
     return fitting[0] if len(fitting) == 1 and orders <= {sys.byteorder.encode()} else None
-
-
-def numeric_attributes(attributes: Any) -> dict[str, float]:
-    """Return the numbers among `attributes` (a mapping or None) as floats; texts and other arrays are left out.
-
-    An array that holds one number only, such as CLAM's `downsample` (the same for x and y), is that number.
-    """
-    numbers: dict[str, float] = {}
-    for name, value in attributes.items() if isinstance(attributes, Mapping) else ():
-        is_one = isinstance(value, np.ndarray | np.generic) and value.size > 0 and (value == value.flat[0]).all()
-        item = value.flat[0].item() if is_one else value
-        if isinstance(item, int | float) and not isinstance(item, bool):
-            numbers[str(name)] = float(item)
-    return numbers
 
 
 def _load(path: Path) -> Any:
@@ -119,24 +95,62 @@ def _load(path: Path) -> Any:
         if not head:
             raise UserError(f"{path} is an empty file (0 bytes): extract the features of this slide again")
         is_zip = head.startswith(_ZIP_HEAD)
-        if not is_zip and _LEGACY_NUMBER not in head:
+        if not is_zip and not head.startswith(_PICKLE_HEAD):
             raise UserError(f"{path} is not a file that torch.save wrote: expected a tensor of features in it")
-        return load_tensors(path, mmap=is_zip)
+        if is_zip or _LEGACY_NUMBER in head:
+            try:
+                return load_tensors(path, mmap=is_zip)
+            except pickle.UnpicklingError:  # not tensors alone; arrays take an allow-list that only one thread can use
+                pass
+        return load_tensor_or_array(path, mmap=is_zip)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path} holds Python objects other than tensors, which are never loaded: save a tensor (M, D) instead"
+            f"{path} holds Python objects other than tensors and numpy arrays, which are never loaded "
+            f"({first_line(error)}): save a tensor (M, D) instead"
         ) from error
-    except (RuntimeError, OSError, EOFError, LookupError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read (truncated or damaged?): extract its features again") from error
+    except LOAD_ERRORS as error:
+        raise unreadable(path, "a .pt file", error) from error
 
 
-def _begin_of(record: zipfile.ZipInfo, file: BinaryIO) -> int:
-    """Where the content of a record begins in the file of its archive; BadZipFile if it is packed or no record."""
-    file.seek(record.header_offset)
-    header = file.read(_LOCAL_HEADER.size)
-    if not header.startswith(_ZIP_HEAD) or len(header) < _LOCAL_HEADER.size or record.compress_type:
-        raise zipfile.BadZipFile
-    return record.header_offset + len(header) + sum(_LOCAL_HEADER.unpack(header))
+def _features(value: torch.Tensor | np.ndarray, path: Path) -> torch.Tensor:
+    """The features as a plain tensor with numbers in memory or in the file."""
+    if isinstance(value, np.ndarray):
+        feature_type(value.dtype, path)
+        return native_tensor(value)
+    kind = _unusual_kind(value)
+    if kind is not None:
+        raise UserError(f"{path} holds {kind}: expected a dense tensor (patches, width) of floating-point numbers")
+    size, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+    if size > max(stored, _MAX_REPEATED_BYTES):
+        raise UserError(
+            f"{path} holds features of shape {tuple(value.shape)} in {stored} bytes, the same numbers over and over: "
+            "extract its features again or take the slide out"
+        )
+    return value.detach().as_subclass(torch.Tensor)
+
+
+def _unusual_kind(tensor: torch.Tensor) -> str | None:
+    """What a tensor is if its numbers do not lie in memory as they are; None for all others."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.layout != torch.strided:
+        return "a sparse tensor"
+    if tensor.is_quantized:
+        return "a quantized tensor"
+    return "a tensor without numbers (of the device 'meta')" if tensor.is_meta else None
+
+
+def _coords(value: Any, path: Path) -> torch.Tensor | None:
+    if value is None:
+        return None
+    if isinstance(value, np.ndarray):
+        return coords_tensor(value, path)
+    kind = _unusual_kind(value) if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+    if kind is not None:
+        raise UserError(f"{path} holds 'coords' as {kind}: expected a tensor (M, 2)")
+    return value.detach().as_subclass(torch.Tensor)
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:

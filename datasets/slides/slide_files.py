@@ -5,41 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from datasets.slides.nearby_folders import folders_with_features, nearest_name
 from utils.errors import UserError
+from utils.files.phrases import listed
 
-FEATURE_ENDINGS = (".pt", ".h5")
+FEATURE_ENDINGS = (".pt", ".h5", ".npy", ".npz", ".safetensors")
 SUBDIRECTORIES = ("pt_files", "h5_files")
+# TRIDENT writes one such folder for each encoder; what slide encoders write is in slide_features_*.
+ENCODER_FOLDERS = "features_*"
+IMAGE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".tif", ".tiff", ".bif", ".vms", ".dcm", ".czi")
+# Files of slideflow beside its bags, see `datasets.slides.slideflow_index`.
+_NO_SLIDES = (".index.npz", ".index.npy")
 
 
 def slide_id_of(path: str | Path) -> str:
-    """Return the slide id of a feature file: its name without a known ending (.pt or .h5).
+    """Return the slide id of a feature file: its name without the ending, and without that of the image before it.
 
-    TCGA slide ids contain dots, so whatever else follows a dot belongs to the id.
+    TCGA slide ids contain dots, so whatever else follows a dot belongs to the id. A name without the ending of a
+    feature file is an id already.
 
     >>> slide_id_of("features/TCGA-2F-A9KO-01Z-00-DX1.195576CF.pt")
+    'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
+    >>> slide_id_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF.SVS.h5")
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
     >>> slide_id_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF")
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
     """
     name = Path(path).name
-    for ending in FEATURE_ENDINGS:
-        if name.endswith(ending):
-            return name.removesuffix(ending)
-    return name
+    ending = next((ending for ending in FEATURE_ENDINGS if name.endswith(ending)), None)
+    if ending is None:
+        return name
+    name = name.removesuffix(ending)
+    image = next((ending for ending in IMAGE_ENDINGS if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(image)] or name
 
 
 def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
     """Return the feature file of every slide, sorted by slide id.
 
-    Each directory is searched itself and in its `pt_files/` and `h5_files/` (the folders of CLAM), not deeper. Names
-    with a leading dot are ignored: they are half-written or hidden.
+    Each directory is searched itself and in its `pt_files/` and `h5_files/` (the folders of CLAM), and where these hold
+    nothing in its one folder `features_*` (that of TRIDENT), not deeper. Names with a leading dot are ignored: they are
+    half-written or hidden.
 
     Raises UserError when a directory does not exist, the same slide stands in two places, or no feature file is found.
     """
     found: dict[str, Path] = {}
     repeated: dict[str, tuple[Path, Path]] = {}
-    for folder in _search_folders(directories):
-        for path in _feature_files(folder):
+    searched: set[Path] = set()
+    for directory in map(Path, directories):
+        for path in _files_of(directory, searched):
             first = found.setdefault(slide_id_of(path), path)
             if first != path:
                 repeated.setdefault(slide_id_of(path), (first, path))
@@ -51,29 +65,47 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
             "give only the directories that hold each slide once, for instance pt_files or h5_files alone"
         )
     if not found:
-        named = ", ".join(str(directory) for directory in directories)
-        raise UserError(
-            f"no feature file found in {named or 'an empty list of directories'}: expected {{slide_id}}.pt or "
-            "{slide_id}.h5 there or in its pt_files or h5_files"
-        )
+        raise UserError(_nothing_found([Path(directory) for directory in directories]))
     return dict(sorted(found.items()))
 
 
-def _search_folders(directories: Sequence[Path]) -> list[Path]:
-    """Each directory and those of its subdirectories that CLAM writes to, none twice."""
-    folders: dict[Path, Path] = {}
-    for directory in map(Path, directories):
-        if not directory.is_dir():
-            raise UserError(f"the feature directory {directory} does not exist: give an existing directory")
-        for folder in (directory, *(directory / name for name in SUBDIRECTORIES)):
-            if folder.is_dir():
-                folders.setdefault(folder.resolve(), folder)
-    return list(folders.values())
-
-
-def _feature_files(folder: Path) -> list[Path]:
+def feature_files(folder: Path) -> list[Path]:
+    """The feature files that lie in a folder itself, by name."""
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix in FEATURE_ENDINGS and not path.name.startswith(".") and not path.is_dir()
+        if path.suffix in FEATURE_ENDINGS
+        and not path.name.startswith(".")
+        and not path.name.endswith(_NO_SLIDES)
+        and not path.is_dir()
+    )
+
+
+def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
+    """The feature files of a directory and its folders of CLAM or TRIDENT, but for the folders already searched."""
+    if not directory.is_dir():
+        raise UserError(
+            f"the feature directory {directory} does not exist{nearest_name(directory)}: give an existing directory"
+        )
+    own = [directory, *(directory / name for name in SUBDIRECTORIES if (directory / name).is_dir())]
+    if not any(feature_files(folder) for folder in own):
+        encoders = [folder for folder in sorted(directory.glob(ENCODER_FOLDERS)) if folder.is_dir()]
+        own += encoders if len(encoders) == 1 else []
+    files: list[Path] = []
+    for folder in own:
+        if folder.resolve() not in searched:
+            searched.add(folder.resolve())
+            files += feature_files(folder)
+    return files
+
+
+def _nothing_found(directories: Sequence[Path]) -> str:
+    named = ", ".join(map(str, directories)) or "an empty list of directories"
+    below = [folder for directory in directories for folder in folders_with_features(directory, feature_files)]
+    if below:
+        more = f" and {len(below) - 3} more" if len(below) > 3 else ""
+        return f"no feature file found in {named}; it holds {listed(below[:3])}{more}: give one of these folders"
+    return (
+        f"no feature file found in {named}: expected {{slide_id}} with one of the endings "
+        f"{listed(FEATURE_ENDINGS)} there or in its pt_files or h5_files"
     )

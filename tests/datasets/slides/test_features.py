@@ -58,7 +58,11 @@ class Payload:
         (f"{TCGA}.pt", TCGA),
         (f"pt_files/{TCGA}.h5", TCGA),
         (TCGA, TCGA),
-        ("a.svs.pt", "a.svs"),
+        ("a.svs.pt", "a"),
+        ("a.b.NDPI.npz", "a.b"),
+        ("a.index.npy.h5", "a.index.npy"),
+        (".svs.pt", ".svs"),
+        ("a.svs", "a.svs"),
         ("a.b", "a.b"),
     ],
 )
@@ -265,11 +269,19 @@ class TestRefusals:
             (torch.zeros(1, 0, 4), "holds no features"),
             (torch.zeros(3, 4, dtype=torch.int64), "type int64: expected float16"),
             ([torch.zeros(3, 4)], "holds a list"),
-            ({"feats": torch.zeros(3, 4)}, r"without a tensor 'features' \(found feats\)"),
+            ({"embeddings": torch.zeros(3, 4)}, r"without a tensor 'features' \(found embeddings\)"),
             ({"features": torch.zeros(3, 4), "coords": torch.zeros(2, 2)}, r"coords of shape \(2, 2\) for 3 patches"),
             ({"features": torch.zeros(3, 4), "coords": torch.full((3, 2), torch.nan)}, "coords that are no finite"),
             ({"features": torch.zeros(3, 4), "coords": [1, 2]}, "'coords' as a list"),
-            (np.zeros((3, 4), dtype=np.float32), "Python objects other than tensors"),
+            (np.zeros((3, 4), dtype=np.int32), "features of type int32"),
+            (np.zeros((3, 4), dtype="S2"), "Python objects other than tensors and numpy arrays"),
+            ({"features": np.zeros((3, 4)), "coords": np.array(["a"] * 3)}, "Python objects other than tensors"),
+            (torch.eye(3).to_sparse(), "holds a sparse tensor: expected a dense tensor"),
+            (torch.zeros(3, 4, device="meta"), "a tensor without numbers"),
+            (torch.zeros(1).expand(10**15, 1024), r"shape \(1000000000000000, 1024\) in 4 bytes"),
+            ({"features": torch.zeros(3, 4), "coords": torch.eye(3).to_sparse()}, "'coords' as a sparse tensor"),
+            (torch.zeros(768), "one vector, as slide encoders write"),
+            ({"features": torch.zeros(1, 4), "coords": torch.zeros(9, 2)}, "for 1 patch .*embedding of the whole"),
         ],
     )
     def test_other_content_of_a_pt(self, tmp_path: Path, content: Any, message: str) -> None:
@@ -277,6 +289,20 @@ class TestRefusals:
         with pytest.raises(UserError, match=message) as caught:
             read_slide(tmp_path / "odd.pt")
         assert str(tmp_path / "odd.pt") in str(caught.value)
+
+    @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+    @pytest.mark.filterwarnings("ignore:.*quantiz:UserWarning")
+    @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated:UserWarning")
+    @pytest.mark.filterwarnings("ignore:.*quantiz:DeprecationWarning")
+    def test_nested_and_quantized_tensors(self, tmp_path: Path) -> None:
+        parts = [torch.zeros(2, 3), torch.zeros(1, 3)]
+        for layout in (torch.strided, torch.jagged):
+            torch.save(torch.nested.nested_tensor(parts, layout=layout), tmp_path / "odd.pt")
+            with pytest.raises(UserError, match=r"odd\.pt holds a nested tensor: expected a dense tensor"):
+                read_slide(tmp_path / "odd.pt")
+        torch.save(torch.quantize_per_tensor(torch.zeros(3, 4), 0.1, 0, torch.qint8), tmp_path / "odd.pt")
+        with pytest.raises(UserError, match=r"odd\.pt holds a quantized tensor"):
+            read_slide(tmp_path / "odd.pt")
 
     @pytest.mark.parametrize("kind", ["zip", "legacy", "inside a dict", "plain pickle"])
     def test_a_malicious_pickle_is_refused_without_running_it(self, tmp_path: Path, kind: str) -> None:
@@ -319,8 +345,8 @@ class TestRefusals:
 
     def test_other_content_of_an_h5(self, tmp_path: Path) -> None:
         with h5py.File(tmp_path / "a.h5", "w") as file:
-            file["feats"] = np.zeros((3, 4))
-        with pytest.raises(UserError, match=r"no dataset 'features' \(found feats\)"):
+            file["embeddings"] = np.zeros((3, 4))
+        with pytest.raises(UserError, match=r"no dataset 'features' \(found embeddings\)"):
             read_slide(tmp_path / "a.h5")
         write_h5(tmp_path / "b.h5", np.zeros((3, 4), dtype=np.int32))
         with pytest.raises(UserError, match="type int32"):

@@ -10,7 +10,12 @@ import pytest
 import torch
 
 from datasets.slides.features import SlideFeatures, read_slide
-from datasets.slides.patch_geometry import PatchGeometry, patch_geometry, usual_spacing
+from datasets.slides.patch_geometry import (
+    PatchGeometry,
+    in_level0_pixels,
+    patch_geometry,
+    physical_patch_size,
+)
 
 GRID = torch.tensor([[0, 0], [256, 0], [512, 0], [0, 256], [512, 256]])
 
@@ -45,22 +50,6 @@ def test_why_there_is_no_size():
     assert "no two patches lie in one row or column" in lonely.source
 
 
-def test_the_usual_spacing_is_that_of_a_loop_over_neighbours():
-    """Two pieces of tissue, each on a grid of 100 with an origin of its own, and holes."""
-    rng = np.random.default_rng(0)
-    cells = np.stack(np.meshgrid(np.arange(8), np.arange(6)), axis=-1).reshape(-1, 2) * 100
-    both = np.concatenate([cells, cells + np.array([737, 0])])
-    coords = both[rng.permutation(len(both))[:80]]
-    gaps = []
-    for one in coords:
-        for axis in (0, 1):
-            ahead = [p[axis] - one[axis] for p in coords if p[1 - axis] == one[1 - axis] and p[axis] > one[axis]]
-            gaps += [min(ahead)] if ahead else []
-    values, counts = np.unique(gaps, return_counts=True)
-    assert usual_spacing(coords) == values[counts.argmax()] == 100
-    assert 37 in values  # the gap between the two grids, which is no size of a patch
-
-
 def test_clam_writes_one_downsample_for_each_direction(tmp_path: Path):
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file["features"] = np.zeros((5, 3), dtype=np.float32)
@@ -70,3 +59,36 @@ def test_clam_writes_one_downsample_for_each_direction(tmp_path: Path):
     read = read_slide(tmp_path / "s.h5")
     assert read.attributes == {"patch_size": 256.0, "patch_level": 1.0, "downsample": 4.0}
     assert patch_geometry(read).size == 1024
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"patch_size_level0": 512.0, "mpp": 0.25}, 128.0),
+        ({"patch_size": 256.0, "downsample": 2.0, "level0_mpp": 0.5}, 256.0),
+        ({"patch_size_level0": 512.0}, None),
+        ({"mpp": 0.25}, None),  # the spacing of the patches is no attribute
+        ({"coords_micrometres": 1.0, "tile_size_um": 256.0}, 256.0),
+        ({"coords_micrometres": 1.0}, None),
+    ],
+)
+def test_the_physical_size_is_told_by_attributes_alone(attributes: dict, expected: float | None):
+    assert physical_patch_size(slide(GRID, **attributes)) == expected
+
+
+def test_coordinates_in_micrometres_have_a_size_and_a_scale():
+    told = slide(GRID, coords_micrometres=1.0, tile_size_um=256.0, mpp=0.0)
+    source = "attribute tile_size_um, coordinates in micrometres"
+    expected = PatchGeometry(256, source, 1.0, "coordinates in micrometres", in_micrometres=True)
+    assert patch_geometry(told) == expected
+    untold = slide(GRID * 2, coords_micrometres=1.0)
+    assert patch_geometry(untold) == expected._replace(size=512, source="spacing of the patches")
+
+
+def test_micrometres_become_pixels_where_the_scale_is_given():
+    pixels = in_level0_pixels(slide(GRID, coords_micrometres=1.0, tile_size_um=256.0), 0.5)
+    assert pixels.coords is not None
+    assert torch.equal(pixels.coords, GRID * 2)
+    assert patch_geometry(pixels) == PatchGeometry(512, "attribute patch_size_level0", None)
+    as_it_is = slide(GRID, patch_size_level0=256.0)
+    assert in_level0_pixels(as_it_is, 0.5) is as_it_is

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from datasets.slides.features import open_slide, read_rows, read_slide
-from datasets.slides.pt_file import load_pt, read_pt_rows, storage_begin
+from datasets.slides.pt_file import load_pt, storage_begin
+from datasets.slides.tensor_rows import read_tensor_rows
 from utils.errors import UserError
 
 ROWS = [[0], [49], [0, 49], [3, 4, 5, 20, 21, 48, 49], list(range(50)), []]
@@ -121,7 +122,7 @@ def test_a_file_that_vanishes_after_it_was_opened_is_a_data_error(tmp_path):
             slide.load_rows(np.array([4999]))
         path.write_bytes(content)
         features = load_pt(path)[0]
-        assert torch.equal(read_pt_rows(path, features, np.array([4999])), numbers(5000, 6)[[4999]])
+        assert torch.equal(read_tensor_rows(path, features, storage_begin, np.array([4999])), numbers(5000, 6)[[4999]])
 
 
 def test_rows_are_those_of_the_whole_slide_for_many_sizes(tmp_path):

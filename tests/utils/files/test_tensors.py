@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 
 from utils.anchors.anchor_files import read_anchors
 from utils.errors import UserError
-from utils.files.tensors import load_tensor_or_array, load_tensors, save_tensors
+from utils.files.tensors import NamelessTensor, load_tensor_or_array, load_tensors, save_tensors
 
 OLD, NEW = b"cnumpy.core.multiarray\n", b"cnumpy._core.multiarray\n"
 
@@ -164,3 +165,33 @@ def test_the_allow_list_is_gone_after_loading(tmp_path: Path):
     assert np.ndarray not in torch.serialization.get_safe_globals()
     with pytest.raises(pickle.UnpicklingError):
         torch.load(tmp_path / "a.pt", weights_only=True)
+
+
+class Own(torch.Tensor):
+    """A class that no file may import."""
+
+
+def test_a_tensor_of_an_unknown_class_comes_without_the_class(tmp_path: Path):
+    value = torch.arange(6.0).reshape(2, 3).as_subclass(Own)
+    value.note = "kept by the class"
+    save({"features": value, "plain": torch.ones(2)}, tmp_path / "a.pt")
+    for mmap in (False, True):
+        got = load_tensor_or_array(tmp_path / "a.pt", mmap=mmap)
+        assert type(got["features"]) is NamelessTensor
+        assert not hasattr(got["features"], "note")
+        assert torch.equal(got["features"].as_subclass(torch.Tensor), torch.arange(6.0).reshape(2, 3))
+        assert type(got["plain"]) is torch.Tensor
+    assert NamelessTensor not in torch.serialization.get_safe_globals()
+
+
+def test_the_refusal_names_what_an_archive_asked_for(tmp_path: Path):
+    save(Run(tmp_path / "victim"), tmp_path / "a.pt")
+    with pytest.raises(pickle.UnpicklingError, match=r"it names (builtins|__builtin__)\.exec, which is no part"):
+        load_tensor_or_array(tmp_path / "a.pt")
+
+
+def test_threads_that_load_arrays_do_not_take_the_allow_list_from_each_other(tmp_path: Path):
+    save(array("float32"), tmp_path / "a.pt")
+    with ThreadPoolExecutor(8) as pool:
+        for got in pool.map(load_tensor_or_array, [tmp_path / "a.pt"] * 200):
+            np.testing.assert_array_equal(got, array("float32"))
