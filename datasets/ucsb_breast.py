@@ -20,16 +20,19 @@ import pandas as pd
 import torch
 
 from datasets.folds.cases import Case, Fold
+from datasets.folds.class_names import RECORD
 from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import stratified_folds
 from datasets.slides.features import write_slide
 from utils.command.arguments import OneLineParser
 from utils.command.console import exit_code
 from utils.errors import UserError
+from utils.files.atomic import write_json
 
 N_IMAGES, N_MALIGNANT, N_PATCHES, N_FEATURES = 58, 26, 2002, 708
 N_FOLDS = 4
 DEFAULT_SEED = 2024
+CLASSES = {"benign": 0, "malignant": 1}
 
 _CSV = Path("data", "datasets", "csv", "ucsb_breast_cancer.csv")
 _log = logging.getLogger(__name__)
@@ -79,13 +82,17 @@ def make_folds(labels: dict[str, int], splits_dir: Path, seed: int = DEFAULT_SEE
 
 
 def prepare(output_dir: Path, splits_dir: Path | None = None, seed: int = DEFAULT_SEED) -> list[Fold]:
-    """Write `output_dir/features/{slide_id}.pt` and `fold{0..3}.csv` (in `output_dir/splits` unless told otherwise)."""
+    """Write `output_dir/features/{slide_id}.pt`, and `fold{0..3}.csv` with the names of the classes in `splits.json`.
+
+    The folds go to `splits_dir`, by default `output_dir/splits`.
+    """
     features, labels = load_images(locate_csv())
     folds = make_folds(labels, splits_dir or Path(output_dir) / "splits", seed)
     for slide_id, matrix in features.items():
         write_slide(Path(output_dir) / "features" / f"{slide_id}.pt", matrix)
     for fold in folds:
         write_fold(fold.path, fold)
+    write_json(folds[0].path.parent / RECORD, {"classes": CLASSES})
     return folds
 
 

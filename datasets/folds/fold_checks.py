@@ -64,6 +64,16 @@ def check_patients(fold: Fold, allow_overlap: bool) -> tuple[str, ...]:
     return (message,)
 
 
+def check_patients_named(slide_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return a warning where no id of a split without case ids shows a patient; the same sentence for all its folds."""
+    if any(patient_of(slide_id) != slide_id for slide_id in slide_ids):
+        return ()
+    return (
+        "every slide counts as a patient of its own, since the split files have no case_id columns and the slide ids "
+        "show no patient; if patients have several slides, add these columns",
+    )
+
+
 def _check_labels(fold: Fold) -> tuple[str, ...]:
     everywhere = {case.label for part in PARTS for case in fold.part(part)}
     in_train = {case.label for case in fold.train}

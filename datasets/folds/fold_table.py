@@ -10,10 +10,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 from datasets.folds.cases import PARTS
+from datasets.folds.slide_ids import plain_slide_id
 from utils.errors import UserError
 from utils.files.atomic import atomic_path
 
-SLIDE_ENDINGS = (".svs", ".pt", ".h5")
 # An empty cell, and what pandas prints for one.
 _BLANKS = ("", "nan", "NaN")
 
@@ -28,12 +28,11 @@ class Row:
     path: Path
 
     def slide_id(self) -> str:
-        """Return the slide id without a known ending (.svs, .pt, .h5)."""
-        text = self.cells["slide_id"]
-        for ending in SLIDE_ENDINGS:
-            if text.endswith(ending):
-                return text.removesuffix(ending)
-        return text
+        """Return the slide id without folders and known endings, see `plain_slide_id`."""
+        slide_id = plain_slide_id(self.cells["slide_id"])
+        if not slide_id or ";" in slide_id:
+            raise self.error("slide_id", "a name, without ; (which stands between slides in prediction files)")
+        return slide_id
 
     def integer(self, column: str, expected: str) -> int:
         """Return a cell written as `3` or `3.0`; UserError with `expected` otherwise."""

@@ -44,7 +44,7 @@ def count_part(cases: Sequence[Case], classes: Mapping[str, int]) -> dict[str, A
         "slides": sum(len(case.slide_ids) for case in cases),
     }
     if classes:
-        labels = [case.label for case in cases]
+        labels = [case.label for case in cases for _ in case.slide_ids]
         return counts | {"slides_per_class": {name: labels.count(number) for name, number in classes.items()}}
     censored = [case.censored or 0 for case in cases]
     follow_up = median_follow_up([case.time or 0.0 for case in cases], censored)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from datasets.folds.cases import PARTS, TASKS, Case, Fold, patient_of
+from datasets.folds.class_names import has_record, read_class_names
 from datasets.folds.fold_checks import (
     check_events,
     check_outcomes,
     check_parts_filled,
     check_patients,
+    check_patients_named,
     check_slides_unique,
     first_ids,
 )
 from datasets.folds.fold_table import Row, read_rows_by_part, write_columns
+from datasets.folds.near_ids import did_you_mean
 from datasets.folds.survival_bins import assign_bins, bin_edges
 from utils.errors import UserError
 
@@ -46,11 +49,13 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
     Columns, for each part s of train, val, test: `{s}_slide_id, {s}_label` and optionally `{s}_case_id` (cls), or
     `{s}_slide_id, {s}_case_id, {s}_survival_months, {s}_censorship` and optionally `{s}_disc_label` (surv; months,
     1 = censored). Without `{s}_disc_label` the time bins are quantiles of the uncensored training cases. Without
-    `{s}_case_id` the patient is the first 12 characters of a TCGA barcode, else the slide.
+    `{s}_case_id` the patient is that of a barcode of TCGA or CPTAC, else the slide; where no id shows one and no
+    `splits.json` lies beside the file, a warning says so.
 
     Raises UserError, naming file, line, column, slide or patients, for: missing columns; values that do not parse;
     a slide twice; two times, censorships or bins for one case; an empty part; one class, or a class missing in train;
-    no event in train; a bin outside 0..n_bins-1; a patient in two parts (a warning with `allow_patient_overlap`).
+    no event in train; a bin outside 0..n_bins-1; a patient in two parts (a warning with `allow_patient_overlap`); a
+    record of classes beside the file that are not its own.
     """
     path = Path(path)
     if task not in TASKS:
@@ -66,10 +71,16 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
     n_outputs = max(labels, default=0) + 1 if task == "cls" else n_bins
     fold = Fold(int(name.group(1)), path, task, n_outputs, cases["train"], cases["val"], cases["test"])
     check_parts_filled(fold)
+    if task == "cls":
+        fold = replace(fold, class_names=read_class_names(path.parent, n_outputs))
     if task == "surv" and fold.train[0].bin is None:
         check_events(fold)
         fold = _with_bins(fold)
-    return replace(fold, warnings=(*check_outcomes(fold), *check_patients(fold, allow_patient_overlap)))
+    warnings = (*check_outcomes(fold), *check_patients(fold, allow_patient_overlap))
+    # Whoever wrote the record beside the folds knew the patients, or has said that nothing names them.
+    if task == "cls" and not any("case_id" in row.cells for row in rows["train"]) and not has_record(path.parent):
+        warnings += check_patients_named(fold.slides())
+    return replace(fold, warnings=warnings)
 
 
 def read_training_slides(path: Path) -> list[str]:
@@ -102,12 +113,13 @@ def write_fold(path: Path, fold: Fold) -> None:
     write_columns(Path(path), columns)
 
 
-def keep_available(fold: Fold, available: Container[str], on_missing: str) -> tuple[Fold, tuple[str, ...]]:
+def keep_available(fold: Fold, available: Collection[str], on_missing: str) -> tuple[Fold, tuple[str, ...]]:
     """Return the fold restricted to slides with features, and the ids of the slides without, in file order.
 
-    `available` holds the slide ids with features. `on_missing` "error" raises UserError with the count and the first
-    ids of missing slides; "drop" leaves them out, and with them the cases that keep no slide, and adds a warning. Bins
-    and n_outputs stay those of the whole fold. What is left must still pass the checks on parts and outcomes.
+    `available` holds the slide ids with features. `on_missing` "error" raises UserError with the count, the first ids
+    of missing slides and an id with features that looks like the first; "drop" leaves them out, and with them the cases
+    that keep no slide, and adds a warning. Bins and n_outputs stay those of the whole fold. What is left must still
+    pass the checks on parts and outcomes.
     """
     if on_missing not in ("error", "drop"):
         raise ValueError(f"unknown choice {on_missing!r} for missing slides: expected error or drop")
@@ -117,6 +129,7 @@ def keep_available(fold: Fold, available: Container[str], on_missing: str) -> tu
         return fold, ()
     found = f"{len(missing)} of {len(slide_ids)} slides of {fold.path} have no feature file ({first_ids(missing)})"
     if on_missing == "error":
+        found += did_you_mean(missing[0], set(available) - set(slide_ids))
         raise UserError(f"{found}: extract them, or pass --on_missing drop to go on without them")
     kept = {part: _keep(fold.part(part), available) for part in PARTS}
     for part in PARTS:

@@ -8,83 +8,67 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.folds.cases import TASKS
-from datasets.folds.fold_checks import first_ids
 from datasets.folds.split_report import format_counts
-from datasets.make_splits.label_cases import (
-    DAYS_PER_MONTH,
-    TIME_UNITS,
-)
+from datasets.make_splits.foreign.convert import convert
+from datasets.make_splits.foreign.settings import LAYOUTS, ForeignSettings
 from datasets.make_splits.make_splits import RECORD, make_splits
 from datasets.make_splits.patient_folds import Split
 from datasets.make_splits.settings import SplitSettings
-from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
+from utils.command.arguments import build_parser, resolve
+from utils.command.console import ProgressBarHandler, exit_code
+from utils.files.phrases import counted
 
+PROG = "python -m datasets.make_splits"
 _log = logging.getLogger(__name__)
 
 
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
-    description = "Write stratified folds by patient, from a label table with one row per slide."
-    parser = OneLineParser("python -m datasets.make_splits", description)
-    add = parser.add_argument
-    add("--labels", type=Path, required=True, help="the label table: .csv, or .csv.zip with one .csv file")
-    add("--output_dir", type=Path, required=True, help="fold{k}.csv and splits.json go here")
-    add("--task", choices=TASKS, required=True, help="cls (classes) or surv (survival times)")
-    add("--label_column", metavar="NAME", help="cls: the class of a slide (default: label)")
-    add("--classes", nargs="+", metavar="CLASS", help="cls: the classes 0, 1, ... in this order (default: sorted)")
-    add("--time_column", metavar="NAME", help="surv: survival or follow-up time (default: survival_months)")
-    status = "surv: status column, "
-    add(
-        "--event_column",
-        metavar="NAME",
-        help=f"{status}1 = death observed, 0 = censored (give this or --censor_column)",
-    )
-    add(
-        "--censor_column",
-        metavar="NAME",
-        help=f"{status}1 = censored, 0 = death observed (give this or --event_column)",
-    )
-    add("--time_unit", choices=tuple(TIME_UNITS), help="surv: unit of the times; days are divided by 30.4375")
-    add("--case_column", metavar="NAME", default="case_id", help="the patient")
-    add("--slide_column", metavar="NAME", default="slide_id", help="the slide")
-    add("--n_folds", type=int, default=4, help="folds, 2 or more")
-    add("--n_bins", type=int, help="surv: time bins of the disc_label columns (default: 4)")
-    add("--seed", type=int, default=2024, help="seed of the folds")
-    add("--site_preserving", action="store_true", help="keep each TCGA tissue source site in one part of a fold")
-    add("--overwrite", action="store_true", help="replace the folds that are in OUTPUT_DIR")
+    description = "Write stratified folds by patient, from a label table with a row per slide or per patient."
+    parser = build_parser(SplitSettings, PROG, description)
+    parser.epilog = f"The splits of another repository are converted with --from: see {PROG} --from clam --help."
+    return parser
+
+
+def get_conversion_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command with `--from`."""
+    parser = build_parser(ForeignSettings, PROG, "Write fold files from the splits of another repository.")
+    layouts = "; ".join(f"{name}: {what}" for name, what in LAYOUTS.items())
+    parser.add_argument("--from", dest="layout", choices=tuple(LAYOUTS), required=True, help=layouts)
+    parser.add_argument("place", type=Path, metavar="PATH", help="the folder of the splits, or the file of one fold")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after one sentence on stderr."""
-    options = vars(get_args_parser().parse_args(argv))
-    options["classes"] = tuple(options["classes"]) if options["classes"] else None
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    words = sys.argv[1:] if argv is None else list(argv)
+    converts = any(word.split("=")[0] == "--from" for word in words)
+    arguments = (get_conversion_parser() if converts else get_args_parser()).parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ProgressBarHandler()])
 
     def work() -> None:
-        settings = SplitSettings(**options)
-        _report(settings, make_splits(settings))
+        if converts:
+            layout, place = arguments.__dict__.pop("layout"), arguments.__dict__.pop("place")
+            foreign = resolve(ForeignSettings, arguments)
+            _report(foreign.output_dir, convert(layout, place, foreign))
+        else:
+            settings = resolve(SplitSettings, arguments)
+            _report(settings.output_dir, make_splits(settings))
 
     return exit_code(work)
 
 
-def _report(settings: SplitSettings, split: Split) -> None:
+def _report(output_dir: Path, split: Split) -> None:
     """Say what was read and written."""
     labelled = split.labelled
-    if labelled.dropped:
-        columns = " or ".join(name for name in settings.columns()[2:])
-        n_dropped, ids = len(labelled.dropped), first_ids(labelled.dropped)
-        _log.info("dropped %d slides without %s: %s", n_dropped, columns, ids)
+    for note in labelled.notes:
+        _log.info("%s", note)
     if labelled.classes:
         _log.info("classes: %s", ", ".join(f"{name} = {number}" for name, number in labelled.classes.items()))
-    if settings.time_unit == "days":
-        _log.info("times in days were divided by %s (365.25 / 12) to give months", DAYS_PER_MONTH)
     for warning in split.warnings:
         _log.warning("warning: %s", warning)
     _log.info("%s", format_counts(split.counts()))
-    _log.info("wrote %d folds and %s to %s", len(split.folds), RECORD, settings.output_dir)
+    _log.info("wrote %s and %s to %s", counted(len(split.folds), "fold"), RECORD, output_dir)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
-"""From a label table to cases: one patient per case id, one outcome per patient, classes as numbers."""
+"""From the entries of a label table to cases: one outcome per patient, classes as numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from datasets.folds.cases import Case, patient_of
+from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
-from datasets.folds.fold_table import SLIDE_ENDINGS
-from datasets.make_splits.label_table import LabelTable, TableRow
+from datasets.folds.near_ids import did_you_mean
+from datasets.make_splits.label_entries import Entry
+from datasets.make_splits.label_table import LabelTable, TableRow, whole_number
+from datasets.make_splits.outcome_columns import TIME_UNITS, OutcomeColumns
+from datasets.make_splits.vocabulary import describe_status, is_event, is_missing
 from utils.errors import UserError
-
-DAYS_PER_MONTH = 30.4375  # 365.25 / 12
-TIME_UNITS = {"days": DAYS_PER_MONTH, "months": 1.0}  # how many of the unit are a month
 
 
 @dataclass(frozen=True)
@@ -23,159 +25,186 @@ class LabelledCases:
     Attributes:
         cases: sorted by patient and slide, whatever the order of the table. One per slide (cls), or one per patient
             with all slides (surv; months, 1 = censored, no bins: they belong to a fold). `case_id` is the patient.
-        dropped: the slides of rows without a label, time or status, in the order of the table.
+        dropped: the slides without a label, time or status, in the order of the table.
         classes: class as the table writes it -> 0..C-1 (cls; empty for surv).
+        missing: column -> word that means a missing value -> how many slides were left out for it.
+        notes: what was found, assumed or left out, each one sentence.
+        warnings: what a user should look at, each one sentence.
+        record: how the table was read, as JSON values: its SHA-256, separator, encoding or sheet, columns.
     """
 
     cases: tuple[Case, ...]
+    dropped: tuple[str, ...] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompleteEntries:
+    """The entries with every value that is needed, and what is known of the others (see `LabelledCases`)."""
+
+    entries: tuple[Entry, ...]
     dropped: tuple[str, ...]
-    classes: Mapping[str, int]
+    missing: Mapping[str, Mapping[str, int]]
+
+    def note(self) -> str:
+        """Return what was left out and why, in one sentence; nothing where nothing was."""
+        if not self.dropped:
+            return ""
+        why = "; ".join(f"{column}: {counted_words(words)}" for column, words in self.missing.items())
+        plural = "slide whose label is" if len(self.dropped) == 1 else "slides whose labels are"
+        return f"dropped {len(self.dropped)} {plural} missing ({why}): {first_ids(self.dropped)}"
 
 
-class _Entry(NamedTuple):
-    """A row of the table, with the patient and the slide that it is about."""
+def counted_words(words: Mapping[str, int]) -> str:
+    """Return words with their numbers.
 
-    patient: str
-    slide_id: str
-    row: TableRow
+    >>> counted_words({"[Not Available]": 3, "": 1})
+    "3 '[Not Available]', 1 empty"
+    """
+    return ", ".join(f"{number} {word!r}" if word else f"{number} empty" for word, number in words.items())
+
+
+def complete_entries(entries: Sequence[Entry], missing_in: Callable[[TableRow], str | None]) -> CompleteEntries:
+    """Split the entries into those that are complete and the others; `missing_in` gives the first column that a row
+    lacks.
+
+    Raises:
+        UserError: no row is complete.
+    """
+    kept, dropped, counts = [], [], dict[str, Counter[str]]()
+    for entry in entries:
+        column = missing_in(entry.row)
+        if column is None:
+            kept.append(entry)
+        else:
+            dropped.append(entry.slide_id)
+            counts.setdefault(column, Counter())[entry.row.cells[column]] += 1
+    missing = {column: dict(counter.most_common()) for column, counter in counts.items()}
+    if not kept:
+        why = "; ".join(f"{column}: {counted_words(words)}" for column, words in missing.items())
+        raise UserError(
+            f"no row of {entries[0].row.path} has a label ({why}, which mean a missing value): expected labels; check "
+            "the names of the columns"
+        )
+    return CompleteEntries(tuple(kept), tuple(dropped), missing)
 
 
 def classification_cases(
-    table: LabelTable, case_column: str, slide_column: str, label_column: str, class_names: Sequence[str] | None = None
+    complete: CompleteEntries,
+    label_column: str,
+    class_names: Sequence[str] | None = None,
+    known_classes: Sequence[str] | None = None,
 ) -> LabelledCases:
     """Return one case per slide, with its class as a number.
 
     The classes are numbered in the order of `class_names`; without them, integers (`1` and `1.0` are the same) in
-    numerical order, and other labels in the order of their text.
+    numerical order, and other labels in the order of their text. `known_classes` are those of a trained model: labels
+    must be among them and have their numbers, and some may be without slides.
 
-    Raises UserError for a blank or repeated id, a slide of two patients, a label outside `class_names`, a class
-    without slides, fewer than two classes.
+    Raises:
+        UserError: a label outside `class_names` or `known_classes`, a class without slides, fewer than two classes.
     """
-    entries, dropped = _complete(_entries(table, case_column, slide_column), (label_column,))
-    written = [entry.row.cells[label_column] for entry in entries]
+    written = [entry.row.cells[label_column] for entry in complete.entries]
     plain = _plain_names(written)
-    classes = _numbered(set(plain.values()), table, label_column, class_names)
+    where = f"column {label_column} of {complete.entries[0].row.path}"
+    if known_classes is None:
+        classes = _numbered(set(plain.values()), where, class_names, complete.note())
+    else:
+        classes = _known(set(plain.values()), where, class_names, known_classes)
     cases = (
         Case(entry.patient, (entry.slide_id,), label=classes[plain[text]])
-        for entry, text in zip(entries, written, strict=True)
+        for entry, text in zip(complete.entries, written, strict=True)
     )
-    return LabelledCases(tuple(sorted(cases, key=lambda case: (case.case_id, case.slide_ids))), dropped, classes)
+    ordered = tuple(sorted(cases, key=lambda case: (case.case_id, case.slide_ids)))
+    return LabelledCases(ordered, complete.dropped, classes, complete.missing)
 
 
-def survival_cases(
-    table: LabelTable,
-    case_column: str,
-    slide_column: str,
-    time_column: str,
-    *,
-    event_column: str | None = None,
-    censor_column: str | None = None,
-    time_unit: str = "months",
-) -> LabelledCases:
+def survival_cases(complete: CompleteEntries, table: LabelTable, columns: OutcomeColumns) -> LabelledCases:
     """Return one case per patient, with time in months and censorship (1 = censored).
 
-    Exactly one of `event_column` (1 = death observed) and `censor_column` (1 = censored) is given. Days are divided by
-    30.4375 (365.25 / 12).
-
-    Raises UserError for a blank or repeated id, a slide of two patients, a time that is no number of 0 or more, a
-    status other than 0 and 1, two outcomes of one patient.
+    Raises:
+        UserError: a time that is no number of 0 or more, a status that is unknown, two outcomes of one patient.
     """
-    status_column = event_column or censor_column
-    if status_column is None or (event_column and censor_column):
-        raise ValueError("expected exactly one of event_column and censor_column")
-    meaning = "0 (censored) or 1 (death)" if event_column else "0 (death) or 1 (censored)"
-    entries, dropped = _complete(_entries(table, case_column, slide_column), (time_column, status_column))
+    rows = tuple({entry.row.place: entry.row for entry in complete.entries}.values())
+    commas = {name: table.decimal_comma(rows, name) for name in columns.columns() if name != columns.status}
+    died = {row.place: _died(row, columns) for row in rows}
+    expected = f"a survival time in {columns.unit}, 0 or more"
     cases: dict[str, Case] = {}
-    for patient, slide_id, row in sorted(entries, key=lambda entry: entry[:2]):
-        time = row.number(time_column, f"a survival time in {time_unit}, 0 or more") / TIME_UNITS[time_unit]
-        censored = int(row.flag(status_column, meaning) == bool(censor_column))
+    for patient, slide_id, row in sorted(complete.entries, key=lambda entry: entry[:2]):
+        column = time_column_of(columns, died[row.place])
+        time = row.number(column, expected, decimal_comma=bool(commas[column])) / TIME_UNITS[columns.unit]
+        censored = int(not died[row.place])
         first = cases.setdefault(patient, Case(patient, (), time=time, censored=censored))
         if (first.time, first.censored) != (time, censored):
             raise UserError(
                 f"case {patient} has two outcomes in {table.path} (its slide {slide_id}, line {row.line}, differs from "
-                f"its slide {first.slide_ids[0]} in {time_column} or {status_column}): expected one per case"
+                f"its slide {first.slide_ids[0]} in {column} or {columns.status}): expected one per case"
             )
         cases[patient] = replace(first, slide_ids=(*first.slide_ids, slide_id))
-    return LabelledCases(tuple(cases.values()), dropped, {})
+    notes = [_status_note(rows, died, columns.status)]
+    notes += [
+        f"{text} in column {name} was read as {text.replace(',', '.')}: a decimal comma"
+        for name, text in commas.items()
+        if text
+    ]
+    return LabelledCases(tuple(cases.values()), complete.dropped, missing=complete.missing, notes=tuple(notes))
 
 
-def _entries(table: LabelTable, case_column: str, slide_column: str) -> list[_Entry]:
-    """The rows with their ids: a known ending is removed, and the patient is `patient_of` the case id."""
-    entries, line_of, owner = [], dict[str, int](), dict[str, str]()
-    for row in table.rows:
-        case_id, slide_id = (_without_ending(row.cells[name]) for name in (case_column, slide_column))
-        for column, identifier in ((case_column, case_id), (slide_column, slide_id)):
-            if not identifier:
-                raise UserError(
-                    f"line {row.line} of {table.path} has no id in column {column}: fill it in, or remove it"
-                )
-        if slide_id in line_of:
-            raise UserError(
-                f"slide {slide_id} is in lines {line_of[slide_id]} and {row.line} of {table.path}: expected each slide "
-                "once; remove one"
-            )
-        line_of[slide_id] = row.line
-        patient = patient_of(case_id)
-        # As `read_fold` does: the barcode of a slide names its patient too.
-        for name in (patient, patient_of(slide_id)):
-            if owner.setdefault(name, patient) != patient:
-                raise UserError(
-                    f"slide {slide_id} (line {row.line} of {table.path}) is of case {patient}, and {name} is also a "
-                    f"name of case {owner[name]}: expected each slide and barcode under one case; correct {case_column}"
-                )
-        entries.append(_Entry(patient, slide_id, row))
-    return entries
+def missing_outcome(row: TableRow, columns: OutcomeColumns, words: Collection[str]) -> str | None:
+    """Return the first of the columns of a survival outcome that has no value in a row, or None."""
+    if is_missing(row.cells[columns.status], words):
+        return columns.status
+    column = time_column_of(columns, _died(row, columns)) if columns.last_seen else columns.time
+    return column if is_missing(row.cells[column], words) else None
 
 
-def _without_ending(text: str) -> str:
-    while text.endswith(SLIDE_ENDINGS):  # whoever reads the fold removes one more
-        text = text.rsplit(".", 1)[0]
-    return text
+def time_column_of(columns: OutcomeColumns, died: bool) -> str:
+    """Return the column of the time of a case that died, or was alive when last seen."""
+    return columns.last_seen if columns.last_seen and not died else columns.time
 
 
-def _complete(entries: Sequence[_Entry], columns: Sequence[str]) -> tuple[list[_Entry], tuple[str, ...]]:
-    """The entries with all these cells filled, and the slides of the others."""
-    filled = [entry for entry in entries if all(entry.row.cells[name] for name in columns)]
-    if not filled:
-        path = entries[0].row.path
-        raise UserError(f"no row of {path} fills {' and '.join(columns)}: expected labels; check the column names")
-    kept = {entry.slide_id for entry in filled}
-    return filled, tuple(entry.slide_id for entry in entries if entry.slide_id not in kept)
+def _died(row: TableRow, columns: OutcomeColumns) -> bool:
+    text = row.cells[columns.status]
+    died = is_event(text, one_is_event=columns.one_is_event)
+    if died is None:
+        raise row.error(columns.status, describe_status(one_is_event=columns.one_is_event))
+    if columns.words_only and whole_number(text) is not None:
+        raise UserError(
+            f"column {columns.status} of {row.path} holds {text!r}, whose meaning nobody said: name the column with "
+            "--event_column (1 = death observed) or --censor_column (1 = censored)"
+        )
+    return died
+
+
+def _status_note(rows: Sequence[TableRow], died: Mapping[tuple[Path, int], bool], column: str) -> str:
+    """How the words of a status were read, such as `OS_STATUS: 1:DECEASED = event (45), 0:LIVING = censored (12)`."""
+    read = Counter((row.cells[column], died[row.place]) for row in rows)
+    meaning = {True: "event", False: "censored"}
+    words = (f"{text} = {meaning[event]} ({number})" for (text, event), number in read.most_common())
+    return f"{column}: {', '.join(words)}"
 
 
 def _plain_names(labels: Collection[str]) -> dict[str, str]:
     """Each label -> its name: integers as `3` even where they are written `3.0`, when all labels are integers."""
-    integers = {text: _integer(text) for text in labels}
+    integers = {text: whole_number(text) for text in labels}
     if None in integers.values():
         return {text: text for text in labels}
     return {text: str(integer) for text, integer in integers.items()}
 
 
-def _integer(text: str) -> int | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else None
-
-
-def _numbered(
-    found: Collection[str], table: LabelTable, label_column: str, class_names: Sequence[str] | None
-) -> dict[str, int]:
+def _numbered(found: Collection[str], where: str, class_names: Sequence[str] | None, dropped: str) -> dict[str, int]:
     """Class name -> 0..C-1."""
-    integers = all(_integer(name) is not None for name in found)
+    integers = all(whole_number(name) is not None for name in found)
     if class_names is None:
         names = sorted(found, key=int) if integers else sorted(found)
     else:
         plain = _plain_names(class_names) if integers else {name: name for name in class_names}
         names = [plain[name] for name in class_names]
-    where = f"column {label_column} of {table.path}"
-    unknown = sorted(set(found) - set(names))
-    if unknown:
-        raise UserError(
-            f"{where} holds {first_ids(unknown)}, not among --classes {' '.join(names)}: add them there, or blank "
-            "these cells to leave the slides out"
-        )
+    _refuse_others(found, where, names, "--classes")
     without = [name for name in names if name not in found]
     if without:
         raise UserError(
@@ -184,5 +213,32 @@ def _numbered(
     if len(set(names)) != len(names):
         raise UserError(f"--classes {' '.join(names)} names a class twice: expected each once")
     if len(names) < 2:
-        raise UserError(f"{where} holds one class only ({names[0]}): expected two or more")
+        more = f"; {dropped}; a class of that name is kept by --classes" if dropped else ""
+        raise UserError(f"{where} holds one class only ({names[0]}): expected two or more{more}")
     return {name: index for index, name in enumerate(names)}
+
+
+def _known(
+    found: Collection[str], where: str, class_names: Sequence[str] | None, known_classes: Sequence[str]
+) -> dict[str, int]:
+    """The classes of a model with their numbers; `class_names` are the words that the table has for them."""
+    names, other_words = list(known_classes), "; where the table has other words for them, --classes gives these"
+    if class_names is not None and not set(class_names) <= set(names):
+        if len(class_names) != len(names):
+            raise UserError(
+                f"--classes names {len(class_names)} classes ({' '.join(class_names)}): expected the words of the "
+                f"table for the {len(names)} of the model, in the order {' '.join(names)}"
+            )
+        names, other_words = list(class_names), ""
+    _refuse_others(found, where, names, "the classes of the model,", other_words)
+    return {name: index for index, name in enumerate(names)}
+
+
+def _refuse_others(found: Collection[str], where: str, names: Sequence[str], of: str, more: str = "") -> None:
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise UserError(
+            f"{where} holds {first_ids(unknown)}, not among {of} {' '.join(names)}"
+            f"{did_you_mean(unknown[0], names)}: correct it, or blank these cells or give the words to --missing to "
+            f"leave the rows out{more}"
+        )

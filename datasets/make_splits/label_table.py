@@ -1,144 +1,229 @@
-"""The text of a label table: the cells of a few columns of a CSV file, which may have thousands more."""
+"""A label table: its header, and the cells of a few of its columns, of which it may have thousands more."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
-import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
+from datasets.folds.near_ids import did_you_mean
+from datasets.make_splits.table_file import unpack
+from datasets.make_splits.table_text import read_text
+from datasets.make_splits.vocabulary import is_missing
+from datasets.make_splits.workbook import read_sheet
 from utils.errors import UserError
+from utils.files.phrases import counted
 
-_BLANKS = frozenset({"", "nan", "NaN", "NA", "N/A", "<NA>"})  # an empty cell, and what pandas and R print for one
+Records = Callable[[], Iterable[tuple[int, Sequence[str]]]]
+_Opened = tuple[Mapping[str, str], Records, tuple[str, ...]]  # how it is read, the lines, and what to say
+
 _N_COLUMNS_NAMED = 20
+_N_LOOKED_AT = 6  # first lines: titles, header, and what describes the columns
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """The cells of one line, by column name; blank ones (`nan`, `NA` and the like too) are empty text."""
+    """The cells of one line, by column name, without blanks around them."""
 
     cells: Mapping[str, str]
     line: int
     path: Path
 
-    def number(self, column: str, expected: str) -> float:
+    @property
+    def place(self) -> tuple[Path, int]:
+        """File and line, which tell a row from all others."""
+        return self.path, self.line
+
+    def number(self, column: str, expected: str, *, decimal_comma: bool = False) -> float:
         """Return a cell as a finite number of 0 or more; UserError with `expected` otherwise."""
-        try:
-            number = float(self.cells[column])
-        except ValueError:
-            raise self.error(column, expected) from None
+        text = self.cells[column]
+        if decimal_comma:
+            text = text.replace(",", ".")
+        number = float(text) if _NUMBER.fullmatch(text) else math.nan
         if not math.isfinite(number) or number < 0:
             raise self.error(column, expected)
         return number
-
-    def flag(self, column: str, expected: str) -> bool:
-        """Return whether a cell written as `0` or `1` (or `0.0`, `1.0`) is 1; UserError with `expected` otherwise."""
-        number = self.number(column, expected)
-        if number not in (0.0, 1.0):
-            raise self.error(column, expected)
-        return number == 1.0
 
     def error(self, column: str, expected: str) -> UserError:
         """Return the UserError that names value, column, line and file."""
         return UserError(
             f"found {self.cells[column]!r} in column {column}, line {self.line} of {self.path}: expected {expected}; "
-            "correct it, or leave the cell blank to leave the slide out"
+            "correct it, or leave the cell blank to leave the row out"
         )
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """The rows of a label table that say anything, in the order of the file, and the SHA-256 of the file."""
+    """A label table, opened: its cells are read when `rows` is called.
+
+    Attributes:
+        path: of the file.
+        sha256: of the file.
+        header: the names of the columns, in their order; a name may be blank or there twice.
+        source: how it was read: `separator` and `encoding`, or `sheet`.
+        notes: what was assumed, skipped or chosen, each one sentence.
+        records: gives number and cells of each line below the header.
+    """
 
     path: Path
     sha256: str
-    rows: tuple[TableRow, ...]
+    header: tuple[str, ...]
+    source: Mapping[str, str]
+    notes: tuple[str, ...]
+    records: Records
+
+    def rows(self, columns: Iterable[str]) -> tuple[TableRow, ...]:
+        """Return the rows that say anything in these columns, in the order of the file, as text.
+
+        Raises:
+            UserError: a column is missing or there twice, a line has more or fewer cells than the header, or no row is
+                left.
+        """
+        position = {name: self._position(name) for name in dict.fromkeys(columns)}
+        rows = []
+        for line, cells in self.records():
+            if len(cells) != len(self.header):
+                raise UserError(
+                    f"line {line} of {self.path} has {len(cells)} cells where the header has {len(self.header)}: "
+                    "expected one cell per column, and nothing above the header; save the table again"
+                )
+            row = TableRow({name: cells[at].strip() for name, at in position.items()}, line, self.path)
+            if not all(map(is_missing, row.cells.values())):
+                rows.append(row)
+        if not rows:
+            raise UserError(f"the label table {self.path} has no rows: expected one per slide or patient")
+        return tuple(rows)
+
+    def decimal_comma(self, rows: Sequence[TableRow], column: str) -> str | None:
+        """Return the first number of a column that has a decimal comma, or None where numbers have none.
+
+        Commas are decimal only where they separate no columns.
+
+        Raises:
+            UserError: commas that may separate thousands, or commas and full stops in one column.
+        """
+        texts = [row.cells[column] for row in rows]
+        with_comma = [text for text in texts if re.fullmatch(r"[+-]?\d*(,\d+)+", text)]
+        with_point = [text for text in texts if re.fullmatch(r"[+-]?\d*\.\d+", text)]
+        mixed = [text for text in texts if re.fullmatch(r"[+-]?\d+[.,][\d.,]*[.,]\d*", text)]
+        if not with_comma and not mixed:
+            return None
+        where = f"column {column} of {self.path}"
+        advice = "write numbers without separators of thousands, and with a decimal point"
+        if mixed or (with_comma and with_point):
+            found = mixed[0] if mixed else f"{with_comma[0]!r} and {with_point[0]!r}"
+            raise UserError(f"{where} holds {found}, where commas and points may mean decimals or thousands: {advice}")
+        if self.source.get("separator") == ",":
+            raise UserError(f"{where} holds {with_comma[0]!r}, a number with a comma: {advice}")
+        if all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text) for text in with_comma):
+            raise UserError(f"{where} holds {with_comma[0]!r}, which may be a decimal comma or thousands: {advice}")
+        return with_comma[0]
+
+    def require(self, columns: Iterable[str], advice: str) -> None:
+        """Raise UserError, with the first 20 columns that are there and `advice`, where one is missing."""
+        missing = [name for name in columns if name not in self.header]
+        if missing:
+            names = f"column {missing[0]}" if len(missing) == 1 else f"columns {', '.join(missing)}"
+            near = did_you_mean(missing[0], filter(None, self.header))
+            raise UserError(f"{self.path} lacks the {names}{near} (found {self.found()}): {advice}")
+
+    def found(self) -> str:
+        """Return the first 20 columns in words, for a message."""
+        named = [name for name in self.header if name]
+        more = f", ... ({len(named)} in all)" if len(named) > _N_COLUMNS_NAMED else ""
+        skipped = "".join(f"; {note}" for note in self.notes if note.startswith("skipped"))
+        return f"{', '.join(named[:_N_COLUMNS_NAMED]) or 'no column'}{more}{skipped}"
+
+    def _position(self, name: str) -> int:
+        self.require([name], "add it")
+        if self.header.count(name) > 1:
+            raise UserError(f"{self.path} has the column {name} twice: expected it once; remove or rename one")
+        return self.header.index(name)
 
 
-def read_label_table(path: Path, columns: Sequence[str]) -> LabelTable:
-    """Read these columns of a `.csv` file, or of the one `.csv` file inside a `.zip`, as text.
+def read_label_table(
+    path: Path, *, separator: str | None = None, encoding: str | None = None, sheet: str | None = None
+) -> LabelTable:
+    """Open a table: text (.csv, .tsv, .txt) or a workbook (.xlsx), by itself or in a .zip or .gz.
 
-    Other columns are ignored, a leading unnamed index too; so are rows that are blank in all of `columns`. Blanks
-    around a cell are removed. Lines are read one by one, so that 20,000 columns need no more memory than the file; the
-    csv module is used since pandas, told which columns to read, drops the surplus cells of a line in silence.
+    What the file is called does not matter. `separator`, `encoding` (of text) and `sheet` (of a workbook) say what is
+    found out without them: see `read_text` and `read_sheet`. The csv module reads the text since pandas, told which
+    columns to read, drops the surplus cells of a line in silence.
 
-    Raises UserError when the file cannot be read, the zip holds no or several `.csv` files, a column is missing (with
-    the first 20 found) or there twice, a line has more or fewer cells than the header, or no row is left.
+    Raises:
+        UserError: the file cannot be read, is no table, is damaged, or holds no header; an option that it cannot have.
     """
     path = Path(path)
-    if path.suffix not in (".csv", ".zip"):
-        raise UserError(f"the label table {path} ends in {path.suffix or 'nothing'}: expected .csv or .csv.zip")
     try:
-        content = path.read_bytes()
+        packed = path.read_bytes()
     except OSError as error:
         raise UserError(f"the label table {path} cannot be read ({error.strerror}): give an existing file") from error
-    text = io.TextIOWrapper(
-        io.BytesIO(_unzipped(path, content) if path.suffix == ".zip" else content), "utf-8-sig", newline=""
-    )
-    try:
-        rows = _read_rows(path, text, list(dict.fromkeys(columns)))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"the label table {path} is not CSV text in UTF-8: save it as CSV again") from error
-    if not rows:
-        raise UserError(f"the label table {path} has no rows: expected one per slide")
-    return LabelTable(path, hashlib.sha256(content).hexdigest(), tuple(rows))
+    content, is_workbook, unpacked = unpack(path, packed)
+    if is_workbook:
+        source, records, read = _open_workbook(path, content, separator or encoding, sheet)
+    else:
+        source, records, read = _open_text(path, content, separator, encoding, sheet)
+    first = [cells for _, cells in islice(records(), _N_LOOKED_AT)]
+    n_above = _n_titles(first)
+    n_below = _n_descriptions(first[n_above + 1 :])
+    header = tuple(cell.strip().lstrip("\ufeff").strip() for cell in first[n_above]) if first else ()
+    skipped = []
+    if n_above:
+        lines = counted(n_above, "line")
+        skipped.append(f"skipped the {lines} above the header of {path.name}: {_filled(first[0])[0]}")
+    if n_below:
+        lines = counted(n_below, "line")
+        skipped.append(f"skipped the {lines} below the header of {path.name} that describe its columns (CDE_ID)")
+    sha256, start = hashlib.sha256(packed).hexdigest(), n_above + 1 + n_below
+    notes = (*unpacked, *read, *skipped)
+    return LabelTable(path, sha256, header, source, notes, lambda: islice(records(), start, None))
 
 
-def _unzipped(path: Path, content: bytes) -> bytes:
-    """The one CSV file of a zip; the folder `__MACOSX`, which some systems add, is ignored."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".csv") and not name.startswith("__MACOSX/")]
-            if len(names) != 1:
-                found = ", ".join(names) or "none"
-                raise UserError(f"{path} holds {len(names)} .csv files ({found}): expected exactly one")
-            return archive.read(names[0])
-    # zipfile raises RuntimeError for a password and for a compression that it does not know.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise UserError(f"{path} cannot be unzipped ({error}): zip the table again, without a password") from error
+def whole_number(text: str) -> int | None:
+    """Return the integer that a cell holds, or None.
+
+    >>> whole_number("3.0"), whole_number("-1"), whole_number("3.5"), whole_number("x")
+    (3, -1, None, None)
+    """
+    return int(text.split(".")[0]) if _WHOLE.fullmatch(text) else None
 
 
-def _read_rows(path: Path, text: io.TextIOWrapper, columns: Sequence[str]) -> list[TableRow]:
-    reader = csv.reader(text)
-    header = [cell.strip() for cell in next(reader, [])]
-    position = _positions(path, header, columns)
-    rows = []
-    for cells in reader:
-        if not cells:  # an empty line
-            continue
-        if len(cells) != len(header):
-            raise UserError(
-                f"line {reader.line_num} of {path} has {len(cells)} cells where the header has {len(header)}: expected "
-                "one cell per column; save the table as CSV again"
-            )
-        row = TableRow({name: _text(cells[at]) for name, at in position.items()}, reader.line_num, path)
-        if any(row.cells.values()):
-            rows.append(row)
-    return rows
+def _open_workbook(path: Path, content: bytes, text_option: str | None, sheet: str | None) -> _Opened:
+    if text_option:
+        raise UserError(f"{path} is a workbook: leave out --separator and --encoding, which are of text")
+    name, names, records = read_sheet(path, content, sheet)
+    notes: tuple[str, ...] = ()
+    if len(names) > 1 and sheet is None:
+        notes = (f"read the sheet {name!r} of {path.name}, the first of {len(names)} (--sheet names another)",)
+    return {"sheet": name}, partial(iter, records), notes
 
 
-def _positions(path: Path, header: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
-    """Column name -> position in a line."""
-    missing = [name for name in columns if name not in header]
-    if missing:
-        named = [name for name in header if name]
-        found = ", ".join(named[:_N_COLUMNS_NAMED]) or "no column"
-        more = f", ... ({len(named)} in all)" if len(named) > _N_COLUMNS_NAMED else ""
-        raise UserError(
-            f"{path} lacks the columns {', '.join(missing)} (found {found}{more}): name yours with the options that "
-            "end in _column"
-        )
-    twice = [name for name in columns if header.count(name) > 1]
-    if twice:
-        raise UserError(f"{path} has the column {twice[0]} twice: expected it once; remove or rename one")
-    return {name: header.index(name) for name in columns}
+def _open_text(path: Path, content: bytes, separator: str | None, encoding: str | None, sheet: str | None) -> _Opened:
+    if sheet:
+        raise UserError(f"{path} is no workbook: leave out --sheet")
+    text = read_text(path, content, separator, encoding)
+    return {"separator": text.separator, "encoding": text.encoding}, text.records, text.notes
 
 
-def _text(cell: str) -> str:
-    cell = cell.strip()
-    return "" if cell in _BLANKS else cell
+def _filled(cells: Iterable[str]) -> list[str]:
+    return [cell.strip() for cell in cells if cell.strip()]
+
+
+def _n_titles(records: Sequence[Sequence[str]]) -> int:
+    """How many of the first records are titles: nothing but a first cell in each, above a header of several."""
+    is_title = [bool(cells[0].strip()) and len(_filled(cells)) == 1 for cells in records]
+    above = is_title.index(False) if False in is_title else 0
+    return above if len(records) > above + 1 and len(_filled(records[above])) > 1 else 0
+
+
+def _n_descriptions(records: Sequence[Sequence[str]]) -> int:
+    """How many lines below the header describe the columns: two in TCGA's clinical files, the second with CDE ids."""
+    with_ids = [index for index, cells in enumerate(records[:2]) if any(cell.startswith("CDE_ID:") for cell in cells)]
+    return with_ids[0] + 1 if with_ids else 0

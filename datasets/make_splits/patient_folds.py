@@ -28,7 +28,7 @@ class Split:
         folds: every patient is in test exactly once over them.
         edges: the edges of the time bins of each fold, in months (surv; empty for cls).
         labelled: the cases, classes and dropped slides of the label table.
-        warnings: each one sentence.
+        warnings: of the label table and of the folds, each one sentence.
     """
 
     folds: tuple[Fold, ...]
@@ -57,13 +57,13 @@ def split_patients(labelled: LabelledCases, settings: SplitSettings) -> Split:
     else:
         indices = stratified_folds(strata.of_patient.tolist(), settings.n_folds, settings.seed)
     groups = list(patients.values())
-    folds, edges, warnings = [], [], list(strata.notes)
+    folds, edges, warnings = [], [], [*labelled.warnings, *strata.notes]
     for k, parts in enumerate(indices):
         train, val, test = (tuple(case for i in part for case in groups[i]) for part in parts)
-        n_outputs = len(labelled.classes) or settings.n_bins
+        n_outputs = len(labelled.classes) or settings.n_bins or 0
         fold = Fold(k, settings.output_dir / f"fold{k}.csv", settings.task, n_outputs, train, val, test)
         if settings.task == "surv":
-            fold, fold_edges = _with_bins(fold)
+            fold, fold_edges = with_bins(fold)
             edges.append(fold_edges)
         warnings += _check(fold, settings.site_preserving)
         folds.append(fold)
@@ -81,7 +81,7 @@ def _strata(settings: SplitSettings, patients: Mapping[str, Sequence[Case]], cla
     )
 
 
-def _with_bins(fold: Fold) -> tuple[Fold, np.ndarray]:
+def with_bins(fold: Fold) -> tuple[Fold, np.ndarray]:
     """The fold with time bins fitted on its training cases, and their edges."""
     try:
         edges = bin_edges([c.time or 0.0 for c in fold.train], [c.censored or 0 for c in fold.train], fold.n_outputs)

@@ -53,7 +53,7 @@ def test_folds_are_stratified_and_test_each_image_once(written: Path) -> None:
 
 
 def test_committed_folds_are_those_of_the_default_seed(written: Path, tmp_path: Path) -> None:
-    names = [f"fold{k}.csv" for k in range(4)]
+    names = [*(f"fold{k}.csv" for k in range(4)), "splits.json"]
     assert sorted(path.name for path in COMMITTED.iterdir()) == names
     for name in names:
         assert (COMMITTED / name).read_bytes() == (written / "splits" / name).read_bytes()

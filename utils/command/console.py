@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,18 @@ class ProgressBarHandler(logging.Handler):
         """Write one record."""
         from tqdm import tqdm  # a command that only says what is wrong with its options needs no progress bar
 
-        tqdm.write(self.format(record), file=sys.stdout)
+        try:
+            tqdm.write(self.format(record), file=sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            discard_output()
+
+
+def discard_output() -> None:
+    """Discard standard output from here on: its reader (such as `head`) has gone, and the work goes on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def log_to_terminal() -> None:
@@ -50,12 +62,17 @@ def work_on_runs(parser: argparse.ArgumentParser, argv: Sequence[str] | None, wo
 def exit_code(work: Callable[[], object]) -> int:
     """Do the work of a command; returns 0, or 2 after one sentence on standard error.
 
-    The sentence is that of a UserError, or names the place that cannot be written.
+    The sentence is that of a UserError, or names the place that cannot be written. Where nobody reads standard output
+    any more, what is left to say is discarded.
     """
     try:
         work()
+        sys.stdout.flush()
     except UserError as error:
         problem = str(error)
+    except BrokenPipeError:
+        discard_output()
+        return 0
     except OSError as error:
         place = error.filename2 or error.filename
         problem = f"{place}: cannot be written ({error.strerror}); check the folder's rights." if place else str(error)

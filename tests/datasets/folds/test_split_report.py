@@ -53,6 +53,8 @@ def test_counts_of_a_part():
         "slides": 3,
         "slides_per_class": {"x": 1, "y": 2, "z": 0},
     }
+    patients = [Case("P1", ("a", "b"), label=1), Case("P2", ("c",), label=0)]
+    assert count_part(patients, {"x": 0, "y": 1, "z": 2}) == count_part(slides, {"x": 0, "y": 1, "z": 2})
 
 
 def test_the_table_of_classes():

@@ -51,7 +51,7 @@ class TestClassification:
     def test_a_fold_by_hand(self, tmp_path: Path) -> None:
         path = write(tmp_path, CLS, GOOD_CLS, "fold3.csv")
         fold = read_fold(path, "cls")
-        assert (fold.index, fold.path, fold.task, fold.n_outputs, fold.warnings) == (3, path, "cls", 2, ())
+        assert (fold.index, fold.path, fold.task, fold.n_outputs) == (3, path, "cls", 2)
         assert fold.train == (Case("a", ("a",), label=0), Case("b", ("b",), label=1))
         assert fold.val == (Case("c", ("c",), label=1),)
         assert fold.part("test") == (Case("d", ("d",), label=0), Case("e", ("e",), label=1))
@@ -85,6 +85,23 @@ class TestClassification:
         header = CLS + ",train_case_id,val_case_id,test_case_id"
         fold = read_fold(write(tmp_path, header, ["a,0,c,1,d,0,p1,p2,p3", "b,1,,,,,p1,,"]), "cls")
         assert [case.case_id for case in fold.train] == ["p1", "p1"]
+
+    def test_a_warning_where_nothing_names_the_patients(self, tmp_path: Path) -> None:
+        path = write(tmp_path, CLS, GOOD_CLS)
+        assert read_fold(path, "cls").warnings == (
+            "every slide counts as a patient of its own, since the split files have no case_id columns and the slide "
+            "ids show no patient; if patients have several slides, add these columns",
+        )
+        barcode = write(tmp_path, CLS, ["C3L-00001-21,0,c,1,d,0", *GOOD_CLS[1:]])
+        assert read_fold(barcode, "cls").warnings == ()
+        named = ["a,0,1,c,1,2,d,0,3", "b,1,4,,,,e,1,5"]
+        header = ",".join(
+            f"{part}_{name}" for part in ("train", "val", "test") for name in ("slide_id", "label", "case_id")
+        )
+        assert read_fold(write(tmp_path, header, named), "cls").warnings == ()
+        path = write(tmp_path, CLS, GOOD_CLS)
+        (tmp_path / "splits.json").write_text("{}")  # whoever wrote it has said so
+        assert read_fold(path, "cls").warnings == ()
 
     def test_more_than_two_classes(self, tmp_path: Path) -> None:
         assert read_fold(write(tmp_path, CLS, ["a,0,c,2,d,0", "b,1,,,e,1", "f,2,,,,"]), "cls").n_outputs == 3
@@ -162,6 +179,8 @@ class TestRefusals:
             (["a,0,c,1,d,0", "b,1,,,,,9"], r"line 3 of .* has 7 cells where the header has 6"),
             (["a,0,c,1,d,0", "b,1,,,,", "a.svs,0,,,,"], r"slide a is twice in train"),
             (["a,0,c,1,a,0", "b,1,,,,"], r"slide a is in train and in test"),
+            (["a,0,c,1,d,0", ".svs,1,,,,"], r"found '\.svs' in column train_slide_id, line 3 of .* a name, without ;"),
+            (["a;b,0,c,1,d,0", "e,1,,,,"], r"found 'a;b' in column train_slide_id, line 2 of .* a name, without ;"),
             (["a,0,,,d,0", "b,1,,,,"], r"no case in val"),
             ([], r"no case in train"),
         ],
@@ -229,6 +248,11 @@ class TestPatients:
         assert len(fold.warnings) == 1
         assert "1 in train and test (TCGA-AA-0001)" in fold.warnings[0]
 
+    def test_barcodes_in_any_letter_case_and_ids_of_cptac(self, tmp_path: Path) -> None:
+        path = write(tmp_path, CLS, ["tcga-aa-0001-01z,0,C3L-00001-21,1,TCGA-AA-0001-02Z,0", "x,1,,,c3l-00001-22,1"])
+        with pytest.raises(UserError, match=r"1 in train and test \(TCGA-AA-0001\); 1 in val and test \(C3L-00001\)"):
+            read_fold(path, "cls")
+
     def test_counts_patients_per_pair_and_names_the_first_five(self, tmp_path: Path) -> None:
         header = CLS + ",train_case_id,val_case_id,test_case_id"
         lines = [f"a{i},{i % 2},b{i},{i % 2},c{i},{i % 2},p{i},p{i},q{i // 2}" for i in range(7)]
@@ -288,6 +312,12 @@ class TestKeepAvailable:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
         with pytest.raises(UserError, match=r"2 of 8 slides of .* have no feature file \(s3, s7\)"):
             keep_available(fold, {"s1", "s2", "s4", "s5", "s6", "s8"}, "error")
+
+    def test_the_nearest_id_that_no_slide_of_the_fold_has(self, tmp_path: Path) -> None:
+        fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
+        available = {"s1", "s2", "S-03", "s4", "s5", "s6", "s7", "s8"}
+        with pytest.raises(UserError, match=r"1 of 8 slides of .* \(s3\) \(did you mean S-03\?\): extract them, or"):
+            keep_available(fold, available, "error")
 
     def test_drop_keeps_what_is_left_of_a_case(self, tmp_path: Path) -> None:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")

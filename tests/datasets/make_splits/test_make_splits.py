@@ -3,12 +3,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,7 +229,11 @@ def test_what_is_said(blca: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCapt
     table.loc[5, "censorship"] = np.nan
     run(table, tmp_path, *[name.replace("months", "days") for name in SURVIVAL])
     dropped = [table["slide_id"][row].removesuffix(".svs") for row in (3, 5, 8)]
-    assert f"dropped 3 slides without survival_months or censorship: {', '.join(dropped)}" in caplog.messages
+    assert (
+        "dropped 3 slides whose labels are missing (survival_months: 2 empty; censorship: 1 empty): "
+        + ", ".join(dropped)
+    ) in caplog.messages
+    assert any(re.fullmatch(r"censorship: 1\.0 = censored \(\d+\), 0\.0 = event \(\d+\)", m) for m in caplog.messages)
     assert "times in days were divided by 30.4375 (365.25 / 12) to give months" in caplog.messages
     header, *lines = next(message for message in caplog.messages if message.startswith("fold ")).splitlines()
     assert header.split() == ["fold", "part", "cases", "slides", "events", "median", "follow-up", "(months)"]
@@ -309,18 +315,21 @@ def test_a_split_that_is_not_whole_has_no_record(
 @pytest.mark.parametrize(
     ("arguments", "change", "message"),
     [
-        (["--task", "surv", "--time_unit", "days"], None, "neither of --event_column"),
         ([*SURVIVAL, "--event_column", "is_female"], None, "both of --event_column"),
-        ([*SURVIVAL[:4]], None, "--time_unit is not given: expected days or months"),
+        (["--task", "surv", "--time_column", "G0_rnaseq"], None, "is known as the survival status"),
         ([*SURVIVAL, "--classes", "A", "B"], None, "--classes belongs to --task cls"),
         ([*SURVIVAL, "--n_folds", "1"], None, "--n_folds is 1: expected 2 or more"),
         ([*SURVIVAL, "--n_folds", "80"], None, "have an event, too few for 80 folds"),
         (
-            [*SURVIVAL, "--time_column", "os"],
+            [*SURVIVAL, "--time_column", "Survival_Months"],
             None,
-            r"lacks the columns os \(found case_id, slide_id, site, .* in all\)",
+            r"lacks the column Survival_Months \(did you mean survival_months\?\) \(found case_id, .* in all\)",
         ),
-        (["--task", "cls"], None, "lacks the columns label "),
+        (
+            ["--task", "cls"],
+            None,
+            r"called label \(columns of 2 to 10 different values: is_female, oncotree_code, cens",
+        ),
         ([*CLASSES, "--classes", "IDC", "MDLC"], None, "holds ILC, not among --classes IDC MDLC"),
         ([*SURVIVAL, "--labels", "none.csv"], None, r"none\.csv cannot be read"),
         (SURVIVAL, ("survival_months", "-3"), r"found '-3' in column survival_months, line 6 of"),
@@ -376,6 +385,96 @@ def shell(tmp_path: Path) -> Callable[[list[str]], subprocess.CompletedProcess[s
         )
 
     return run_it
+
+
+def test_step_2_of_the_readme(
+    blca: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n( *\.venv/bin/python -m datasets\.make_splits.*?)```", text, flags=re.DOTALL)
+    assert block
+    commands = [shlex.split(line)[3:] for line in block.group(1).replace("\\\n", " ").strip().splitlines()]
+    genes = pd.DataFrame(0.25, index=blca.index, columns=[f"GENE{i}_rnaseq" for i in range(20_000)])
+    with zipfile.ZipFile(tmp_path / "tcga_luad_all_clean.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        # Patch-GCN's zips call their member like this.
+        archive.writestr("../dataset_csv/tcga_luad_all_clean.csv.zip", pd.concat([blca, genes], axis=1).to_csv())
+    blca.iloc[:, :6].rename(columns={"oncotree_code": "subtype"}).to_excel(tmp_path / "brca_subtypes.xlsx", index=False)
+    for slide_id in blca["slide_id"]:
+        (tmp_path / f"{Path(slide_id).stem}.pt").touch()
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO)
+    for arguments in commands:
+        assert main([str(tmp_path) if word == "/data/brca/conch_v15" else word for word in arguments]) == 0
+        place = Path(arguments[arguments.index("--output_dir") + 1])
+        assert sorted(path.name for path in place.iterdir()) == NAMES
+        assert caplog.messages[-1] == f"wrote 4 folds and splits.json to {place}"
+    said = (
+        "tcga_luad_all_clean.csv.zip: the survival time is in survival_months, the status in censorship (1 = censored)"
+    )
+    assert said in caplog.messages
+    assert not any("without a feature file" in message or "without a row" in message for message in caplog.messages)
+
+
+def test_a_table_of_patients_and_features(blca: pd.DataFrame, tmp_path: Path):
+    patients = blca.drop_duplicates("case_id")[["case_id", "survival_months", "censorship"]]
+    patients.columns = ["PATIENT_ID", "OS_MONTHS", "OS_STATUS"]
+    patients["OS_STATUS"] = np.where(patients["OS_STATUS"] == 1, "0:LIVING", "1:DECEASED")
+    (tmp_path / "features").mkdir()
+    for slide_id in blca["slide_id"]:
+        (tmp_path / "features" / f"{Path(slide_id).stem.lower()}.pt").touch()
+    splits = run(patients, tmp_path, "--task", "surv", "--features_dir", str(tmp_path / "features"))
+    (tmp_path / "b").mkdir()
+    lower = blca.assign(slide_id=blca["slide_id"].str.removesuffix(".svs").str.lower())
+    assert contents(splits) == contents(run(lower, tmp_path / "b", *SURVIVAL))
+    record = json.loads((splits / "splits.json").read_text(encoding="utf-8"))
+    assert record["columns"]["event"] == "OS_STATUS"
+    assert f"160 patients of labels.csv joined with {len(blca)} slides" in record["notes"]
+    assert record["options"]["features_dir"] == [str(tmp_path / "features")]
+
+
+def test_class_names_and_missing_words_are_recorded(blca: pd.DataFrame, tmp_path: Path):
+    table = blca.assign(oncotree_code=blca["oncotree_code"].where(blca.index > 2, "[Not Available]"))
+    splits = run(table, tmp_path, *CLASSES, "--n_folds", "3")
+    record = json.loads((splits / "splits.json").read_text(encoding="utf-8"))
+    assert record["classes"] == {"IDC": 0, "ILC": 1}
+    assert record["missing"] == {"oncotree_code": {"[Not Available]": 3}}
+    assert record["columns"] == {"slide": "slide_id", "case": "case_id", "label": "oncotree_code"}
+    assert (record["separator"], record["encoding"]) == (",", "utf-8")
+    assert read_fold(splits / "fold0.csv", "cls").class_names == ("IDC", "ILC")
+
+
+def test_own_ids_are_warned_about_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    table = pd.DataFrame(
+        {"slide_id": [f"P{i // 2}_{i % 2}" for i in range(40)], "label": [i // 2 % 2 for i in range(40)]}
+    )
+    splits = run(table, tmp_path, "--task", "cls")
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert [text.split(",")[0] for text in warned] == ["warning: every slide counts as a patient of its own"]
+    assert read_fold(splits / "fold0.csv", "cls").warnings == ()  # it is in splits.json
+    (tmp_path / "b").mkdir()
+    caplog.clear()
+    named = run(table, tmp_path / "b", "--task", "cls", "--patient_pattern", "^(P[0-9]+)_")
+    assert not caplog.records
+    fold = read_fold(named / "fold0.csv", "cls")
+    assert {case.case_id for case in fold.train} < {f"P{i}" for i in range(20)}  # main.py sees the patients
+    assert all(len(set.union(*ids(named, k, "case_id"))) == sum(map(len, ids(named, k, "case_id"))) for k in range(4))
+
+
+@pytest.mark.slow
+def test_the_reader_of_the_output_may_leave(blca: pd.DataFrame, tmp_path: Path):
+    labels = save(blca, tmp_path / "labels.csv")
+    command = f"{sys.executable} -m datasets.make_splits --labels {labels} --output_dir {tmp_path / 'out'} --task surv"
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"]}
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == NAMES
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""The splits of other repositories, as fold files of this one."""

@@ -1,0 +1,74 @@
+"""The cases of a label table behind the ids that a split file names: slides or patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from datasets.folds.cases import Case, patient_of
+from datasets.folds.fold_checks import first_ids
+from datasets.folds.near_ids import did_you_mean
+from datasets.folds.slide_ids import plain_slide_id
+from datasets.make_splits.label_cases import LabelledCases
+from utils.errors import UserError
+from utils.files.phrases import counted
+
+
+class KnownCases:
+    """Finds cases by the ids of slides and patients, letter case and known endings aside."""
+
+    def __init__(self, labelled: LabelledCases) -> None:
+        self._case_of = {slide: case for case in labelled.cases for slide in case.slide_ids}
+        self._slide = {slide.casefold(): slide for slide in self._case_of}
+        self._of_patient: dict[str, list[str]] = {}
+        for slide, case in self._case_of.items():
+            self._of_patient.setdefault(case.case_id.casefold(), []).append(slide)
+        self._dropped = {name.casefold() for slide in labelled.dropped for name in (slide, patient_of(slide))}
+
+    def of(self, ids: Sequence[str], where: Path, *, on_missing: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+        """Return the cases of the slides, or of all slides of the patients, and notes on ids that have none.
+
+        A survival case has those of its slides that are meant. Ids whose label is missing are left out.
+
+        Args:
+            ids: of one part of a fold.
+            where: the file or folder that they stand in, for messages.
+            on_missing: what to do about ids that the label table does not have: `error`, or `drop`.
+
+        Raises:
+            UserError: such an id, unless they are dropped.
+        """
+        cases: dict[str, Case] = {}
+        dropped, unknown = list[str](), list[str]()
+        for identifier in ids:
+            name = plain_slide_id(identifier).casefold()
+            slides = [self._slide[name]] if name in self._slide else self._of_patient.get(name, [])
+            if not slides:
+                (dropped if name in self._dropped else unknown).append(identifier)
+            for slide in slides:
+                self._add(cases, slide, where)
+        if unknown and on_missing == "error":
+            others = [*self._case_of, *{case.case_id for case in self._case_of.values()}]
+            verb = "is" if len(unknown) == 1 else "are"
+            raise UserError(
+                f"{counted(len(unknown), 'id')} of {len(ids)} in {where} {verb} not in the label table "
+                f"({first_ids(unknown)}{did_you_mean(unknown[0], others)}): give the table of these splits, or pass "
+                "--on_missing drop to leave them out"
+            )
+        notes = [(dropped, "without a label"), (unknown, "that the label table does not have")]
+        return tuple(cases.values()), tuple(
+            f"left out {counted(len(found), 'id')} of {where} {why}: {first_ids(found)}"
+            for found, why in notes
+            if found
+        )
+
+    def _add(self, cases: dict[str, Case], slide: str, where: Path) -> None:
+        """Add a slide: in classification a case of its own, in survival one of its patient's."""
+        case = self._case_of[slide]
+        key = slide if case.label is not None else case.case_id
+        there = cases.get(key)
+        if there is not None and slide in there.slide_ids:
+            raise UserError(f"slide {slide} is twice in one part of {where}: expected each slide once")
+        slides = (slide,) if there is None else (*there.slide_ids, slide)
+        cases[key] = replace(case, slide_ids=slides)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datasets.folds.class_names import read_class_names
+from datasets.folds.splits import read_fold
+from utils.errors import UserError
+from utils.files.atomic import write_json
+
+
+def test_names_come_in_the_order_of_their_numbers(tmp_path: Path):
+    write_json(tmp_path / "splits.json", {"classes": {"B": 1, "C": 2, "A": 0}})
+    assert read_class_names(tmp_path, 3) == ("A", "B", "C")
+
+
+@pytest.mark.parametrize("record", [None, {}, {"classes": {}}, {"classes": None}])
+def test_without_names_there_are_none(tmp_path: Path, record):
+    if record is not None:
+        write_json(tmp_path / "splits.json", record)
+    assert read_class_names(tmp_path, 2) is None
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], {"a": 0}, {"a": 0, "b": 2}, {"a": 0, "b": "1"}, {"a": 0, "b": 0}])
+def test_names_of_other_classes_are_refused(tmp_path: Path, classes):
+    write_json(tmp_path / "splits.json", {"classes": classes})
+    with pytest.raises(UserError, match="expected the names of the 2 classes of the folds beside it"):
+        read_class_names(tmp_path, 2)
+
+
+def test_a_fold_has_the_names_beside_it():
+    assert read_fold(Path("splits/ucsb_breast/fold0.csv"), "cls").class_names == ("benign", "malignant")

@@ -1,0 +1,62 @@
+"""The cases behind the ids of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datasets.folds.cases import Case
+from datasets.make_splits.foreign.known_cases import KnownCases
+from datasets.make_splits.label_cases import LabelledCases
+from utils.errors import UserError
+
+WHERE = Path("splits_0.csv")
+SURVIVAL = KnownCases(
+    LabelledCases(
+        (Case("P1", ("a", "b"), time=1.0, censored=0), Case("P2", ("c",), time=2.0, censored=1)),
+        dropped=("TCGA-AA-0001-01Z", "x"),
+    )
+)
+CLASSES = KnownCases(
+    LabelledCases((Case("P1", ("a",), label=0), Case("P1", ("b",), label=1), Case("P2", ("c",), label=0)))
+)
+
+
+@pytest.mark.parametrize("ids", [["P1", "P2"], ["a", "b", "c"], ["p1", "C.svs"], ["b", "a", "P2"]])
+def test_slides_and_patients_in_any_writing(ids: list[str]):
+    cases, notes = SURVIVAL.of(ids, WHERE, on_missing="error")
+    assert [case.case_id for case in cases] == ["P1", "P2"]
+    assert [sorted(case.slide_ids) for case in cases] == [["a", "b"], ["c"]]
+    assert notes == ()
+
+
+def test_a_survival_case_has_the_slides_that_are_named():
+    (case,), _ = SURVIVAL.of(["b"], WHERE, on_missing="error")
+    assert (case.slide_ids, case.time) == (("b",), 1.0)
+
+
+def test_a_slide_is_a_case_in_classification():
+    cases, _ = CLASSES.of(["P1"], WHERE, on_missing="error")
+    assert [(case.case_id, case.slide_ids, case.label) for case in cases] == [("P1", ("a",), 0), ("P1", ("b",), 1)]
+
+
+@pytest.mark.parametrize("identifier", ["x", "TCGA-AA-0001-01Z", "tcga-aa-0001"])
+def test_ids_without_a_label_are_left_out(identifier: str):
+    cases, notes = SURVIVAL.of([identifier, "P2"], WHERE, on_missing="error")
+    assert [case.case_id for case in cases] == ["P2"]
+    assert notes == (f"left out 1 id of splits_0.csv without a label: {identifier}",)
+
+
+def test_unknown_ids():
+    with pytest.raises(UserError, match=r"1 id of 2 in splits_0\.csv is not in the label table \(P3\)"):
+        SURVIVAL.of(["P3", "P2"], WHERE, on_missing="error")
+    cases, notes = SURVIVAL.of(["P3", "P2"], WHERE, on_missing="drop")
+    assert [case.case_id for case in cases] == ["P2"]
+    assert notes == ("left out 1 id of splits_0.csv that the label table does not have: P3",)
+
+
+@pytest.mark.parametrize("ids", [["a", "a"], ["P1", "a"], ["P2", "p2"]])
+def test_a_slide_twice(ids: list[str]):
+    with pytest.raises(UserError, match=r"slide [ac] is twice in one part of splits_0\.csv"):
+        SURVIVAL.of(ids, WHERE, on_missing="error")
