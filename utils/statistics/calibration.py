@@ -62,38 +62,49 @@ def n_groups(n_cases: int, most: int) -> int:
     return max(1, min(most, n_cases // _CASES_PER_BIN))
 
 
-def reliability(prob: np.ndarray, occurred: np.ndarray, n_bins: int) -> Reliability:
+def reliability(prob: np.ndarray, occurred: np.ndarray, n_bins: int, patient: np.ndarray | None = None) -> Reliability:
     """Mean prediction and observed share with its Wilson limits in up to `n_bins` quantile bins (`quantile_groups`).
+
+    Slides of a patient share the patient's class, so n slides of patients with n_p each say no more of a share than
+    `n^2 / sum_p n_p^2` independent ones (Kish); the limits are those of so many. That is n with one slide per patient.
 
     Args:
         prob: (n,) predicted probability.
         occurred: (n,) bool.
         n_bins: quantile bins; an empty one is left out.
+        patient: (n,) whose slide it is; by default each has its own.
 
     Raises:
         ValueError: shapes differ, no case, or a probability that is not finite.
 
     References:
         Niculescu-Mizil, Caruana: Predicting good probabilities with supervised learning. ICML 2005.
+        Kish: Survey sampling. Wiley, 1965, section 5.4: the design effect where all of a cluster are alike.
     """
     prob, occurred = _checked(prob, occurred)
+    patient = np.arange(len(prob)) if patient is None else np.unique(patient, return_inverse=True)[1]
+    if patient.shape != prob.shape:
+        raise ValueError(f"patient: expected shape {prob.shape}, got {patient.shape}")
     group = quantile_groups(prob, n_bins)
     n = np.bincount(group, minlength=n_bins)
     kept = n > 0
     hits = np.bincount(group, weights=occurred, minlength=n_bins)[kept]
     predicted = np.bincount(group, weights=prob, minlength=n_bins)[kept] / n[kept]
-    low, high = wilson_limits(hits, n[kept])
+    slides = np.zeros((n_bins, int(patient.max()) + 1), dtype=np.int64)
+    np.add.at(slides, (group, patient), 1)  # of each patient in each bin
+    independent = n[kept] ** 2 / (slides[kept] ** 2).sum(axis=1)
+    low, high = wilson_limits(hits / n[kept], independent)
     return Reliability(predicted, hits / n[kept], low, high, n[kept])
 
 
-def wilson_limits(hits: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % limits of a share `p = hits / n`: `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`.
+def wilson_limits(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % limits of a share p of n: `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`.
 
     References:
         Wilson: Probable inference, the law of succession, and statistical inference. Journal of the American
         Statistical Association 22(158), 209-212, 1927.
     """
-    share, n = np.asarray(hits) / n, np.asarray(n, dtype=np.float64)
+    share, n = np.asarray(share), np.asarray(n, dtype=np.float64)
     centre = share + _Z**2 / (2 * n)
     half = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
     low, high = (centre - half) / (1 + _Z**2 / n), (centre + half) / (1 + _Z**2 / n)
@@ -115,41 +126,56 @@ def brier_score(prob: np.ndarray, occurred: np.ndarray) -> float:
     return float(np.mean((prob - occurred) ** 2))
 
 
-def survival_reliability(
+def training_edges(
     tables: Mapping[int, pd.DataFrame], outcomes: Mapping[int, pd.DataFrame]
+) -> tuple[dict[int, np.ndarray], dict[int, str]]:
+    """{fold: inner edges of its time bins}, from its training cases, and {fold: why it has none}.
+
+    Args:
+        tables: {fold: predictions of a survival run}.
+        outcomes: {fold: outcomes of its training cases as of `utils.runs.training_outcomes`}.
+    """
+    edges: dict[int, np.ndarray] = {}
+    left_out: dict[int, str] = {}
+    for fold, table in tables.items():
+        if fold not in outcomes:
+            left_out[fold] = NO_TRAINING_OUTCOMES
+            continue
+        train = TrainingOutcomes(**{name: outcomes[fold][name].to_numpy() for name in ("event", "time", "bin")})
+        try:
+            edges[fold] = inner_bin_edges(train, n_bins=len(output_columns(table)))
+        except UndefinedMetricError as error:
+            left_out[fold] = str(error)
+    return edges, left_out
+
+
+def survival_reliability(
+    tables: Mapping[int, pd.DataFrame], inner_edges: Mapping[int, np.ndarray]
 ) -> SurvivalReliability:
     """Predicted survival against Kaplan-Meier at the middle inner bin edge of each fold (the earlier of two).
 
-    `S_i(e_j) = prod_{b < j} (1 - hazard_ib)` is the prediction of case i for the edge e_j of its fold (edges as in
-    `utils.statistics.censoring_metrics`, from the training cases). Probabilities share a scale, so cases of all folds
+    `S_i(e_j) = prod_{b < j} (1 - hazard_ib)` is the prediction of case i for the edge e_j of its fold. Probabilities
+    share a scale, so cases of all folds
     are grouped together, into up to five groups of equal size by prediction. Edges of folds differ somewhat: a case's
     time is counted in units of its fold's edge, and the Kaplan-Meier estimate of the group is read at 1. A group that
     ends before 1 with a censored case has no estimate there (NaN), and an estimate of 0 or 1 has no limits.
 
     Args:
         tables: {fold: predictions of a survival run}.
-        outcomes: {fold: outcomes of its training cases as of `utils.runs.training_outcomes`}.
+        inner_edges: {fold: inner edges of its time bins in months}; a fold without any is left out.
 
     Raises:
-        UndefinedMetricError: no fold has an edge.
+        UndefinedMetricError: no fold has an edge above 0.
     """
     edges: dict[int, float] = {}
     left_out: dict[int, str] = {}
     predicted, event, time = [], [], []
-    for fold, table in tables.items():
-        if fold not in outcomes:
-            left_out[fold] = NO_TRAINING_OUTCOMES
+    for fold, inner in inner_edges.items():
+        table, middle = tables[fold], (len(inner) - 1) // 2
+        if inner[middle] == 0:
+            left_out[fold] = "the middle bin edge is at 0 months"
             continue
-        train = TrainingOutcomes(**{name: outcomes[fold][name].to_numpy() for name in ("event", "time", "bin")})
         names = output_columns(table)
-        try:
-            inner = inner_bin_edges(train, n_bins=len(names))
-            if inner[(len(inner) - 1) // 2] == 0:
-                raise UndefinedMetricError("the middle bin edge is at 0 months")
-        except UndefinedMetricError as error:
-            left_out[fold] = str(error)
-            continue
-        middle = (len(inner) - 1) // 2
         edges[fold] = float(inner[middle])
         predicted.append(np.prod(1 - table[names[: middle + 1]].to_numpy(), axis=1))
         event.append(table["event"].to_numpy().astype(bool))

@@ -154,6 +154,8 @@ def _first_difference(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> 
     row = task.row_id
     alone = sorted(set(first[row]) ^ set(second[row]))
     if alone:
+        if task == CLASSIFICATION and _slides(first) == _slides(second):
+            return "a row is a slide in one table and a patient in the other, as their --unit says"
         which = "first" if alone[0] in set(first[row]) else "second"
         return f"{alone[0]} is among the cases of the {which} table only ({len(alone)} cases are in one table only)"
     for name in ("case_id", *task.outcome):  # what both models must say of a row
@@ -164,6 +166,10 @@ def _first_difference(first: pd.DataFrame, second: pd.DataFrame, task: Task) -> 
     if task == CLASSIFICATION and output_columns(first) != output_columns(second):
         return f"{len(output_columns(first))} classes and {len(output_columns(second))} classes"
     return None
+
+
+def _slides(table: pd.DataFrame) -> set[str]:
+    return set(";".join(table["slide_ids"]).split(";"))
 
 
 def _listed(predictions: Predictions) -> str:

@@ -11,8 +11,10 @@ import pandas as pd
 
 from utils.files.phrases import listed
 from utils.runs.epoch_log import best_epoch
+from utils.runs.fold_state import state_of
 from utils.runs.predictions import task_of
 from utils.runs.protocol import completed
+from utils.runs.run_record import unit_of
 from utils.runs.tasks import CLASSIFICATION
 
 SAME_RISK = 1e-6  # risks are sums of up to C probabilities from logits in float32: below, they differ by rounding
@@ -52,8 +54,10 @@ def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.Da
         cases: which of the two, `test` or `validation`.
     """
     selection = Selection.of(run)
-    of_training = [] if log is None else training_warnings(log, selection)
-    return [*of_training, *prediction_warnings(table, cases, selection, n_epochs=0 if log is None else len(log))]
+    of_training = [] if log is None else [*unfinished_training(run, log), *training_warnings(log, selection)]
+    n_epochs = 0 if log is None else len(log)
+    of_cases = prediction_warnings(table, f"{cases} {unit_of(run)}s", selection, n_epochs=n_epochs)
+    return [*of_training, *of_cases]
 
 
 def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:
@@ -67,6 +71,17 @@ def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:
         for text in texts:
             folds_of.setdefault(text, []).append(fold)
     return [f"fold{'s' * (len(folds) > 1)} {listed(folds)}: {text}" for text, folds in folds_of.items()]
+
+
+def unfinished_training(run: Mapping[str, Any], log: pd.DataFrame) -> Iterator[str]:
+    """That a fold was left behind when the maximum number of epochs was raised for others."""
+    settings = completed(run)["settings"]
+    state = state_of(log, settings)
+    if not state.at_end:
+        yield (
+            f"trained for {state.epoch} epochs and not stopped early, of {settings['epochs']} that other folds may "
+            "have: go on with --resume"
+        )
 
 
 def training_warnings(log: pd.DataFrame, selection: Selection) -> Iterator[str]:
@@ -92,19 +107,23 @@ def training_warnings(log: pd.DataFrame, selection: Selection) -> Iterator[str]:
 
 
 def prediction_warnings(table: pd.DataFrame, cases: str, selection: Selection, *, n_epochs: int) -> Iterator[str]:
-    """What the predictions of a fold's `test` or `validation` cases say against its model, trained for `n_epochs`."""
+    """What the predictions of some cases of a fold, such as its `test slides`, say against its model.
+
+    `n_epochs` is how long it was trained.
+    """
     longer = "--epochs" if n_epochs == selection.epochs else "--patience"
     if task_of(table) == CLASSIFICATION:
         predicted = table["prediction"].unique()
         if len(predicted) == 1 and not (table["label"] == predicted[0]).all():
             weighted = "" if selection.weighted_sampling else " or --weighted_sampling"
+            name = f" ({table['prediction_name'].iloc[0]})" if "prediction_name" in table.columns else ""
             yield (
-                f"all {cases} slides are predicted as class {predicted[0]}: look at the learning curves, and give more "
+                f"all {cases} are predicted as class {predicted[0]}{name}: look at the learning curves, and give more "
                 f"{longer}{weighted}{_or_by_loss(selection)}"
             )
     elif len(table) > 1 and np.ptp(table["risk"].to_numpy()) <= SAME_RISK:
         yield (
-            f"all {cases} cases have the same risk but for rounding, so that C-index and log-rank p say nothing: look "
+            f"all {cases} have the same risk but for rounding, so that C-index and log-rank p say nothing: look "
             f"at the features and learning curves, and give another --lr or more {longer}"
         )
 

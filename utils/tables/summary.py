@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from utils.errors import UserError
@@ -18,13 +17,15 @@ from utils.files.csv_table import csv_text
 from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
-from utils.runs.run_record import REQUIRED, folds_left_out, read_run
+from utils.runs.run_record import REQUIRED, folds_left_out, read_run, unit_of
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
 from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
+from utils.tables.averages import over_folds
 from utils.tables.fold_warnings import fold_warnings
+from utils.tables.patient_metrics import patient_metrics
 from utils.tables.summary_text import NOT_AVERAGED, format_summary
 
 
@@ -34,12 +35,14 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     Survival metrics that are corrected for censoring come from `fold{k}/outcomes_train.csv` too, where it is there.
 
     Returns:
-        `task, dataset, model, formulation, ablate, run_name, seed`;
+        `task, dataset, model, formulation, ablate, run_name, seed`, `class_names` (None where classes have no names),
+        and `unit`, what one prediction is about (see `utils.runs.run_record.unit_of`);
         `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.statistics.metrics`, `reasons`
         {metric: why it is null}, `warnings` (see `utils.tables.fold_warnings`), the path of the predictions within the
         run, and the digest of the split file if known;
-        `mean` and `std` {metric: value}: over the folds that define the metric, `std = sqrt(mean((x - mean)^2))`
-        (population); null where no fold does; `n_defined` {metric: number of such folds};
+        `mean`, `std` and `n_defined` as of `utils.tables.averages`;
+        `by_patient`, only where slides are classified and a patient has several test slides: see
+        `utils.tables.patient_metrics`;
         `pooled`, survival only: see `pooled_logrank`;
         `missing_folds`: folds listed in run.json without predictions; `folds_left_out`: a sentence where the run is of
         some folds of its splits only, else empty; `warnings` and `anchors` as in run.json.
@@ -58,14 +61,12 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     folds = [_fold_row(run_dir, run, fold, path, tables[fold]) for fold, path in files.items()]
     summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
     summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
-    summary["folds"] = folds
-    summary |= {"mean": {}, "std": {}, "n_defined": {}}
-    for name in TASKS[run["task"]].metrics:
-        values = [row[name] for row in folds if row[name] is not None]
-        summary["n_defined"][name] = len(values)
-        summary["mean"][name] = float(np.mean(values)) if values else None
-        summary["std"][name] = float(np.std(values)) if values else None  # population: divided by n, not n - 1
+    summary["class_names"] = run.get("class_names")
+    summary |= {"unit": unit_of(run), "folds": folds, **over_folds(folds, TASKS[run["task"]].metrics)}
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
+    of_patients = patient_metrics(tables) if run["task"] == CLASSIFICATION.name else None
+    if of_patients is not None:
+        summary["by_patient"] = of_patients
     if run["task"] == SURVIVAL.name:
         summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
     summary["warnings"] = run["warnings"]
@@ -79,7 +80,8 @@ def write_summary(run_dir: Path) -> dict[str, Any]:
 
     summary.csv has a row per fold, then the rows `mean` and `std`, and in survival a last row `pooled` with the cases,
     the deaths and the log-rank p of `pooled_logrank`; a cell is empty where the metric is undefined, or where a mean
-    says nothing (p values, interval ends).
+    says nothing (p values, interval ends). With `by_patient` it has the columns `n_patients` and `{metric}_by_patient`
+    too.
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -176,11 +178,17 @@ def write_summary_of(run_dir: Path, summary: dict[str, Any]) -> None:
 
 def _csv_text(summary: dict[str, Any]) -> str:
     names = TASKS[summary["task"]].metrics
-    columns = ("fold", "n_test", *names)
+    columns: tuple[str, ...] = ("fold", "n_test", *names)
     rows = [{name: fold[name] for name in columns} for fold in summary["folds"]]
-    for row in ("mean", "std"):
+    for name in ("mean", "std"):
         # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
-        rows.append({"fold": row} | {n: value for n, value in summary[row].items() if n not in NOT_AVERAGED})
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+    if "by_patient" in summary:
+        patients = summary["by_patient"]
+        columns = (*columns, "n_patients", *(f"{name}_by_patient" for name in names))
+        for row, values in zip(rows, [*patients["folds"], patients["mean"], patients["std"]], strict=True):
+            row |= {f"{name}_by_patient": values[name] for name in names}
+            row |= {"n_patients": values["n_test"]} if "n_test" in values else {}
     if "pooled" in summary:
         pooled = summary["pooled"]
         deaths = pooled["deaths_high"] + pooled["deaths_low"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table, starred_p
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
@@ -31,12 +32,16 @@ POOLED_METHOD = (
     "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
     "correction for the number of tests; here only where no fold is left out."
 )
+BY_PATIENT_METHOD = (
+    "The probabilities of a patient are the mean of those of the patient's test slides; each slide counts alike."
+)
+_N_NAMED = 5
 
 
 def format_summary(summary: dict[str, Any]) -> str:
     """The text of summary.md, from the content of summary.json (see `utils.tables.summarise`)."""
     notes: list[str] = []
-    rows = [_header(summary), *_fold_rows(summary, notes), _mean_row(summary)]
+    rows = _rows(summary, notes)
     if "pooled" in summary:
         rows.append(_pooled_row(summary, notes))
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
@@ -44,11 +49,15 @@ def format_summary(summary: dict[str, Any]) -> str:
     task = TASKS[summary["task"]]
     title = f"# {summary['dataset']}: {model}, {task.words}{name}"
     blocks = [title, markdown_table(rows)]
-    blocks.append(_METHOD[task.name] + " mean ± std: over folds, population standard deviation.")
+    names = summary.get("class_names")
+    classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
+    blocks.append(_METHOD[task.name] + classes + " mean ± std: over folds, population standard deviation.")
     if "pooled" in summary:
         blocks.append(POOLED_METHOD)
     if notes:
         blocks.append("\n".join(notes))
+    if "by_patient" in summary:
+        blocks += _by_patient(summary)
     of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
     warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
@@ -60,6 +69,22 @@ def format_summary(summary: dict[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def _rows(summary: dict[str, Any], notes: list[str]) -> list[list[str]]:
+    """The table of the folds with their mean; footnotes are added to `notes`."""
+    return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary)]
+
+
+def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
+    """Heading, table and notes of the patients of a run that predicts slides."""
+    notes: list[str] = []
+    rows = _rows(summary | summary["by_patient"] | {"unit": "patient"}, notes)
+    yield "## By patient (mean of the slides' probabilities)"
+    yield markdown_table(rows)
+    yield BY_PATIENT_METHOD
+    if notes:
+        yield "\n".join(notes)
+
+
 def _columns(task: Task) -> list[str]:
     """The columns of the metrics of a task: their names, or `interval`."""
     names = [*(name for name in _COUNTS if name in task.metrics), *(_INTERVAL.get(name, name) for name in task.metrics)]
@@ -68,7 +93,7 @@ def _columns(task: Task) -> list[str]:
 
 def _header(summary: dict[str, Any]) -> list[str]:
     words = METRIC_WORDS | {"interval": "95 % interval"}
-    return ["fold", "test cases", *(words[name] for name in _columns(TASKS[summary["task"]]))]
+    return ["fold", f"test {summary['unit']}s", *(words[name] for name in _columns(TASKS[summary["task"]]))]
 
 
 def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
@@ -80,6 +105,10 @@ def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]
             yield [str(fold), "missing", *[""] * len(columns)]
             continue
         row = rows[fold]
+        size = str(row["n_test"])
+        if row.get("left_out"):
+            notes.append(f"- ({len(notes) + 1}) fold {fold}: {_left_out_text(row['left_out'])}")
+            size += f" ({len(notes)})"
         marks: dict[str, str] = {}
         for reason in dict.fromkeys(row["reasons"].values()):
             undefined = [name for name in row["reasons"] if row["reasons"][name] == reason]
@@ -93,7 +122,14 @@ def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]
             )
             interval_mark = f" ({len(notes)})"
         marks["interval"] = marks.get("c_index_low", interval_mark)
-        yield [str(fold), str(row["n_test"]), *[_cell(row, name, marks) for name in columns]]
+        yield [str(fold), size, *[_cell(row, name, marks) for name in columns]]
+
+
+def _left_out_text(patients: Sequence[str]) -> str:
+    """That patients have no label, the first ones by name."""
+    named = ", ".join([*patients[:_N_NAMED], *["..."] * (len(patients) > _N_NAMED)])
+    has = "has slides of different labels and is" if len(patients) == 1 else "have slides of different labels and are"
+    return f"{counted(len(patients), 'patient')} {has} left out: {named}"
 
 
 def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:

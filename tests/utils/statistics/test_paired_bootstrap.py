@@ -12,6 +12,7 @@ from utils.machine.seed import derive_seed
 from utils.runs.predictions import classification_table, survival_table
 from utils.statistics import paired_bootstrap
 from utils.statistics.paired_bootstrap import PairedDifference, paired_difference
+from utils.statistics.patients import by_patient
 from utils.statistics.survival_stats import UndefinedMetricError, resample_counts
 from utils.tables.summary import fold_metrics
 
@@ -268,6 +269,16 @@ def test_slides_or_labels_that_differ_are_named(change: dict, message: str):
     table = _classification(0, [0, 1, 1], np.array([0.1, 0.9, 0.2]))
     with pytest.raises(UserError, match=f"^fold 0: {message}.*{BOTH}"):
         paired_difference({(0, 0): table}, {(0, 0): table.assign(**change)}, "acc", seed=0)
+
+
+def test_slides_and_patients_are_not_compared():
+    slides = _classification(0, [1, 1, 0, 0], np.array([0.9, 0.8, 0.1, 0.2]), slides_per_patient=2)
+    patients = by_patient(slides).table
+    same = paired_difference({(0, 0): patients}, {(0, 0): patients}, "acc", seed=0)
+    assert (same.difference, same.n_cases) == (0, 2)
+    message = "a row is a slide in one table and a patient in the other, as their --unit says"
+    with pytest.raises(UserError, match=f"^fold 0: {message}"):
+        paired_difference({(0, 0): slides}, {(0, 0): patients}, "acc", seed=0)
 
 
 def test_survival_outcomes_that_differ_are_named():

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from tests.utils.report.cohorts import classification_fold, survival_fold
-from utils.tables.fold_warnings import Selection, fold_warnings, merged, prediction_warnings, training_warnings
+from utils.tables.fold_warnings import (
+    Selection,
+    fold_warnings,
+    merged,
+    prediction_warnings,
+    training_warnings,
+    unfinished_training,
+)
 
 
 def log(scores: list[float], losses: list[float], best: int, monitor: str = "val_f1") -> pd.DataFrame:
@@ -68,7 +75,7 @@ def test_the_loss_is_not_advised_to_a_run_that_uses_it():
 
 
 def said(table: pd.DataFrame, selection: Selection | None = None) -> list[str]:
-    return list(prediction_warnings(table, "test", selection or Selection("val_f1"), n_epochs=9))
+    return list(prediction_warnings(table, "test slides", selection or Selection("val_f1"), n_epochs=9))
 
 
 def test_predictions_of_one_class():
@@ -79,6 +86,8 @@ def test_predictions_of_one_class():
     assert said(one_class) == [f"{start}--patience or --weighted_sampling, or --monitor val_loss"]
     assert said(one_class, Selection("val_loss", weighted_sampling=True)) == [f"{start}--patience"]
     assert said(one_class, Selection("val_loss", epochs=9)) == [f"{start}--epochs or --weighted_sampling"]
+    named = one_class.assign(label_name="benign", prediction_name="malignant")
+    assert said(named)[0].startswith("all test slides are predicted as class 1 (malignant): ")
     assert said(one_class.assign(label=1)) == []  # and rightly so
 
 
@@ -88,7 +97,7 @@ def test_a_constant_risk():
     constant = table.assign(risk=-1.5 + 1e-7 * (np.arange(len(table)) % 2))  # but for the rounding of float32
     (text,) = said(constant, Selection("val_loss"))
     assert text.startswith(
-        "all test cases have the same risk but for rounding, so that C-index and log-rank p say nothing"
+        "all test slides have the same risk but for rounding, so that C-index and log-rank p say nothing"
     )
     assert said(table.iloc[:1]) == []
 
@@ -109,5 +118,24 @@ def test_a_fold_is_judged_by_the_score_of_its_run(settings: dict, expected: int)
     assert fold_warnings(run, None, classification_fold(0), "test") == []
 
 
+@pytest.mark.parametrize(("settings", "unit"), [({}, "slide"), ({"unit": "patient"}, "patient")])
+def test_a_warning_says_what_the_run_predicts(settings: dict, unit: str):
+    one_class = classification_fold(0).assign(prediction=1)
+    (text,) = fold_warnings({"task": "cls", "settings": settings}, None, one_class, "validation")
+    assert text.startswith(f"all validation {unit}s are predicted as class 1")
+
+
 def test_the_same_warning_of_several_folds_is_one_line():
     assert merged({3: ["a"], 0: [], 10: ["b", "a"]}) == ["folds 3 and 10: a", "fold 10: b"]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "patience", "left_behind"), [(3, 8, False), (9, 2, False), (9, 3, True)], ids=["all", "early", "behind"]
+)
+def test_a_fold_that_was_left_behind_when_the_epochs_were_raised(epochs: int, patience: int, left_behind: bool):
+    settings = {"monitor": "val_f1", "tie_rule": "val_loss", "epochs": epochs, "patience": patience}
+    run = {"task": "cls", "settings": settings}
+    table = log([0.6, 0.5, 0.4], [3.0, 2.0, 1.0], 1)
+    found = [text for text in unfinished_training(run, table) if text.startswith("trained for 3 epochs")]
+    assert bool(found) == left_behind
+    assert set(found) <= set(fold_warnings(run, table, classification_fold(0), "test"))

@@ -338,3 +338,50 @@ def test_the_csv_averages_no_p_values_and_no_interval_ends(tmp_path: Path):
     for name in ("c_index_low", "c_index_high", "logrank_p"):
         assert rows["0"][name] != ""
         assert rows["mean"][name] == rows["std"][name] == ""
+
+
+def write_slides(run_dir: Path, fold: int, *rows: tuple[str, int, float]) -> None:
+    """Predictions of slides from (patient, label, probability of class 1)."""
+    patients, label, positive = zip(*rows, strict=True)
+    prob = np.stack([1 - np.array(positive), np.array(positive)], axis=1)
+    slides = [[f"{fold}-{row}"] for row in range(len(rows))]
+    write_predictions(
+        run_dir / f"fold{fold}" / "predictions_test.csv", classification_table(patients, slides, np.array(label), prob)
+    )
+
+
+def test_several_slides_of_a_patient_are_evaluated_by_patient_too(tmp_path: Path):
+    run_dir = write_run(tmp_path, "cls", folds=[0, 1, 2])
+    # Slides: right, wrong, right, right. Patients: P1 (0.9 + 0.3) / 2 right, P2 right, P3 right.
+    write_slides(run_dir, 0, ("P1", 1, 0.9), ("P1", 1, 0.3), ("P2", 0, 0.4), ("P3", 1, 0.8))
+    # P4 has two labels. Without it: P5 wrong, P6 right.
+    write_slides(run_dir, 2, ("P4", 1, 0.9), ("P4", 0, 0.3), ("P5", 0, 0.6), ("P6", 1, 0.8))
+    summary = write_summary(run_dir)
+    assert summary["unit"] == "slide"
+    assert [row["acc"] for row in summary["folds"]] == [0.75, 0.75]
+    of_patients = summary["by_patient"]
+    assert [(row["n_test"], row["acc"], row["left_out"]) for row in of_patients["folds"]] == [
+        (3, 1.0, []), (2, 0.5, ["P4"]),
+    ]  # fmt: skip
+    assert (of_patients["mean"]["acc"], of_patients["std"]["acc"], of_patients["n_defined"]["acc"]) == (0.75, 0.25, 2)
+    assert json.loads((run_dir / "summary.json").read_text()) == summary
+    rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
+    assert [(row["fold"], row["n_test"], row["n_patients"], row["acc"], row["acc_by_patient"]) for row in rows] == [
+        ("0", "4", "3", "0.75", "1.0"), ("2", "4", "2", "0.75", "0.5"),
+        ("mean", "", "", "0.75", "0.75"), ("std", "", "", "0.0", "0.25"),
+    ]  # fmt: skip
+
+
+def test_one_slide_of_each_patient_has_no_second_table(classification_run: Path):
+    summary = write_summary(classification_run)
+    assert "by_patient" not in summary
+    assert (classification_run / "summary.csv").read_text().startswith("fold,n_test,acc,balanced_acc,f1,auc\n")
+    assert "By patient" not in (classification_run / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(("settings", "unit"), [({}, "slide"), ({"unit": "patient"}, "patient")])
+def test_the_table_says_what_is_counted(tmp_path: Path, settings: dict[str, str], unit: str):
+    run_dir = write_run(tmp_path, "cls", settings=settings)
+    write_classification_fold(run_dir, 0, [0, 1], [0.1, 0.9])
+    assert write_summary(run_dir)["unit"] == unit
+    assert f"| fold       | test {unit}s |" in (run_dir / "summary.md").read_text()

@@ -1,0 +1,43 @@
+"""Metrics of patients where a classification run predicts slides: `by_patient` of summary.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from utils.runs.predictions import output_columns
+from utils.runs.tasks import CLASSIFICATION
+from utils.statistics.metrics import classification_metrics
+from utils.statistics.patients import by_patient, has_patients_of_several_rows
+from utils.tables.averages import over_folds
+
+NO_PATIENT = "every patient has slides of different labels"
+
+
+def patient_metrics(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any] | None:
+    """Metrics of the mean probabilities of each patient's slides; None where no patient has several test slides.
+
+    Args:
+        tables: {fold: predictions of a classification run}.
+
+    Returns:
+        `folds`: per fold `fold`, `n_test` (patients with a label), the metrics of
+        `utils.statistics.metrics.classification_metrics`, `reasons` {metric: why it is null}, and `left_out`, the
+        patients whose slides have different labels; `mean`, `std` and `n_defined` as of `utils.tables.averages`.
+    """
+    if not any(has_patients_of_several_rows(table) for table in tables.values()):
+        return None
+    folds = [{"fold": fold} | _of_fold(table) for fold, table in tables.items()]
+    return {"folds": folds, **over_folds(folds, CLASSIFICATION.metrics)}
+
+
+def _of_fold(table: pd.DataFrame) -> dict[str, Any]:
+    patients = by_patient(table)
+    metrics: dict[str, Any] = dict.fromkeys(CLASSIFICATION.metrics)
+    metrics["reasons"] = dict.fromkeys(CLASSIFICATION.metrics, NO_PATIENT)
+    if len(patients.table):
+        prob = patients.table[output_columns(patients.table)].to_numpy()
+        metrics = classification_metrics(patients.table["label"].to_numpy(), prob)
+    return {"n_test": len(patients.table)} | metrics | {"left_out": list(patients.left_out)}
