@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 INTERRUPTED = 130
 PATIENCE = 15  # seconds that interrupted jobs have to end by themselves
@@ -106,6 +109,25 @@ def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], No
                     process.terminate()
             raise
     return [ended[job.label] for job in jobs]
+
+
+def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
+    """Run the jobs with a progress bar, a line for each as it ends, and each warning once."""
+    warned: set[str] = set()
+    number = itertools.count(1)
+    with tqdm(total=len(jobs), disable=None, unit="part") as progress:
+
+        def report(job: Ended) -> None:
+            state = "done" if job.status == 0 else "FAILED"
+            detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
+            new = [warning for warning in job.warnings if warning not in warned]
+            warned.update(new)
+            count = f"{next(number)} of {len(jobs)}"
+            tqdm.write("\n".join([f"{count}  {state}: {job.label}: {detail}", *new]), file=sys.stdout)
+            sys.stdout.flush()
+            progress.update()
+
+        return run_jobs(jobs, n_processes, report)
 
 
 def run_job(job: Job) -> Ended:

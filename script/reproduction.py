@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 import main as training
 import run_clustering as clustering
 from script.cohort_plan import (
+    OVERLAP,
     Plan,
     PlannedRun,
     anchor_jobs,
@@ -27,7 +24,7 @@ from script.cohort_plan import (
     read_cohorts,
     run_job_of,
 )
-from script.job_queue import Ended, Job, run_jobs
+from script.job_queue import Job, run_with_progress
 from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 from utils.files.atomic import write_text
@@ -100,7 +97,7 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
     plan = Plan(tuple(args.models), tuple(args.ablations), **numbers)
     runs = plan_runs(cohorts, plan)
     missing = ["--on_missing", args.on_missing]
-    fitting = [*missing, *(["--gpu"] if args.gpu else [])]
+    fitting = [*missing, *(["--gpu"] if args.gpu else []), *([OVERLAP] if OVERLAP in args.more else [])]
     options = [*missing, "--on_change", args.on_change, *args.more]
     jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
     jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]
@@ -108,25 +105,6 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
         command = COMMANDS[job.command]
         command.settings_of(command.get_args_parser().parse_args(job.arguments))
     return runs, jobs
-
-
-def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
-    """Run the jobs with a progress bar, a line for each as it ends, and each warning once."""
-    warned: set[str] = set()
-    number = itertools.count(1)
-    with tqdm(total=len(jobs), disable=None, unit="part") as progress:
-
-        def report(job: Ended) -> None:
-            state = "done" if job.status == 0 else "FAILED"
-            detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
-            new = [warning for warning in job.warnings if warning not in warned]
-            warned.update(new)
-            count = f"{next(number)} of {len(jobs)}"
-            tqdm.write("\n".join([f"{count}  {state}: {job.label}: {detail}", *new]), file=sys.stdout)
-            sys.stdout.flush()
-            progress.update()
-
-        return run_jobs(jobs, n_processes, report)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ class ClusteringSettings:
         choices=("error", "drop"),
         role="run",
     )
+    allow_patient_overlap: bool = option(
+        False, "fit although a patient is in two of train, val and test of a fold; main.py needs it too", role="run"
+    )
     n_iter: int = option(20, "maximum number of k-means iterations")
     n_init: int = option(3, "number of k-means initialisations, of which the one of lowest inertia is kept")
     seed: int = option(1234, "seed of sampling and of k-means")
@@ -101,6 +104,12 @@ class RunSettings:
         role="place",
     )
     folds: tuple[int, ...] | None = option(None, "folds to run; default: all in --splits_dir", role="run")
+    unit: str = option(
+        "slide",
+        "classification: what a bag is and what is predicted, a slide (as released) or a patient with all slides; "
+        "survival is always by patient",
+        choices=("slide", "patient"),
+    )
 
     model: str = option("mico", "model to train")
     model_options: Mapping[str, Any]  # not an option itself: those of the model, which the parser adds here
@@ -179,8 +188,8 @@ class RunSettings:
     results_dir: Path = option(Path("results"), "directory that results are written to", role="place")
     run_name: str | None = option(
         None,
-        "name of the folder of this run; default: model, formulation and ablated parts, such as mico_released or "
-        "mico_released_no_route",
+        "name of the folder of this run; default: model, formulation, ablated parts, and unit and seed where they are "
+        "not the default, such as mico_released, mico_released_no_route_seed7 or abmil_patient",
         role="place",
     )
     resume: bool = option(False, "continue an interrupted run; finished folds are skipped", role="run")
@@ -243,6 +252,10 @@ class RunSettings:
             raise UserError(f"got --weight_decay {self.weight_decay}, expected a finite number")
         if self.folds is not None and (min(self.folds, default=-1) < 0 or len(set(self.folds)) != len(self.folds)):
             raise UserError(f"got --folds {' '.join(map(str, self.folds))}, expected different numbers from 0 on")
+        if self.unit != "slide" and self.task != "cls":
+            raise UserError(
+                f"got --unit {self.unit} with --task {self.task}, expected --task cls: survival is by patient anyway"
+            )
         if self.feature_norm is not None and self.anchors != RANDOM:
             raise UserError(
                 "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
@@ -264,9 +277,12 @@ class RunSettings:
 
     @property
     def run_dir(self) -> Path:
-        """`RESULTS/{task}/{dataset}/{run_name}`."""
-        form = self.model_options.get("formulation", "released")
-        parts = (self.model, form, *(f"no_{part}" for part in self.model_options.get("ablate", ())))
+        """`RESULTS/{task}/{dataset}/{run_name}`, by default of the model, its form, ablated parts, unit and seed."""
+        options, others = self.model_options, changed(self, "results")
+        form = [options["formulation"]] if "formulation" in options else []
+        unit = [self.unit] if "unit" in others else []
+        seed = [f"seed{self.seed}"] if "seed" in others else []
+        parts = [self.model, *form, *(f"no_{part}" for part in options.get("ablate", ())), *unit, *seed]
         return self.results_dir / self.task / self.dataset / (self.run_name or "_".join(parts))
 
 

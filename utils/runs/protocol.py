@@ -72,6 +72,6 @@ def has_ties(settings: Settings) -> bool:
 
 def completed(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a run (`run.json`), and where it was written before something was recorded, what was true then."""
-    settings = {**options_before(record["task"]), **record["settings"]}
+    settings = {"unit": "slide", **options_before(record["task"]), **record["settings"]}
     before = {fact.name: fact.before for fact in FACTS if fact.matters(settings)}
     return {**record, "settings": settings, "protocol": {**before, **record.get("protocol", {})}}

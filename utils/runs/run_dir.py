@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from utils.command.arguments import names_of
-from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.atomic import write_json
-from utils.runs.protocol import completed, has_ties, options_before
+from utils.files.phrases import listed
+from utils.runs.continuation import COMPARED, check_unchanged, merge
+from utils.runs.fold_state import TrainingState, remove_predictions, training_state
+from utils.runs.protocol import completed
 from utils.runs.run_record import read_run
-from utils.runs.tasks import TASKS
 
-# Settings that may differ between the parts of one run: they do not change its numbers. Of data at another place the
-# digests are compared instead.
-FREE = names_of(RunSettings, "place", "run", "explanation")
-COMPARED = ("splits", "anchors", "features")
-INPUTS = ("dim_in", "n_outputs", "feature_norm")  # what the features, splits and anchors make of the model
-
-
-class ChangedSettingsError(UserError):
-    """A run cannot go on, because it was begun with other settings; `changed` names them."""
-
-    def __init__(self, message: str, changed: str) -> None:
-        super().__init__(message)
-        self.changed = changed
+logger = logging.getLogger(__name__)
 
 
 def fold_dir(run_dir: Path, fold: int) -> Path:
@@ -46,17 +35,13 @@ def fold_files(run_dir: Path, name: str) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def is_finished(run_dir: Path, fold: int, task: str) -> bool:
-    """Whether a fold has every file that a trained and tested fold of this task has."""
-    return all((fold_dir(run_dir, fold) / name).exists() for name in TASKS[task].fold_files)
-
-
 def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> dict[str, Any]:
     """The record that a run would write to the folder, or a refusal; nothing is changed.
 
     Results that are there are kept only with `resume`, or for the test stage of what was trained; both need the same
-    settings, splits and anchors as before. `overwrite` removes them; in the test stage, which needs the checkpoints,
-    it allows for predicting the test cases again. The stage `explain` needs tested folds and keeps them.
+    settings, splits and anchors as before, but for `epochs`, which may be raised where folds are trained. `overwrite`
+    removes them; in the test stage, which needs the checkpoints, it allows for predicting the test cases again. The
+    stage `explain` needs tested folds and keeps them.
 
     Raises:
         ChangedSettingsError: for results of other settings that were to be kept.
@@ -78,24 +63,37 @@ def permit(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, o
             "--run_name"
         )
     old = _read_own(run_dir)
-    _check_unchanged(run_dir, old, record, trains=stage in ("all", "train"))
-    return _merge(old, record)
+    check_unchanged(run_dir, old, record, trains=stage in ("all", "train"))
+    return merge(old, record)
 
 
 def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, overwrite: bool) -> None:
     """Make the folder ready for a run and write its `run.json`, or refuse, as `permit` does.
 
+    Of a fold that is to be trained further than it was, the predictions of before are removed, with what was made from
+    them: its checkpoint will be another one.
+
     Raises:
         UserError: as `permit` does, and for a folder that cannot be written.
     """
-    record = permit(run_dir, record, stage=stage, resume=resume, overwrite=overwrite)
+    merged = permit(run_dir, record, stage=stage, resume=resume, overwrite=overwrite)
     try:
-        if overwrite and stage in ("all", "train"):
-            remove_results(run_dir)
+        if stage in ("all", "train"):
+            if overwrite:
+                remove_results(run_dir)
+            elif resume:
+                _go_on(run_dir, record, raised_from=merged.get("resumed", [{}])[-1].get("epochs_raised_from"))
         run_dir.mkdir(parents=True, exist_ok=True)
-        write_json(run_dir / "run.json", record)
+        write_json(run_dir / "run.json", merged)
     except OSError as error:
         raise _unusable(run_dir, error) from error
+
+
+def _by_epoch(states: Mapping[int, TrainingState], which: Sequence[int]) -> Iterator[tuple[int | None, str]]:
+    """Each epoch at which some of these folds stand, with these folds in words."""
+    for epoch in dict.fromkeys(states[k].epoch for k in which):
+        folds = [k for k in which if states[k].epoch == epoch]
+        yield epoch, f"fold{'s' if len(folds) > 1 else ''} {listed(folds)}"
 
 
 def describe_results(run_dir: Path) -> str:
@@ -109,13 +107,40 @@ def describe_results(run_dir: Path) -> str:
 
 def remove_results(run_dir: Path) -> None:
     """Remove what runs write, and nothing else that may lie there."""
-    for path in [*_result_folds(run_dir), run_dir / "figures"]:
-        if path.is_symlink():
-            path.unlink()  # a folder on another disk is not ours to empty
-        elif path.is_dir():
-            shutil.rmtree(path)
-    for name in ("run.json", "summary.csv", "summary.json", "summary.md", "report.html"):
+    for path in _result_folds(run_dir):
+        _remove_folder(path)
+    _remove_tables(run_dir)
+    (run_dir / "run.json").unlink(missing_ok=True)
+
+
+def _remove_tables(run_dir: Path) -> None:
+    """Remove what is made from the predictions of all folds."""
+    for name in ("summary.csv", "summary.json", "summary.md", "report.html"):
         (run_dir / name).unlink(missing_ok=True)
+    _remove_folder(run_dir / "figures")
+
+
+def _remove_folder(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()  # a folder on another disk is not ours to empty
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def _go_on(run_dir: Path, record: dict[str, Any], *, raised_from: int | None) -> None:
+    """Remove what was made of folds that are to be trained further, and say what more epochs than before mean."""
+    states = {k: training_state(fold_dir(run_dir, k), record["settings"]) for k in record["folds"]}
+    further = [k for k, state in states.items() if not state.at_end]
+    removed = [k for k in further if remove_predictions(fold_dir(run_dir, k))]
+    if removed:
+        _remove_tables(run_dir)
+    if raised_from is None:
+        return
+    said = [f"going on after epoch {epoch}: {folds}" for epoch, folds in _by_epoch(states, further)]
+    early = [k for k, state in states.items() if state.stopped_early]
+    said += [f"stopped early after epoch {epoch}, so finished: {folds}" for epoch, folds in _by_epoch(states, early)]
+    words = "; ".join(said) or "no fold was trained before"
+    logger.info("--epochs was %d and is %d: %s", raised_from, record["settings"]["epochs"], words)
 
 
 def _result_folds(run_dir: Path) -> list[Path]:
@@ -162,56 +187,3 @@ def _read_own(run_dir: Path) -> dict[str, Any]:
     except UserError as error:
         raise UserError(f"{error} Or start anew with --overwrite, or give another --run_name.") from error
     return completed(record)
-
-
-def _check_unchanged(run_dir: Path, old: dict[str, Any], new: dict[str, Any], *, trains: bool) -> None:
-    """A run goes on as it was begun; what decides the training alone is compared where folds are trained."""
-    changed, earlier = _changes(old, new), list[str]()
-    if trains:
-        changed += _changed_options_of_training(old, new)
-        earlier = _different(old["protocol"], new["protocol"], old["protocol"].keys() & new["protocol"].keys())
-    named = "; ".join([*earlier, *changed])
-    if earlier:
-        raise ChangedSettingsError(
-            f"{run_dir} was begun by an earlier version of this code, which trained otherwise ({named}): begin it "
-            "again with --on_change restart or --overwrite, or give another --run_name",
-            named,
-        )
-    if changed:
-        begin_again = ", --overwrite, --on_change restart, or another --run_name" if trains else ""
-        message = f"{run_dir} was begun with other settings ({named}): use the same ones{begin_again}"
-        raise ChangedSettingsError(message, named)
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs, in words, of all that the numbers depend on, except for what decides the training alone."""
-    free = {*FREE, *options_before(new["task"])}
-    changed = _different(old["settings"], new["settings"], (name for name in new["settings"] if name not in free))
-    changed += _different(old, new, INPUTS)
-    for name in COMPARED:
-        both = old[name].keys() & new[name].keys()
-        changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
-    return changed
-
-
-def _changed_options_of_training(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    names = [name for name in options_before(new["task"]) if name != "tie_rule" or has_ties(new["settings"])]
-    return _different(old["settings"], new["settings"], names)
-
-
-def _different(old: dict[str, Any], new: dict[str, Any], names: Iterable[str]) -> list[str]:
-    return [f"{name} was {old.get(name)} and is {new.get(name)}" for name in names if old.get(name) != new.get(name)]
-
-
-def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that goes on, perhaps with other folds; `resumed` says how and with which code it went on."""
-    call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
-    return {
-        **old,
-        **{name: {**old[name], **new[name]} for name in COMPARED},
-        "cohort": {**old.get("cohort", {}), **new.get("cohort", {})},
-        "folds": sorted({*old["folds"], *new["folds"]}),
-        "folds_of_splits": new.get("folds_of_splits", old.get("folds_of_splits")),
-        "warnings": list(dict.fromkeys([*old["warnings"], *new["warnings"]])),
-        "resumed": [*old.get("resumed", []), call],
-    }

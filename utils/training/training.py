@@ -15,6 +15,7 @@ from torch import Tensor
 
 from datasets.batches import EvaluationBatches, TrainingBatches
 from utils.errors import UserError
+from utils.files.phrases import duration
 from utils.machine.seed import derive_seed, seed_everything
 from utils.runs.epoch_log import write_log
 from utils.training.checkpoint import load_checkpoint, save_checkpoint
@@ -23,6 +24,7 @@ from utils.training.engine import Objective, Runner, predict, train_epoch
 logger = logging.getLogger(__name__)
 
 LOSS = "val_loss"
+PACE = 10  # epochs that the remaining time is estimated by
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Schedule:
         if better or tied:
             progress.best_epoch, progress.best_loss = epoch, loss
         progress.epoch = epoch
-        progress.finished = epoch == self.epochs or epoch - progress.improved >= self.patience
+        progress.finished = self.is_over(progress)
         return better or tied
+
+    def is_over(self, progress: Progress) -> bool:
+        """Whether no epoch follows."""
+        return progress.epoch >= self.epochs or progress.epoch - progress.improved >= self.patience
 
 
 @dataclass
@@ -128,6 +134,7 @@ def train(
     """
     scaler = torch.amp.GradScaler(runner.device.type, enabled=runner.precision == "fp16")
     progress = _restore(fold_dir, runner, optimizer, scaler)
+    progress.finished = schedule.is_over(progress)  # a run whose `epochs` was raised goes on
     while not progress.finished:
         epoch, started = progress.epoch + 1, time.perf_counter()
         seed_everything(derive_seed(schedule.seed, "epoch", schedule.fold, epoch))
@@ -162,8 +169,21 @@ def train(
         shown = "  ".join(
             f"{key} {value:.4f}" for key, value in {"train_loss": train_loss, **measured}.items() if value is not None
         )
-        logger.info("%s  %s%s", name, shown, "  *" if best else "")
+        logger.info("%s  %s  %s%s", name, shown, timing(progress, schedule), "  *" if best else "")
     return progress
+
+
+def timing(progress: Progress, schedule: Schedule) -> str:
+    """How long the last epoch took and the fold may take yet: `2.1 s, at most 6 min left`; patience may end it before.
+
+    The epochs that are left are counted at the pace of the last ten.
+    """
+    seconds = [row["seconds"] or 0.0 for row in progress.log[-PACE:]]
+    took = f"{seconds[-1]:.1f} s"
+    if progress.finished:
+        return took
+    left = (schedule.epochs - progress.epoch) * sum(seconds) / len(seconds)
+    return f"{took}, at most {duration(left)} left"
 
 
 def _save(
@@ -179,6 +199,8 @@ def _restore(
     """Where `last.pt` stopped, or the beginning where it, or the checkpoint that it counts on, is not there."""
     last = fold_dir / "last.pt"
     if not last.exists():
+        if (fold_dir / "log.csv").exists():
+            logger.warning("warning: %s has lost its last.pt, so it is trained from the beginning", fold_dir)
         return Progress()
     if not (fold_dir / "checkpoint.pt").exists():
         logger.warning("warning: %s has lost its checkpoint.pt, so it is trained from the beginning", fold_dir)

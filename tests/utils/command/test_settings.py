@@ -31,6 +31,7 @@ CLUSTERING_DEFAULTS = {
     "scope": "both",
     "fold_csv": None,
     "on_missing": "error",
+    "allow_patient_overlap": False,
     "preset": None,
     "feature_norm": "none",
     "n_iter": 20,
@@ -44,6 +45,7 @@ CLUSTERING_DEFAULTS = {
 }
 RUN_DEFAULTS = {
     "folds": None,
+    "unit": "slide",
     "model": "mico",
     "n_clusters": 64,
     "epochs": 200,
@@ -152,6 +154,8 @@ def test_impossible_clustering_settings_are_named(name: str, value: Any):
         ("run_name", ""),
         ("run_name", "../elsewhere"),
         ("task", "reg"),
+        ("unit", "case"),
+        ("unit", "patient"),  # with --task surv
         ("optimizer", "sgd"),
         ("precision", "fp8"),
         ("stage", "val"),
@@ -183,6 +187,12 @@ def test_options_of_explanations_go_with_that_stage(name: str, value: Any):
     assert getattr(run(stage="explain", **{name: value}), name) == value
     with pytest.raises(UserError, match=f"got --{name} with --stage all, expected --stage explain"):
         run(**{name: value})
+
+
+def test_the_unit_is_an_option_of_classification():
+    assert run(task="cls", unit="patient").unit == "patient"
+    with pytest.raises(UserError, match=r"^got --unit patient with --task surv, expected --task cls: survival is by"):
+        run(unit="patient")
 
 
 @pytest.mark.parametrize("mpp", [0.0, -0.25, float("nan"), float("inf")])
@@ -251,13 +261,16 @@ def test_settings_do_not_change():
 
 
 def test_the_folder_of_a_run():
-    assert run().run_dir == Path("results/surv/BLCA/mico_released")
+    released = {"model_options": {"formulation": "released"}}
+    assert run(**released).run_dir == Path("results/surv/BLCA/mico_released")
+    assert run(**released, seed=2024).run_dir == Path("results/surv/BLCA/mico_released")
+    assert run(**released, seed=7).run_dir == Path("results/surv/BLCA/mico_released_seed7")
     paper = {"model_options": {"formulation": "paper"}}
     assert run(results_dir=Path("/r"), task="cls", **paper).run_dir == Path("/r/cls/BLCA/mico_paper")
-    assert run(model="abmil").run_dir == Path("results/surv/BLCA/abmil_released")
+    assert run(model="abmil").run_dir == Path("results/surv/BLCA/abmil")
     ablated = {"model_options": {"formulation": "released", "ablate": ("route", "reducer")}}
     assert run(**ablated).run_dir == Path("results/surv/BLCA/mico_released_no_route_no_reducer")
-    assert run(run_name="first").run_dir == Path("results/surv/BLCA/first")
+    assert run(run_name="first", seed=7).run_dir == Path("results/surv/BLCA/first")
 
 
 def test_plain_settings_survive_json():

@@ -29,7 +29,7 @@ def test_a_record_of_before_gets_what_was_true_then():
     now = protocol_of(settings)
     assert older["protocol"].keys() == now.keys() == {LOOKAHEAD, WINDOW, COUNT}
     assert all(now[name] != older["protocol"][name] for name in now)
-    assert older["settings"] == {**settings, **options_before("cls")}
+    assert older["settings"] == {**settings, **options_before("cls"), "unit": "slide"}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,7 @@ def test_a_record_of_before_gets_what_was_true_then():
 )
 def test_a_record_of_today_stays_as_it_is(settings: dict[str, Any]):
     settings = {**settings, "formulation": "released", "monitor": "val_auc", "tie_rule": "val_loss"}
+    settings |= {"unit": "patient"}
     record = {"task": "cls", "settings": settings, "protocol": protocol_of(settings)}
     assert completed(record) == record
 

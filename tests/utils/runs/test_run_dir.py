@@ -8,13 +8,15 @@ import pytest
 
 from utils.errors import UserError
 from utils.runs import run_dir as run_dir_module
-from utils.runs.run_dir import ChangedSettingsError, claim, describe_results, fold_dir, is_finished, remove_results
+from utils.runs.continuation import ChangedSettingsError
+from utils.runs.epoch_log import write_log
+from utils.runs.run_dir import claim, describe_results, fold_dir, remove_results
 
 
 def record(**changes: Any) -> dict[str, Any]:
     """A record as `main.py` makes it; `settings__NAME` changes one of the settings."""
     settings = {"lr": 2e-4, "folds": [0, 1], "stage": "all", "device": "cpu", "anchors": "a.pt", "resume": False}
-    settings |= {"monitor": "val_f1", "tie_rule": "val_loss", "optimizer": "adamw", "grad_accum": 2}
+    settings |= {"unit": "slide", "monitor": "val_f1", "tie_rule": "val_loss", "optimizer": "adamw", "grad_accum": 2}
     made: dict[str, Any] = {
         "task": "cls",
         "dataset": "BLCA",
@@ -167,9 +169,9 @@ def test_a_run_goes_on_only_as_it_began(begun: Path, change: dict, message: str,
 
 
 def older_record() -> dict[str, Any]:
-    """A record of before `--monitor`, `--tie_rule` and `protocol`."""
+    """A record of before `--monitor`, `--tie_rule`, `--unit` and `protocol`."""
     older = record()
-    del older["protocol"], older["settings"]["monitor"], older["settings"]["tie_rule"]
+    del older["protocol"], older["settings"]["monitor"], older["settings"]["tie_rule"], older["settings"]["unit"]
     return older
 
 
@@ -201,6 +203,18 @@ def test_where_the_protocol_does_not_matter_only_the_options_are_compared(tmp_pa
         start(tmp_path, record(**today), resume=True)
     start(tmp_path, record(**today, settings__tie_rule="first"), resume=True)
     assert written(tmp_path)["protocol"] == {}
+
+
+def test_a_run_of_before_had_slides_as_bags(tmp_path: Path):
+    older = record()
+    del older["settings"]["unit"]
+    start(tmp_path, older)
+    start(tmp_path, record(settings__unit="slide"), resume=True)
+    with pytest.raises(ChangedSettingsError, match=r"other settings \(unit was slide and is patient\): use the same"):
+        start(tmp_path, record(settings__unit="patient"), resume=True)
+    put(tmp_path, "fold0/checkpoint.pt", "fold1/checkpoint.pt")
+    with pytest.raises(ChangedSettingsError, match="unit was slide and is patient"):
+        start(tmp_path, record(settings__unit="patient"), stage="test")
 
 
 def test_the_tie_rule_is_not_compared_where_the_loss_selects(tmp_path: Path):
@@ -322,11 +336,77 @@ def test_the_folder_of_a_fold():
     assert fold_dir(Path("run"), 12) == Path("run/fold12")
 
 
-@pytest.mark.parametrize(("task", "lacking"), [("cls", "metrics.json"), ("surv", "outcomes_train.csv")])
-def test_a_fold_is_finished_with_the_last_of_its_files(tmp_path: Path, task: str, lacking: str):
-    names = ["metrics.json", "predictions_val.csv", "predictions_test.csv", "outcomes_train.csv"]
-    put(tmp_path, *(f"fold1/{name}" for name in names if name != lacking))
-    assert not is_finished(tmp_path, 1, task)
-    put(tmp_path, f"fold1/{lacking}")
-    assert is_finished(tmp_path, 1, task)
-    assert not is_finished(tmp_path, 0, task)
+def epochs(number: int, **more: Any) -> dict[str, Any]:
+    return record(**{"settings__epochs": number, "settings__patience": 2, **more})
+
+
+def trained(place: Path, fold: int, scores: list[float]) -> None:
+    """A tested fold, whose validation scores after each epoch were these."""
+    rows = [{"epoch": k, "train_loss": 1.0, "val_loss": 1.0, "val_f1": f1, "best": 0} for k, f1 in enumerate(scores, 1)]
+    write_log(place / f"fold{fold}" / "log.csv", rows)
+    names = (
+        "checkpoint.pt",
+        "last.pt",
+        "predictions_val.csv",
+        "predictions_test.csv",
+        "metrics.json",
+        "explain/s1/a.png",
+    )
+    put(place, *(f"fold{fold}/{name}" for name in names))
+
+
+@pytest.mark.parametrize("stage", ["all", "train"])
+def test_more_epochs_reopen_the_folds_that_ran_out_of_them(tmp_path: Path, caplog, stage: str):
+    start(tmp_path, epochs(3))
+    trained(tmp_path, 0, [0.1, 0.2, 0.3])
+    trained(tmp_path, 1, [0.5, 0.2, 0.3])  # two epochs without a better score: stopped early
+    put(tmp_path, "summary.md", "summary.json", "report.html", "figures/roc.png", "notes.txt")
+    caplog.set_level("INFO")
+    start(tmp_path, epochs(9), resume=True, stage=stage)
+    assert caplog.messages == [
+        "--epochs was 3 and is 9: going on after epoch 3: fold 0; stopped early after epoch 3, so finished: fold 1"
+    ]
+    kept = {path for path, content in tree(tmp_path).items() if content is not None}
+    of_fold_1 = "explain/s1/a.png", "log.csv", "predictions_test.csv", "predictions_val.csv", "metrics.json"
+    assert kept == {
+        *(f"fold0/{name}" for name in ("checkpoint.pt", "last.pt", "log.csv")),
+        *(f"fold1/{name}" for name in ("checkpoint.pt", "last.pt", *of_fold_1)),
+        *("run.json", "notes.txt"),
+    }
+    assert written(tmp_path)["settings"] == epochs(9)["settings"]
+    assert [call["epochs_raised_from"] for call in written(tmp_path)["resumed"]] == [3]
+
+
+def test_a_raise_that_was_interrupted_removes_what_was_left(tmp_path: Path):
+    """run.json has the new number of epochs, and one fold still the predictions of the old one."""
+    start(tmp_path, epochs(9))
+    trained(tmp_path, 0, [0.1, 0.2, 0.3])
+    start(tmp_path, epochs(9), resume=True)
+    assert not (tmp_path / "fold0" / "predictions_test.csv").exists()
+    assert "epochs_raised_from" not in written(tmp_path)["resumed"][0]
+
+
+def test_fewer_epochs_are_refused(tmp_path: Path):
+    start(tmp_path, epochs(9))
+    trained(tmp_path, 0, [0.1, 0.2, 0.3])
+    before = tree(tmp_path)
+    with pytest.raises(ChangedSettingsError, match=r"\(epochs was 9 and is 3\)"):
+        start(tmp_path, epochs(3), resume=True)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("stage", ["test", "explain"])
+def test_what_does_not_train_does_not_raise_the_epochs(tmp_path: Path, stage: str):
+    start(tmp_path, epochs(3))
+    for fold in (0, 1):
+        trained(tmp_path, fold, [0.1, 0.2, 0.3])
+    before = tree(tmp_path)
+    with pytest.raises(ChangedSettingsError, match=r"\(epochs was 3 and is 9\)"):
+        start(tmp_path, epochs(9), resume=True, stage=stage)
+    assert tree(tmp_path) == before
+
+
+def test_other_settings_do_not_change_together_with_the_epochs(tmp_path: Path):
+    start(tmp_path, epochs(3))
+    with pytest.raises(ChangedSettingsError, match=r"\(lr was 0\.0002 and is 1\.0\)"):
+        start(tmp_path, epochs(9, settings__lr=1.0), resume=True)

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Choose options without looking at the test cases: every combination of the grid below is trained on each fold, and
+# compared by the validation cases. Edit the arguments, or set them from outside:
+#   TASK=surv DATASET=LUAD FEATURES_DIR=/data/luad SPLITS_DIR=splits/luad bash script/tune.sh
+# Run again, it goes on where it stopped. At the end it names the best run and the command that tests this run alone.
+# Further arguments go to main.py, for all runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# One option of main.py a line: its name, then the values to try. Lines that start with # are left out. Options that a
+# model does not take are left out of its runs. Anchors are fitted once for each number of them.
+GRID="${GRID:-
+lr          1e-4 2e-4 5e-4
+n_clusters  32 64
+#dropout    0.05 0.25
+#embed_dim  256 512
+#model      mico abmil transmil
+}"
+TASK="${TASK:-cls}"                                             # cls, or surv
+DATASET="${DATASET:-BRCA}"                                      # name of the data set
+FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # a directory of .pt or .h5 files, or several, separated by blanks
+SPLITS_DIR="${SPLITS_DIR:-splits/4foldcv/tcga_${DATASET,,}$([ "${DATASET,,}-$TASK" != brca-cls ] || echo _cls)}"  # fold0.csv ...
+ANCHORS_DIR="${ANCHORS_DIR:-anchors/$TASK}"                     # where run_clustering.py writes
+RESULTS_DIR="${RESULTS_DIR:-results}"
+BY="${BY:-}"                                                    # the metric that names the best run: auc, acc, f1, loss; c_index ...
+FOLDS="${FOLDS:-all}"                                           # all fold*.csv of SPLITS_DIR, or their numbers: "0 1"
+FEATURE_NORM="${FEATURE_NORM:-none}"                            # none, l2 or zscore
+ON_MISSING="${ON_MISSING:-error}"                               # slides without features: error, or drop and count
+UNIT="${UNIT:-slide}"                                           # what is classified: slide, or patient: all slides of one together
+# What the grid does not vary.
+MODEL="${MODEL:-mico}"
+FORMULATION="${FORMULATION:-released}"                          # released, or paper
+N_CLUSTERS="${N_CLUSTERS:-64}"
+EPOCHS="${EPOCHS:-200}"
+PATIENCE="${PATIENCE:-8}"
+MONITOR="${MONITOR:-auto}"                                      # validation score that selects the epoch
+LR="${LR:-2e-4}"
+BATCH_SIZE="${BATCH_SIZE:-1}"
+GRAD_ACCUM="${GRAD_ACCUM:-2}"
+SEED="${SEED:-2024}"
+JOBS="${JOBS:-1}"                                               # runs at the same time
+GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
+NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features, for each run
+
+bash script/setup.sh
+if [ "$GPU" = auto ]; then
+    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+fi
+if [ "$GPU" = cpu ]; then
+    device=cpu fitting=()
+    # Processes share the cores: threads that wait for one another would cost more than they gain.
+    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + JOBS - 1) / JOBS ))}"
+else
+    device=cuda:0 fitting=(--gpu)
+    export CUDA_VISIBLE_DEVICES="$GPU"
+fi
+if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
+chosen=()
+if [ "$FOLDS" != all ]; then read -r -a folds <<< "$FOLDS"; chosen=(--folds "${folds[@]}"); fi
+exec .venv/bin/python -m script.tuning --grid "$GRID" --task "$TASK" --dataset "$DATASET" \
+    --features_dir "${features[@]}" --splits_dir "$SPLITS_DIR" --anchors_dir "$ANCHORS_DIR" \
+    --results_dir "$RESULTS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" --jobs "$JOBS" \
+    ${BY:+--by "$BY"} ${chosen[@]+"${chosen[@]}"} ${fitting[@]+"${fitting[@]}"} \
+    --fixed model="$MODEL" formulation="$FORMULATION" unit="$UNIT" n_clusters="$N_CLUSTERS" epochs="$EPOCHS" patience="$PATIENCE" \
+    monitor="$MONITOR" lr="$LR" batch_size="$BATCH_SIZE" grad_accum="$GRAD_ACCUM" seed="$SEED" \
+    -- --device "$device" --num_workers "$NUM_WORKERS" "$@"

@@ -1,0 +1,77 @@
+"""How far a fold has come: its training by `log.csv`, and whether it has what a call is to leave behind."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from utils.runs.epoch_log import log_if_whole
+from utils.runs.tasks import TASKS
+
+LOSS = "val_loss"
+_OF_TESTS = ("predictions_test.csv", "metrics.json")  # what only a fold with opened test cases has
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where the training of a fold stands.
+
+    Attributes:
+        epoch: the last one of the log; None where the log is lost or does not show the score that selects the epoch.
+        stopped_early: whether it ended by patience: no epoch follows, whatever `--epochs` is.
+        at_end: whether no epoch follows. True where the log is lost: then the other files of the fold decide.
+    """
+
+    epoch: int | None
+    stopped_early: bool
+    at_end: bool
+
+
+def training_state(place: Path, settings: Mapping[str, Any]) -> TrainingState:
+    """The state of the training in the folder of a fold.
+
+    Args:
+        place: `RUN_DIR/fold{k}`.
+        settings: of the run as `run.json` has them, of which `epochs`, `patience` and `monitor` are used.
+    """
+    return state_of(log_if_whole(place / "log.csv"), settings)
+
+
+def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingState:
+    """The state of a training by its log (see `utils.runs.epoch_log`), None where that is lost."""
+    monitor = settings.get("monitor")
+    known = log is not None and len(log) and monitor in log and {"epochs", "patience"} <= settings.keys()
+    if log is None or not known or log[monitor].isna().any():
+        return TrainingState(None, stopped_early=False, at_end=True)
+    scores = -log[monitor] if monitor == LOSS else log[monitor]
+    epoch, improved = int(log["epoch"].iloc[-1]), int(log["epoch"][scores.idxmax()])  # the first of equal scores
+    stopped_early = epoch - improved >= settings["patience"]
+    return TrainingState(epoch, stopped_early, stopped_early or epoch >= settings["epochs"])
+
+
+def is_finished(place: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a fold has every file that a call with these settings is to leave behind, of a training at its end.
+
+    The stage `train` leaves all but what needs the test cases. The stage `test` does not train, so that it does not
+    matter there whether the training is at its end.
+    """
+    stage, needed = settings["stage"], TASKS[settings["task"]].fold_files
+    if stage == "train":
+        needed = ("checkpoint.pt", *(name for name in needed if name not in _OF_TESTS))
+    there = all((place / name).exists() for name in needed)
+    return there and (stage == "test" or training_state(place, settings).at_end)
+
+
+def remove_predictions(place: Path) -> bool:
+    """Remove what was made with the checkpoint of a fold that is to be trained further; whether there was anything."""
+    made = [path for path in (*place.glob("predictions_*.csv"), place / "metrics.json") if path.exists()]
+    for path in made:
+        path.unlink()
+    if (place / "explain").is_dir():
+        shutil.rmtree(place / "explain")
+    return bool(made)
