@@ -2,6 +2,10 @@
 
 `python main.py --task surv --dataset BLCA --features_dir DIR --splits_dir splits/4foldcv/tcga_blca --anchors FILE`
 
+With `--run_dir`, a trained run is applied to another cohort, with options of its own:
+
+`python main.py --stage predict --run_dir results/surv/BLCA/mico_released --features_dir DIR --cohort NAME`
+
 The parts of a run are in `utils/pipeline`. `run` imports them after the options have been checked, so that `--help` and
 mistakes in the options are answered at once.
 """
@@ -11,7 +15,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from models import MODELS
 from utils.command.arguments import build_parser
@@ -20,14 +26,18 @@ from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.machine.memory import keep_freed_memory
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
+from utils.pipeline.predict_settings import EXPLAIN, PredictSettings, predict_parser, predict_settings
 from utils.runs.tasks import MONITORS
 
 logger = logging.getLogger("main")
 
 
 def get_args_parser() -> argparse.ArgumentParser:
-    """The parser of this command."""
-    description = "Train and test a multiple-instance model over the folds of a data set."
+    """The parser of this command where folds are trained, tested or explained."""
+    description = (
+        "Train and test a multiple-instance model over the folds of a data set. A trained run is applied to another "
+        "cohort by --stage predict, which has options of its own: main.py --stage predict --help."
+    )
     choices = {
         "model": tuple(MODELS),
         "monitor": tuple(sorted({name for names in MONITORS.values() for name in names})),
@@ -35,9 +45,16 @@ def get_args_parser() -> argparse.ArgumentParser:
     return build_parser(RunSettings, "main.py", description, choices=choices, model_options=model_options())
 
 
-def settings_of(args: argparse.Namespace) -> RunSettings:
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of either use of the command: `--run_dir` or `--stage predict` ask for a trained run."""
+    applies = any(text.split("=")[0] == "--run_dir" or text == "--stage=predict" for text in argv)
+    applies = applies or ("--stage", "predict") in pairwise(argv)
+    return (predict_parser() if applies else get_args_parser()).parse_args(argv)
+
+
+def settings_of(args: argparse.Namespace) -> RunSettings | PredictSettings:
     """The settings that parsed arguments stand for; UserError for impossible values and options of another model."""
-    return run_settings(args)
+    return predict_settings(args) if "run_dir" in args else run_settings(args)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -45,16 +62,36 @@ def main(args: argparse.Namespace) -> int:
     log_to_terminal()
     keep_freed_memory()
     try:
-        run(settings_of(args))
+        settings = settings_of(args)
+        if isinstance(settings, PredictSettings):
+            apply_run(settings)
+        else:
+            run(settings)
     except UserError as error:
         sys.stderr.write(f"main.py: error: {error}\n")
         return 2
     except KeyboardInterrupt:
         resume = "--resume instead of --overwrite" if args.overwrite else "--resume"
-        how = "starts it again" if args.stage == "explain" else f"with {resume} goes on after the last whole epoch"
+        where = "where it stopped" if args.stage == "predict" else "after the last whole epoch"
+        how = "starts it again" if args.stage == "explain" else f"with {resume} goes on {where}"
         sys.stderr.write(f"main.py: interrupted; the same command {how}\n")
         return 130
     return 0
+
+
+def apply_run(settings: PredictSettings) -> None:
+    """Apply a trained run to another cohort: predict it, or explain what was predicted."""
+    from datasets.slides.slide_files import find_slides
+
+    find_slides(settings.features_dir)  # before anything that is slow to import
+    if settings.stage == EXPLAIN:
+        from utils.pipeline.explain_cohort import explain_cohort
+
+        explain_cohort(settings)
+    else:
+        from utils.pipeline.predict_cohort import predict_cohort
+
+        predict_cohort(settings)
 
 
 def run(settings: RunSettings) -> None:
@@ -72,12 +109,15 @@ def run(settings: RunSettings) -> None:
     from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
     from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
     from utils.pipeline.validation import check_monitor
-    from utils.runs.run_dir import fold_dir, is_finished
+    from utils.runs.earlier_name import where_it_began
+    from utils.runs.fold_state import is_finished
+    from utils.runs.run_dir import fold_dir
     from utils.training.tensorboard_log import require_tensorboard
 
     if settings.tensorboard:
         require_tensorboard()
     device = resolve_device(settings.device)
+    settings = where_it_began(settings)
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
     computation = Computation(
         device, settings.precision, settings.num_workers, profile=settings.profile, tensorboard=settings.tensorboard
@@ -90,6 +130,7 @@ def run(settings: RunSettings) -> None:
         settings.task,
         n_bins=settings.n_bins,
         allow_patient_overlap=settings.allow_patient_overlap,
+        unit=settings.unit,
     )
     n_clusters = settings.n_clusters if takes_anchors(settings.model) else None
     source = AnchorSource(settings.anchors, n_clusters, settings.feature_norm)
@@ -100,7 +141,7 @@ def run(settings: RunSettings) -> None:
 
     record = run_record(settings, inputs)
     settings = permitted(settings, record)
-    done = {fold.index for fold in inputs if is_finished(settings.run_dir, fold.index, settings.task)}
+    done = {fold.index for fold in inputs if is_finished(fold_dir(settings.run_dir, fold.index), record["settings"])}
     finished = done if settings.resume else set()
     if settings.stage == "explain":
         from utils.pipeline.explain_fold import Explanation, check_what_is_explained, explain_fold
@@ -121,7 +162,7 @@ def run(settings: RunSettings) -> None:
         if settings.stage == "explain":
             explain_fold(fold, explanation, computation, place)
         elif fold.index in finished:
-            skip_fold(fold.index, place, computation)
+            skip_fold(fold, protocol, computation, place)
         else:
             run_fold(fold, design, protocol, computation, place, stage=settings.stage)
             warn_of(settings.run_dir, fold.index, settings.stage)
@@ -129,4 +170,4 @@ def run(settings: RunSettings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(get_args_parser().parse_args()))
+    sys.exit(main(parse_arguments(sys.argv[1:])))

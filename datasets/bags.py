@@ -74,7 +74,9 @@ class Batch:
 
 
 def outcomes_of(cases: Sequence[Case]) -> dict[str, Tensor]:
-    """Outcomes: `label` (B,) int64; or `bin`, `censored` (B,) int64 and `time` (B,) float64 in months."""
+    """Outcomes: `label` (B,) int64; or `bin`, `censored` (B,) int64 and `time` (B,) float64 in months; or none."""
+    if cases[0].label is None and cases[0].time is None:  # cases of another cohort, which are only predicted
+        return {}
     names = ("label",) if cases[0].label is not None else ("bin", "censored", "time")
     return {
         name: torch.tensor(
@@ -112,6 +114,13 @@ class BagDataset:
 
     def __len__(self) -> int:
         return len(self.cases)
+
+    def restricted(self, to: Callable[[Case], bool]) -> BagDataset:
+        """The same cases but for those that `to` rejects."""
+        cases = [case for case in self.cases if to(case)]
+        return BagDataset(
+            cases, self.paths, read_anchors=self.read_anchors, max_patches=self.max_patches, read=self.read
+        )
 
     def __getitem__(self, item: int | tuple[int, int]) -> Bag:
         number, seed = item if isinstance(item, tuple) else (item, None)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,7 @@ def make_cohort(output_dir: Path, settings: CohortSettings) -> Cohort:
     """
     output_dir = Path(output_dir)
     _claim(output_dir, settings)
-    rng = np.random.default_rng([settings.seed, 0])
+    rng = settings.generator(0)
     planted = balanced_labels(settings.n_cases, rng)
     slide_ids, shares = write_slides(output_dir, settings, planted)
     risk = planted.astype(np.float64)
@@ -99,10 +99,10 @@ def _with_outcomes(
     rng: np.random.Generator,
 ) -> tuple[Case, ...]:
     """The cases with label, or time and censorship, permuted over cases if the settings say so."""
-    case_ids = [f"SYN-{index + 1:04d}" for index in range(settings.n_cases)]
+    case_ids = [f"{settings.prefix}-{index + 1:04d}" for index in range(settings.n_cases)]
     order: np.ndarray = np.arange(settings.n_cases)
     if settings.shuffle_labels:  # by a generator of its own, so that the outcomes are those of the unshuffled cohort
-        order = np.random.default_rng([settings.seed, 3]).permutation(order)
+        order = settings.generator(3).permutation(order)
     if settings.task == "cls":
         labels = (draw_labels(risk, rng) if settings.signal == "proportion" else planted)[order]
         rows = zip(case_ids, slide_ids, labels, strict=True)
@@ -150,11 +150,12 @@ def _claim(output_dir: Path, settings: CohortSettings) -> None:
         except (ValueError, LookupError, TypeError) as error:
             raise UserError(f"{truth} is not the record of a synthetic cohort: give an empty --output_dir") from error
         ours = json.loads(json.dumps(asdict(settings)))
-        different = [name for name in ours if there.get(name) != ours[name]]
+        there = {field.name: there.get(field.name, field.default) for field in fields(CohortSettings)}
+        different = [name for name in ours if there[name] != ours[name]]
         if different:
             name = different[0]
             raise UserError(
-                f"{output_dir} holds a cohort made with {name} {there.get(name)} where {ours[name]} is asked for: "
+                f"{output_dir} holds a cohort made with {name} {there[name]} where {ours[name]} is asked for: "
                 "give an empty --output_dir, or remove that one"
             )
         return
@@ -171,6 +172,14 @@ def _write_truth(output_dir: Path, settings: CohortSettings, cohort: Cohort) -> 
         for case, risk in zip(cohort.cases, cohort.true_risk, strict=True)
     ]
     write_text(output_dir / "truth.csv", csv_text(("case_id", "slide_ids", "true_risk", *outcome), rows))
+    columns = ["label"] if settings.task == "cls" else ["survival_months", "censorship"]
+    labels = [
+        {"case_id": case.case_id, "slide_id": slide_id}
+        | {column: getattr(case, name) for column, name in zip(columns, outcome, strict=True)}
+        for case in cohort.cases
+        for slide_id in case.slide_ids
+    ]
+    write_text(output_dir / "labels.csv", csv_text(("case_id", "slide_id", *columns), labels))
     record = {
         "settings": asdict(settings),
         "complete": True,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from datasets.folds.cases import TASKS
 from datasets.folds.stratified_folds import fewest_items
 from utils.errors import UserError
@@ -12,6 +14,7 @@ from utils.errors import UserError
 SIGNALS = {"surv": ("proportion",), "cls": ("decisive", "cooccurrence", "proportion")}
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 FILE_FORMATS = ("h5", "pt")
+_SITES = 7919  # keeps the generators of sites apart from those of slides
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class CohortSettings:
         n_folds, n_bins: folds, and time bins of their survival columns.
         shuffle_labels: outcomes permuted over cases, so that there is nothing to learn.
         dtype, file_format: how features are written; "h5" and "pt" both hold the coordinates.
+        site: 0, or the number of another hospital: the same tissue types and signal, other patients (ids SYN1-0001).
+        shift: length by which all features of the site are moved, in one random direction, as by another scanner.
         seed: of everything random.
     """
 
@@ -60,6 +65,8 @@ class CohortSettings:
     shuffle_labels: bool = False
     dtype: str = "float32"
     file_format: str = "h5"
+    site: int = 0
+    shift: float = 0.0
     seed: int = 2024
 
     def __post_init__(self) -> None:
@@ -78,6 +85,15 @@ class CohortSettings:
         self._check_numbers()
         self._check_strata()
 
+    @property
+    def prefix(self) -> str:
+        """What the ids of cases and slides begin with."""
+        return f"SYN{self.site or ''}"
+
+    def generator(self, *purpose: int) -> np.random.Generator:
+        """A generator of random numbers for a purpose, of this site."""
+        return np.random.default_rng([self.seed, *purpose, *([_SITES, self.site] if self.site else [])])
+
     def _check_numbers(self) -> None:
         for name, least in (("slides_per_case", 1), ("patches_per_slide", 10), ("decisive_patches", 1)):
             low, high = getattr(self, name)
@@ -88,7 +104,8 @@ class CohortSettings:
         _require(self.noise >= 0, "noise", self.noise, "0 or more")
         _require(0 <= self.censored_fraction < 1, "censored_fraction", self.censored_fraction, "0 or more and below 1")
         _require(0 < self.region_fraction <= 0.4, "region_fraction", self.region_fraction, "above 0 and at most 0.4")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+        for name in ("site", "shift", "seed"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         fits = self.decisive_patches[1] <= self.patches_per_slide[0]
         _require(fits, "decisive_patches", self.decisive_patches[1], "at most the fewest patches of a slide")
 

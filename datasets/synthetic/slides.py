@@ -30,13 +30,15 @@ def write_slides(
     Returns the slide ids of each case, and the share of signal tissue among its patches (n_cases,).
     """
     prototypes = np.random.default_rng([settings.seed, 1]).standard_normal((settings.n_tissues, settings.dim))
+    direction = settings.generator(4).standard_normal(settings.dim)
+    prototypes += settings.shift * direction / np.linalg.norm(direction)
     signal = signal_tissues(settings)
     all_ids, shares = [], np.zeros(settings.n_cases)
     for index in range(settings.n_cases):
-        rng = np.random.default_rng([settings.seed, 2, index])
+        rng = settings.generator(2, index)
         composition = _composition(settings, rng)
         n_slides = int(rng.integers(settings.slides_per_case[0], settings.slides_per_case[1] + 1))
-        slide_ids = tuple(f"SYN-{index + 1:04d}-S{s + 1}" for s in range(n_slides))
+        slide_ids = tuple(f"{settings.prefix}-{index + 1:04d}-S{s + 1}" for s in range(n_slides))
         tissues = []
         for slide_id in slide_ids:
             cells, tissue = _lay_out(settings, composition, int(planted[index]), rng)

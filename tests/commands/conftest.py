@@ -43,11 +43,25 @@ def cls_cohort(tmp_path_factory) -> Cohort:
     return make_cohort(tmp_path_factory.mktemp("cls"), CohortSettings(task="cls", n_cases=16, **SMALL))
 
 
+@pytest.fixture(scope="session")
+def other_surv_cohort(tmp_path_factory) -> Cohort:
+    """Of another hospital: the same signal in other patients, the features moved."""
+    settings = CohortSettings(task="surv", n_cases=20, n_bins=2, site=1, shift=0.5, **SMALL)
+    return make_cohort(tmp_path_factory.mktemp("other_surv"), settings)
+
+
+@pytest.fixture(scope="session")
+def other_cls_cohort(tmp_path_factory) -> Cohort:
+    settings = CohortSettings(task="cls", n_cases=14, site=1, shift=0.5, slides_per_case=(1, 3), **SMALL)
+    return make_cohort(tmp_path_factory.mktemp("other_cls"), settings)
+
+
 def _command(module, capfd) -> Command:
     def call(*arguments: str | Path) -> Ended:
         capfd.readouterr()
+        parse = getattr(module, "parse_arguments", None) or module.get_args_parser().parse_args
         try:
-            status = module.main(module.get_args_parser().parse_args([str(argument) for argument in arguments]))
+            status = module.main(parse([str(argument) for argument in arguments]))
         except SystemExit as error:
             status = error.code
         return Ended(status, *capfd.readouterr())

@@ -27,7 +27,9 @@ from utils.training import tensorboard_log, training
 pytestmark = pytest.mark.slow
 
 RUN = Path("toy", "mico_released")
-FOLD_FILES = ["checkpoint.pt", "last.pt", "log.csv", "metrics.json", "predictions_test.csv", "predictions_val.csv"]
+FOLD_FILES = ["checkpoint.pt", "last.pt", "log.csv", "metrics.json"] + [
+    f"predictions_{part}.csv" for part in ("test", "train", "val")
+]
 
 
 def predictions(run_dir: Path) -> dict[str, bytes]:
@@ -168,6 +170,50 @@ def test_resume_skips_finished_folds(cls_cohort, run_main, tmp_path):
     assert "of the splits were run" not in ended.out
     assert (tmp_path / "cls" / RUN / "fold0" / "checkpoint.pt").stat().st_mtime_ns == before
     assert json.loads((tmp_path / "cls" / RUN / "run.json").read_text())["folds"] == [0, 1]
+
+
+def test_more_epochs_continue_as_if_asked_for_from_the_beginning(cls_cohort, run_main, tmp_path):
+    """Both folds run out of the first two epochs."""
+    options = ("--patience", "2", "--lr", "3e-3", "--monitor", "val_loss")
+    run_main(*cls_arguments(cls_cohort, tmp_path / "a", *options, "--epochs", "7")).check()
+    run_main(*cls_arguments(cls_cohort, tmp_path / "b", *options, "--epochs", "2")).check()
+    short = predictions(tmp_path / "b")
+    (tmp_path / "b" / "cls" / RUN / "fold1" / "last.pt").unlink()  # trained from the beginning, to the same end
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path / "b", *options, "--epochs", "7", "--resume")).check()
+    assert "--epochs was 2 and is 7: going on after epoch 2: folds 0 and 1\n" in ended.out
+    assert "fold1 has lost its last.pt, so it is trained from the beginning" in ended.out
+    assert predictions(tmp_path / "a") == predictions(tmp_path / "b") != short
+    for fold in (0, 1):
+        a, b = (tmp_path / name / "cls" / RUN / f"fold{fold}" for name in "ab")
+        assert (a / "checkpoint.pt").read_bytes() == (b / "checkpoint.pt").read_bytes()
+        logs = [pd.read_csv(place / "log.csv").drop(columns="seconds") for place in (a, b)]
+        assert logs[0].equals(logs[1])
+        assert len(logs[0]) > 2
+    assert (tmp_path / "a" / "cls" / RUN / "summary.md").read_text() == (
+        tmp_path / "b" / "cls" / RUN / "summary.md"
+    ).read_text()
+    record = json.loads((tmp_path / "b" / "cls" / RUN / "run.json").read_text())
+    assert record["settings"]["epochs"] == 7
+    ended = run_main(*cls_arguments(cls_cohort, tmp_path / "b", *options, "--epochs", "3", "--resume"))
+    assert ended.status == 2
+    assert "epochs was 7 and is 3" in ended.err
+
+
+def test_a_finished_training_is_not_predicted_again(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--stage", "train", "--folds", "0")
+    run_main(*arguments).check()
+    ended = run_main(*arguments, "--resume").check()
+    assert "fold 0 is finished" in ended.out
+    assert not (tmp_path / "cls" / RUN / "fold0" / "predictions_test.csv").exists()
+
+
+def test_a_run_of_an_earlier_default_name_goes_on(cls_cohort, run_main, tmp_path):
+    arguments = cls_arguments(cls_cohort, tmp_path, "--model", "meanpool", "--folds", "0")
+    run_main(*arguments, "--run_name", "meanpool_released").check()
+    ended = run_main(*arguments, "--resume").check()
+    assert "meanpool_released was begun under the default name of an earlier version, and goes on there" in ended.out
+    assert "fold 0 is finished" in ended.out
+    assert not (tmp_path / "cls" / "toy" / "meanpool").exists()
 
 
 def test_reading_ahead_changes_nothing(cls_cohort, run_main, tmp_path):
@@ -315,7 +361,7 @@ def test_what_was_lost_is_made_again(cls_cohort, run_main, tmp_path, lost):
 def test_every_baseline_goes_through_the_whole_job(cls_cohort, surv_cohort, run_main, tmp_path, task, model):
     arguments = cls_arguments(cls_cohort, tmp_path) if task == "cls" else surv_arguments(surv_cohort, tmp_path)
     run_main(*arguments, "--folds", "0", "--epochs", "2", "--model", model).check()
-    run_dir = tmp_path / task / "toy" / f"{model}_released"
+    run_dir = tmp_path / task / "toy" / model
     summary = json.loads((run_dir / "summary.json").read_text())
     assert (summary["model"], summary["formulation"], len(summary["folds"])) == (model, "none", 1)
     assert (run_dir / "summary.md").read_text().startswith(f"# toy: {model}, ")

@@ -33,6 +33,13 @@ class FoldAnchors:
     digest: str = RANDOM
     warnings: tuple[str, ...] = ()
 
+    @property
+    def scope(self) -> str:
+        """`dataset`, `slide`, or `random` where there are none that were fitted."""
+        if self.read_slide is not None:
+            return "slide"
+        return RANDOM if self.dataset is None else "dataset"
+
 
 def load_fold_anchors(
     anchors: str,

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from datasets.bags import Batch
+from datasets.bags import BagDataset, Batch
 from datasets.batches import EvaluationBatches
-from datasets.slides.patch_geometry import patch_geometry
+from datasets.folds.cases import Case
+from datasets.slides.patch_geometry import in_level0_pixels, patch_geometry
 from models.bag_model import BagModel
 from models.inspection.nearest_anchor import NearestAnchors, nearest_anchors
 from models.inspection.reducer_mixing import observe_mixing
@@ -31,7 +32,8 @@ from utils.explain.slide_image import require_slide_reader
 from utils.pipeline.inputs import FoldInputs, bags, batch_reader
 from utils.pipeline.models import load_model
 from utils.pipeline.train_fold import Computation
-from utils.runs.predictions import read_predictions
+from utils.runs.class_words import ClassWords
+from utils.runs.predictions import read_predictions, with_outcomes
 from utils.training.engine import Runner, evaluate
 
 logger = logging.getLogger("main")
@@ -89,6 +91,29 @@ def check_what_is_explained(explanation: Explanation, folds: Sequence[FoldInputs
         )
 
 
+@dataclass(frozen=True)
+class PredictedCases:
+    """Cases with what one model predicted of them, to be explained.
+
+    Attributes:
+        name: of the model in messages and titles, such as `fold 0`.
+        model: as it predicted them, in evaluation mode.
+        cases: the cases as bags.
+        predictions: of these cases, a row for each in the same order; some may lack their outcomes.
+        has_slide_anchors: whether each slide has anchors of its own.
+        words: names of the classes.
+        folder: where the explanations go.
+    """
+
+    name: str
+    model: BagModel
+    cases: BagDataset
+    predictions: pd.DataFrame
+    has_slide_anchors: bool
+    words: ClassWords
+    folder: Path
+
+
 def explain_fold(inputs: FoldInputs, explanation: Explanation, computation: Computation, place: Path) -> None:
     """Explain the chosen test cases of a fold, and its anchors by all of its test cases.
 
@@ -101,31 +126,57 @@ def explain_fold(inputs: FoldInputs, explanation: Explanation, computation: Comp
     Raises:
         UserError: for a checkpoint or predictions that cannot be read.
     """
-    fold = inputs.fold.index
-    predictions = read_predictions(place / "predictions_test.csv")
+    model, _ = load_model(place / "checkpoint.pt")
+    explained = PredictedCases(
+        name=f"fold {inputs.fold.index}",
+        model=model,
+        cases=bags(inputs, "test"),
+        predictions=read_predictions(place / "predictions_test.csv"),
+        has_slide_anchors=inputs.anchors.read_slide is not None,
+        words=ClassWords.named(inputs.fold.class_names, inputs.fold.n_outputs),
+        folder=place / "explain",
+    )
+    explain_cases(explained, explanation, computation)
+
+
+def explain_cases(explained: PredictedCases, explanation: Explanation, computation: Computation) -> None:
+    """Explain the chosen cases, and the anchors of the model by all cases whose outcome is known.
+
+    Raises:
+        UserError: for slides that cannot be read.
+    """
+    model, predictions, name = explained.model, explained.predictions, explained.name
     case_ids = dict(zip(predictions["slide_ids"], predictions["case_id"], strict=True))
     chosen = chosen_cases(explanation, predictions)
     wanted = {slide_id for case in chosen for slide_id in case.slide_ids}
-    model, _ = load_model(place / "checkpoint.pt")
+    known = with_outcomes(predictions)
+    has_table = isinstance(model, MiCo) and not explained.has_slide_anchors and len(known) > 0
+    shares = AnchorShares(model.n_anchors) if isinstance(model, MiCo) and has_table else None
+    counted = set(known["slide_ids"]) if shares is not None else set[str]()
     runner = Runner(model.to(computation.device), computation.device, computation.precision)
-    reader = batch_reader(computation.num_workers, computation.device)
-    batches = EvaluationBatches(bags(inputs, "test"), batch_size=1, reader=reader)
-    shares = AnchorShares(model.n_anchors) if isinstance(model, MiCo) and inputs.anchors.read_slide is None else None
+    cases = explained.cases.restricted(lambda case: not wanted.isdisjoint(case.slide_ids) or joined(case) in counted)
+    batches = EvaluationBatches(cases, batch_size=1, reader=batch_reader(computation.num_workers, computation.device))
     with observe_mixing(model) if isinstance(model, MiCo) else nullcontext() as mixing:
-        for batch, out in evaluate(runner, batches, n_batches=len(batches), label=f"explaining fold {fold}"):
+        for batch, out in evaluate(runner, batches, n_batches=len(batches), label=f"explaining {name}"):
             case_id = case_ids[";".join(batch.slide_ids)]
             nearest = nearest_of(model, batch)
-            if shares is not None and nearest is not None:
+            if shares is not None and nearest is not None and ";".join(batch.slide_ids) in counted:
                 shares.add(case_id, batch.slide_ids, as_array(out.attention), as_array(nearest.anchor))
             for slide in slide_explanations(case_id, batch, out, nearest, wanted, explanation.mpp):
-                write_explained(place / "explain" / slide.slide_id, slide, explanation)
-    write_cases(place / "explain" / "cases.csv", chosen, predictions)
+                write_explained(explained.folder / slide.slide_id, slide, explanation)
+    write_cases(explained.folder / "cases.csv", chosen, predictions)
     if shares is not None and mixing is not None:
-        title = f"{explanation.run}, fold {fold}"
-        write_anchor_explanation(place / "explain", shares.table(), predictions, mixing.record(), title)
+        title = f"{explanation.run}, {name}"
+        write_anchor_explanation(explained.folder, shares.table(), known, mixing.record(), title, explained.words)
     elif isinstance(model, MiCo):
-        logger.info("no table of anchors for fold %d, since each slide has anchors of its own", fold)
-    logger.info("explained %d case%s of fold %d in %s", len(chosen), "s" * (len(chosen) != 1), fold, place / "explain")
+        why = "each slide has anchors of its own" if explained.has_slide_anchors else "no case has an outcome"
+        logger.info("no table of anchors for %s, since %s", name, why)
+    logger.info("explained %d case%s of %s in %s", len(chosen), "s" * (len(chosen) != 1), name, explained.folder)
+
+
+def joined(case: Case) -> str:
+    """The slides of a case as a prediction file has them."""
+    return ";".join(case.slide_ids)
 
 
 def write_explained(folder: Path, slide: SlideExplanation, explanation: Explanation) -> None:
@@ -157,6 +208,7 @@ def slide_explanations(
         start, stop = stop, stop + len(slide.features)
         if slide.slide_id not in wanted:
             continue
+        slide = in_level0_pixels(slide, mpp) if mpp else slide
         rows, geometry = slice(start, stop), patch_geometry(slide)
         yield SlideExplanation(
             slide_id=slide.slide_id,
@@ -171,6 +223,7 @@ def slide_explanations(
             patch_size_source=geometry.source,
             mpp=mpp or geometry.mpp,
             mpp_source="--mpp" if mpp else geometry.mpp_source,
+            in_micrometres=geometry.in_micrometres,
         )
 
 

@@ -14,6 +14,7 @@ from datasets.bags import BagDataset
 from datasets.batches import BatchReader
 from datasets.folds.cases import PARTS
 from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
+from datasets.folds.units import patients_as_bags
 from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
 from datasets.slides.fingerprint import fingerprint
 from datasets.slides.slide_cache import SlideCache
@@ -90,12 +91,19 @@ def slide_cache(cache: str, gigabytes: float | None) -> SlideCache | None:
 
 
 def read_folds(
-    splits_dir: Path, numbers: Sequence[int] | None, task: str, *, n_bins: int, allow_patient_overlap: bool
+    splits_dir: Path,
+    numbers: Sequence[int] | None,
+    task: str,
+    *,
+    n_bins: int,
+    allow_patient_overlap: bool,
+    unit: str = "slide",
 ) -> list[Fold]:
-    """The folds of these numbers, or all of the directory.
+    """The folds of these numbers, or all of the directory; in classification, of `slide`s or `patient`s as bags.
 
     Raises:
-        UserError: as `datasets.folds.splits.read_fold` does, and for folds that differ in their number of classes.
+        UserError: as `datasets.folds.splits.read_fold` and `datasets.folds.units.patients_as_bags` do, and for folds
+            that differ in their number of classes.
     """
     folds = [
         read_fold(splits_dir / f"fold{number}.csv", task, n_bins=n_bins, allow_patient_overlap=allow_patient_overlap)
@@ -104,7 +112,7 @@ def read_folds(
     if len({fold.n_outputs for fold in folds}) > 1:
         classes = ", ".join(f"{fold.n_outputs} in fold {fold.index}" for fold in folds)
         raise UserError(f"the folds differ in their number of classes ({classes}): expected the same in all")
-    return folds
+    return [patients_as_bags(fold) for fold in folds] if unit == "patient" else folds
 
 
 def load_inputs(

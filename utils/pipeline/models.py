@@ -80,19 +80,37 @@ def load_model(checkpoint: Path) -> tuple[BagModel, int]:
         raise UserError(
             f"{checkpoint} holds no {lacking[0]}, expected a checkpoint.pt that main.py wrote: name another"
         )
-    for name, value in state["model"].items():
+    model = restored_model(state["architecture"], state["model"], state["feature_norm"], checkpoint)
+    return model, state["epoch"]
+
+
+def restored_model(
+    design: Mapping[str, Any], weights: Mapping[str, Tensor], feature_norm: Mapping[str, Any], source: Path
+) -> BagModel:
+    """A trained model in evaluation mode, with the scale of its features.
+
+    Args:
+        design: what `architecture` says.
+        weights: its state dict.
+        feature_norm: as `FeatureNorm.to_json` gives it.
+        source: the file that these are from, for messages.
+
+    Raises:
+        UserError: for a parameter that holds NaN or infinity, or a scale that cannot be used.
+    """
+    for name, value in weights.items():
         if not value.isfinite().all():
             raise UserError(
-                f"{checkpoint} holds NaN or infinity in {name}, expected finite parameters: remove it and train this "
-                "fold again"
+                f"{source} holds NaN or infinity in {name}, expected finite parameters: remove it and train this fold "
+                "again"
             )
-    design = state["architecture"]
     # Until 2026-11 the options of all models stood in every checkpoint: for another model they mean nothing.
     known = {"name", "dim_in", "n_outputs", *options_of(design["name"])}
-    model = build_model(**{name: value for name, value in design.items() if name in known})
-    model.load_state_dict(state["model"])
-    model.feature_scale = FeatureNorm.from_json(state["feature_norm"])
-    return model.eval(), state["epoch"]
+    model: Any = build_model(**{name: value for name, value in design.items() if name in known})
+    model.load_state_dict(weights)
+    model.feature_scale = FeatureNorm.from_json(dict(feature_norm))
+    restored: BagModel = model.eval()
+    return restored
 
 
 def loss_of(task: str, alpha: float) -> Loss:

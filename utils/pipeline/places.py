@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from datasets.folds.patient_overlap import check_patients_of_file
 from datasets.folds.splits import find_folds
 from datasets.slides.slide_files import find_slides
 from utils.command.settings import RANDOM
 from utils.errors import UserError
+
+logger = logging.getLogger("run_clustering")
 
 
 def check_run_places(
@@ -49,3 +53,16 @@ def check_clustering_places(input_dir: Sequence[Path], fold_csv: Sequence[Path] 
     for path in fold_csv or ():
         if not path.is_file():
             raise UserError(f"got --fold_csv {path}, which is no file: give an existing fold file")
+
+
+def check_patients_of_folds(fold_csv: Sequence[Path], *, allow_overlap: bool) -> None:
+    """Check, before anchors are fitted for minutes, that `main.py` will take these folds: no patient is in two parts.
+
+    An overlap that is allowed is said in the log.
+
+    Raises:
+        UserError: for a patient in two parts of a fold, or a file that cannot be read.
+    """
+    for path in fold_csv:
+        for warning in check_patients_of_file(path, allow_overlap=allow_overlap):
+            logger.warning("warning: %s", warning)

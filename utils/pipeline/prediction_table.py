@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from datasets.bags import outcomes_of
 from datasets.folds.cases import Case
 from models.losses import hazards, risk
 from utils.runs.predictions import classification_table, survival_table
 
 
-def prediction_table(task: str, cases: Sequence[Case], logits: Tensor) -> pd.DataFrame:
-    """Cases and their logits (n, C) as the rows of a prediction file."""
+def prediction_table(
+    task: str, cases: Sequence[Case], logits: Tensor, class_names: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Cases and their logits (n, C) as the rows of a prediction file; a case without outcome has none there."""
     case_ids, slide_ids = [case.case_id for case in cases], [case.slide_ids for case in cases]
-    known, wide = {name: value.numpy() for name, value in outcomes_of(cases).items()}, logits.double()
+    wide = logits.double()
     if task == "cls":
-        return classification_table(case_ids, slide_ids, known["label"], torch.softmax(wide, dim=1).numpy())
+        prob = torch.softmax(wide, dim=1).numpy()
+        return classification_table(case_ids, slide_ids, _known(cases, "label"), prob, class_names)
     return survival_table(
         case_ids,
         slide_ids,
-        time=known["time"],
-        event=1 - known["censored"],
-        bin=known["bin"],
+        time=_known(cases, "time"),
+        event=1 - _known(cases, "censored"),
+        bin=_known(cases, "bin"),
         risk=risk(wide).numpy(),
         hazard=hazards(wide).numpy(),
     )
+
+
+def _known(cases: Sequence[Case], name: str) -> np.ndarray:
+    """An outcome of the cases, float64 (n,), NaN where it is not known."""
+    return np.array([getattr(case, name) for case in cases], dtype=np.float64)  # None becomes NaN

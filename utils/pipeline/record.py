@@ -14,12 +14,14 @@ from datasets.folds.split_report import count_part
 from datasets.folds.splits import Fold, find_folds
 from utils.command.settings import RunSettings, as_plain, plain_options
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
+from utils.pipeline.feature_facts import FeatureFacts, facts_of
 from utils.pipeline.inputs import FoldInputs
 from utils.pipeline.model_options import model_options
+from utils.runs.continuation import ChangedSettingsError
 from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import read_predictions
 from utils.runs.protocol import protocol_of
-from utils.runs.run_dir import ChangedSettingsError, claim, fold_dir, permit
+from utils.runs.run_dir import claim, fold_dir, permit
 from utils.runs.run_record import read_run
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.summary import write_summary
@@ -41,6 +43,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "seed": settings.seed,
         "folds": sorted(inputs.fold.index for inputs in folds),
         "folds_of_splits": find_folds(folds[0].fold.path.parent),
+        "class_names": None if folds[0].fold.class_names is None else list(folds[0].fold.class_names),
         "warnings": list(dict.fromkeys(warning for inputs in folds for warning in inputs.warnings)),
         "cohort": {f"fold{inputs.fold.index}": count_parts(inputs.fold) for inputs in folds},
         "splits": {inputs.fold.path.name: digest(inputs.fold.path) for inputs in folds},
@@ -50,6 +53,8 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
             for inputs in folds
         },
         "feature_norm": folds[0].anchors.feature_norm.kind,
+        "anchor_scope": folds[0].anchors.scope,
+        "feature_facts": training_facts(folds).to_json(),
         "dim_in": folds[0].dim_in,
         "n_outputs": folds[0].fold.n_outputs,
         "settings": as_plain(settings),
@@ -61,9 +66,16 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
     }
 
 
+def training_facts(folds: Sequence[FoldInputs]) -> FeatureFacts:
+    """Facts about the features that the folds are trained on, to be compared with those of another cohort."""
+    slide_ids = sorted({slide_id for inputs in folds for slide_id in inputs.fold.slides("train")})
+    return facts_of([folds[0].paths[slide_id] for slide_id in slide_ids])
+
+
 def count_parts(fold: Fold) -> dict[str, dict[str, Any]]:
     """Cases, slides and outcomes of each part, for the report."""
-    classes = {str(label): label for label in range(fold.n_outputs)} if fold.task == "cls" else {}
+    names = fold.class_names or [str(label) for label in range(fold.n_outputs)]
+    classes = {name: label for label, name in enumerate(names)} if fold.task == "cls" else {}
     return {part: count_part(fold.part(part), classes) for part in PARTS}
 
 

@@ -126,6 +126,7 @@ def run_fold(
     runner = Runner(model.to(computation.device), computation.device, computation.precision, stopwatch=stopwatch)
     metrics: dict[str, Any] = {"fold": inputs.fold.index, "best_epoch": epoch}
     outcomes = training_outcomes(inputs, place / "outcomes_train.csv") if protocol.task == "surv" else None
+    predict_training_cases(inputs, runner, protocol.batch_size, computation.num_workers, place)
     for part in ("val",) if stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
@@ -138,9 +139,26 @@ def run_fold(
         logger.info("profile of fold %d: %s", inputs.fold.index, in_words(split))
 
 
-def skip_fold(fold: int, place: Path, computation: Computation) -> None:
-    """Say that a fold is finished; its log may still have to be shown in TensorBoard."""
-    logger.info("fold %d is finished", fold)
+def predict_training_cases(inputs: FoldInputs, runner: Runner, batch_size: int, num_workers: int, place: Path) -> None:
+    """Write `predictions_train.csv`: who a fold was trained on, and which risks and probabilities it gives them.
+
+    With another cohort, it tells the patients that must not be in it, and the risk at which cases are divided
+    (`utils.statistics.cut_off`).
+    """
+    write_predictions(place / "predictions_train.csv", predict_part(inputs, "train", runner, batch_size, num_workers))
+
+
+def skip_fold(inputs: FoldInputs, protocol: TrainingProtocol, computation: Computation, place: Path) -> None:
+    """Say that a fold is finished, and add what it may lack: predictions of its training cases, its log in TensorBoard.
+
+    Raises:
+        UserError: for a checkpoint that cannot be read.
+    """
+    logger.info("fold %d is finished", inputs.fold.index)
+    if not (place / "predictions_train.csv").exists():  # of an earlier version of this code
+        model, _ = load_model(place / "checkpoint.pt")
+        runner = Runner(model.to(computation.device), computation.device, computation.precision)
+        predict_training_cases(inputs, runner, protocol.batch_size, computation.num_workers, place)
     if computation.tensorboard:
         write_whole_log(place / "log.csv", place / "tensorboard")
 
@@ -200,4 +218,4 @@ def predict_part(inputs: FoldInputs, part: str, runner: Runner, batch_size: int,
     reader = batch_reader(num_workers, runner.device)
     batches = EvaluationBatches(bags(inputs, part), batch_size=batch_size, reader=reader)
     logits = predict(runner, batches, n_batches=len(batches), label=f"fold {inputs.fold.index} {part}")
-    return prediction_table(inputs.fold.task, inputs.fold.part(part), logits)
+    return prediction_table(inputs.fold.task, inputs.fold.part(part), logits, inputs.fold.class_names)

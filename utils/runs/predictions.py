@@ -5,12 +5,16 @@ reads back as the same float64): a metric computed from a file equals the one co
 
 | task | columns |
 |---|---|
-| cls | `case_id, slide_ids, label, prediction, prob_0 .. prob_{C-1}` |
+| cls | `case_id, slide_ids, label, prediction, prob_0 .. prob_{C-1}`; with names: `label_name, prediction_name` |
 | surv | `case_id, slide_ids, time, event, bin, risk, hazard_0 .. hazard_{C-1}` |
 
 `slide_ids` are joined by `;`. `time` is in months, `event` is 1 where the death was observed and 0 where the case was
 censored, a higher `risk` means an earlier death. Identifiers are text: `001` stays `001`. A column beyond these is kept
 as text.
+
+The cases of another cohort may come without outcomes: their `label`, or `time`, `event` and `bin`, are empty, or the
+`bin` alone where the edges of the bins are not known. Only who says so (`may_lack_outcomes`) can write or read such
+files; `with_outcomes` gives the cases that can be evaluated.
 """
 
 from __future__ import annotations
@@ -29,18 +33,24 @@ PROBABILITY_TOLERANCE = 1e-3  # probabilities may come from 16-bit arithmetic
 ADVICE = "write it again with main.py --stage test --overwrite"
 _TEXT = ("case_id", "slide_ids")
 _INTEGER = ("label", "prediction", "event", "bin")
+_BIN = "bin"
 
 
 def classification_table(
-    case_ids: Sequence[str], slide_ids: Sequence[Sequence[str]], label: np.ndarray, prob: np.ndarray
+    case_ids: Sequence[str],
+    slide_ids: Sequence[Sequence[str]],
+    label: np.ndarray,
+    prob: np.ndarray,
+    class_names: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """The prediction table of a classification fold.
 
     Args:
         case_ids: n identifiers.
         slide_ids: the slides of each case; an identifier must not hold `;`.
-        label: (n,) true class, 0..C-1.
+        label: (n,) true class, 0..C-1; NaN where it is not known.
         prob: (n, C) class probabilities; each row sums to 1 within 1e-3.
+        class_names: C names, for the columns `label_name` and `prediction_name`.
 
     The column `prediction` is the class of the highest probability (the first one of a tie).
 
@@ -53,7 +63,12 @@ def classification_table(
     table = _identifiers(case_ids, slide_ids, n_cases=len(prob))
     table["label"] = _column("label", label, len(prob))
     table["prediction"] = prob.argmax(axis=1)
-    return _finished(table, prob, CLASSIFICATION)
+    table = _finished(table, prob, CLASSIFICATION)
+    if class_names is not None:
+        for name in ("label", "prediction"):
+            numbers = table[name].tolist()
+            table[f"{name}_name"] = ["" if number is pd.NA else class_names[number] for number in numbers]
+    return table
 
 
 def survival_table(
@@ -70,7 +85,7 @@ def survival_table(
     Args:
         case_ids: n identifiers.
         slide_ids: the slides of each case; an identifier must not hold `;`.
-        time: (n,) follow-up in months.
+        time: (n,) follow-up in months; NaN where the outcome is not known, and so `event` and `bin`.
         event: (n,) 1 = death observed, 0 = censored.
         bin: (n,) time interval of `time`, 0..C-1.
         risk: (n,) higher risk = earlier death.
@@ -88,20 +103,20 @@ def survival_table(
     return _finished(table, hazard, SURVIVAL)
 
 
-def write_predictions(path: Path, table: pd.DataFrame) -> None:
+def write_predictions(path: Path, table: pd.DataFrame, *, may_lack_outcomes: bool = False) -> None:
     """Write a table of this module to `path` as CSV, atomically.
 
     Raises:
         ValueError: a value of the table is not as this module describes.
     """
-    problem = _first_problem(table, task_of(table))
+    problem = _first_problem(table, task_of(table), may_lack_outcomes=may_lack_outcomes)
     if problem is not None:
         raise ValueError(f"refused to write {path}: {problem}")
     write_csv(path, table)
 
 
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Read and check a prediction file; ids are text, integers int64, the rest float64.
+def read_predictions(path: Path, *, may_lack_outcomes: bool = False) -> pd.DataFrame:
+    """Read and check a prediction file; ids are text, integers int64 (Int64 where some are unknown), the rest float64.
 
     Raises:
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
@@ -116,10 +131,15 @@ def read_predictions(path: Path) -> pd.DataFrame:
     cells.require(_required(table, task))
     for name in _required(table, task)[len(_TEXT) :]:
         table[name] = cells.floats(name)
-    problem = _first_problem(table, task, cells)
+    problem = _first_problem(table, task, cells, may_lack_outcomes=may_lack_outcomes)
     if problem is not None:
         raise cells.error(problem)
-    return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
+    return _with_integers(table)
+
+
+def with_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """The cases of a table whose outcome is known, numbered from 0 on."""
+    return _with_integers(table[~_lacks_outcome(table, task_of(table))].reset_index(drop=True))
 
 
 def task_of(table: pd.DataFrame) -> Task:
@@ -175,15 +195,34 @@ def _identifiers(case_ids: Sequence[str], slide_ids: Sequence[Sequence[str]], n_
 def _finished(table: pd.DataFrame, output: np.ndarray, task: Task) -> pd.DataFrame:
     for index in range(output.shape[1]):
         table[f"{task.output}_{index}"] = output[:, index]
-    problem = _first_problem(table, task)
+    problem = _first_problem(table, task, may_lack_outcomes=True)
     if problem is not None:
         raise ValueError(problem)
-    return table.astype({name: np.int64 for name in _INTEGER if name in table.columns})
+    return _with_integers(table)
 
 
-def _first_problem(table: pd.DataFrame, task: Task, cells: CsvTable | None = None) -> str | None:
+def _with_integers(table: pd.DataFrame) -> pd.DataFrame:
+    """Integers as such: int64, or pandas' Int64 for a column with unknown values."""
+    names = [name for name in _INTEGER if name in table.columns]
+    return table.astype({name: "Int64" if table[name].isna().any() else "int64" for name in names})
+
+
+def _lacks_outcome(table: pd.DataFrame, task: Task) -> np.ndarray:
+    """(n,) whether nothing is known of what is true of a case."""
+    lacks: np.ndarray = table[list(task.outcome)].isna().all(axis=1).to_numpy()
+    return lacks
+
+
+def _first_problem(
+    table: pd.DataFrame, task: Task, cells: CsvTable | None = None, *, may_lack_outcomes: bool
+) -> str | None:
     """The first value that is not as the module describes, in words; `cells`: the text that it was read from."""
+    lacking = _lacks_outcome(table, task) if may_lack_outcomes else np.zeros(len(table), dtype=bool)
     for name, good, expected in _rules(table, task):
+        if name in task.outcome:
+            good = good | lacking
+        if name == _BIN and may_lack_outcomes:
+            good = good | table[_BIN].isna().to_numpy()
         if not good.all():
             row = int(np.argmin(good))
             if name not in table.columns:
@@ -210,16 +249,21 @@ def _rules(table: pd.DataFrame, task: Task) -> Iterator[tuple[str, np.ndarray, s
     if task == CLASSIFICATION:
         sums = np.abs(values.sum(axis=1) - 1) <= PROBABILITY_TOLERANCE
         yield f"{outputs[0]}..{outputs[-1]}", sums, "probabilities that sum to 1"
-        yield "label", np.isin(table["label"], range(len(outputs))), classes
+        yield "label", np.isin(_numbers(table, "label"), range(len(outputs))), classes
         yield "prediction", np.isin(table["prediction"], range(len(outputs))), classes
         predicted = values[np.arange(len(table)), table["prediction"].to_numpy().astype(np.int64)]
         yield "prediction", predicted == values.max(axis=1), "the class of the highest probability"
     else:
-        time = table["time"].to_numpy(dtype=np.float64)
+        time = _numbers(table, "time")
         yield "time", np.isfinite(time) & (time >= 0), "months, 0 or more"
-        yield "event", np.isin(table["event"], (0, 1)), "1 (death observed) or 0 (censored)"
-        yield "bin", np.isin(table["bin"], range(len(outputs))), classes
+        yield "event", np.isin(_numbers(table, "event"), (0, 1)), "1 (death observed) or 0 (censored)"
+        yield "bin", np.isin(_numbers(table, "bin"), range(len(outputs))), classes
         yield "risk", np.isfinite(table["risk"].to_numpy(dtype=np.float64)), "a finite number"
+
+
+def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column as float64 (n,), NaN where it is unknown."""
+    return table[name].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _new_slides(joined: Sequence[str]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 from utils.errors import UserError
 from utils.files.json_object import read_json_object
 from utils.files.phrases import listed
-from utils.runs.tasks import TASKS
+from utils.runs.tasks import CLASSIFICATION, TASKS
 
 DEFAULT_SEED = 2024
 REQUIRED = ("task", "dataset", "model", "formulation")
@@ -33,12 +33,32 @@ def read_run(run_dir: Path) -> dict[str, Any]:
     for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list), ("settings", dict)):
         if not isinstance(run[name], kind):
             raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
-    for name, kind in (("protocol", dict), ("folds_of_splits", list)):  # absent in older records
+    for name, kind in (("protocol", dict), ("folds_of_splits", list), ("class_names", list)):  # absent in older records
         if name in run and not isinstance(run[name], kind):
             raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
     if not all(isinstance(fold, int) for fold in run["folds"]):
         raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
     return run
+
+
+def class_names(run: Mapping[str, Any], n_classes: int) -> list[str]:
+    """The names of the classes of a run, in the order of their numbers; the numbers where it has no names.
+
+    >>> class_names({"class_names": ["benign", "malignant"]}, 2), class_names({}, 3)
+    (['benign', 'malignant'], ['0', '1', '2'])
+    """
+    names = run.get("class_names") or range(n_classes)
+    return [str(name) for name in names]
+
+
+def unit_of(run: Mapping[str, Any]) -> str:
+    """What one prediction of a run is about: `slide` or `patient` in classification (`--unit`), `case` in survival.
+
+    >>> unit_of({"task": "cls", "settings": {"unit": "patient"}}), unit_of({"task": "cls", "settings": {}})
+    ('patient', 'slide')
+    """
+    task = TASKS[run["task"]]
+    return str(run["settings"].get("unit", task.unit)) if task == CLASSIFICATION else task.unit
 
 
 def folds_left_out(run: Mapping[str, Any]) -> str:

@@ -31,7 +31,8 @@ class Task:
     Attributes:
         name: `cls` or `surv`, as on the command line and in files.
         words: its name for a reader.
-        unit: what one prediction is about: a slide in classification (a patient may have several), a case in survival.
+        unit: what one prediction is about: a case in survival, and in classification a slide (a patient may have
+            several) unless a run says otherwise (`utils.runs.run_record.unit_of`).
         metrics: the metrics of a test fold, in the order of the tables; `METRIC_WORDS` has their printed names.
         shown: those of them that a report shows for each fold, the main one first.
         compared: the metrics by which models are compared, the main one first.

@@ -43,6 +43,7 @@ def survival_metrics(
     n_resamples: int = N_RESAMPLES,
     train: TrainingOutcomes | None = None,
     hazards: np.ndarray | None = None,
+    edges: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Harrell's C with its 95 % bootstrap interval, log-rank p of the risk halves, number of deaths; Uno's C, AUC, IBS.
 
@@ -54,6 +55,7 @@ def survival_metrics(
         n_resamples: of the bootstrap; 0: no interval.
         train: outcomes of the fold's training cases; without them the last three metrics are None.
         hazards: (n, C) probability to die in a time bin given survival up to it; comes with `train`.
+        edges: (C - 1,) inner edges of the time bins in months; None takes those that the bins of `train` show.
 
     Returns:
         `c_index` (ties in risk within 1e-8 count one half), `c_index_low` and `c_index_high` (2.5 and 97.5 percentile),
@@ -89,7 +91,7 @@ def survival_metrics(
         result["logrank_p"] = logrank_p(event, time, risk_halves(risk))
     except UndefinedMetricError as error:
         reasons["logrank_p"] = str(error)
-    _add_corrected_for_censoring(result, event, time, risk, train, hazards)
+    _add_corrected_for_censoring(result, event, time, risk, train, hazards, edges)
     return result
 
 
@@ -100,6 +102,7 @@ def _add_corrected_for_censoring(
     risk: np.ndarray,
     train: TrainingOutcomes | None,
     hazards: np.ndarray | None,
+    edges: np.ndarray | None,
 ) -> None:
     reasons = result["reasons"]
     if train is None and hazards is None:
@@ -111,7 +114,7 @@ def _add_corrected_for_censoring(
     if hazards.ndim != 2 or len(hazards) != len(event) or not np.isfinite(hazards).all():
         raise ValueError(f"hazards: expected finite numbers of shape ({len(event)}, C), got {hazards.shape}")
     try:
-        edges = inner_bin_edges(train, n_bins=hazards.shape[1])
+        edges = inner_bin_edges(train, n_bins=hazards.shape[1]) if edges is None else edges
     except UndefinedMetricError as error:
         reasons |= dict.fromkeys(CORRECTED_FOR_CENSORING, str(error))
         return

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.command.console import runs_parser, work_on_runs
+from utils.runs.predict_dir import is_cohort
 from utils.tables.summary import summarise, write_summary_of
 from utils.tables.summary_text import format_summary
+from utils.tables.validation import validate, write_validation_of
+from utils.tables.validation_text import format_validation
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -19,13 +22,19 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rewrite and print the summaries of each run; nothing is written if one of them cannot be made."""
+    """Rewrite and print the summaries of runs and predicted cohorts; none is written if one of them cannot be made."""
 
-    def work(run_dirs: list[Path]) -> str:
-        summaries = [summarise(run_dir) for run_dir in run_dirs]
-        for run_dir, summary in zip(run_dirs, summaries, strict=True):
-            write_summary_of(run_dir, summary)
-        return "\n".join(format_summary(summary) for summary in summaries)
+    def work(folders: list[Path]) -> str:
+        summaries = [validate(folder) if is_cohort(folder) else summarise(folder) for folder in folders]
+        texts = []
+        for folder, summary in zip(folders, summaries, strict=True):
+            if is_cohort(folder):
+                write_validation_of(folder, summary)
+                texts.append(format_validation(summary))
+            else:
+                write_summary_of(folder, summary)
+                texts.append(format_summary(summary))
+        return "\n".join(texts)
 
     return work_on_runs(get_args_parser(), argv, work)
 

@@ -284,3 +284,35 @@ class TestParts:
     def test_the_censored_fraction_is_met(self, fraction: float) -> None:
         _, censored = draw_survival(np.zeros(40), fraction, np.random.default_rng(1))
         assert censored.sum() == 40 * fraction
+
+
+def test_another_site_has_the_same_tissue_in_other_patients(tmp_path):
+    same = {"task": "cls", "n_cases": 12, "n_folds": 2, "dim": 6, "noise": 0.0, "patches_per_slide": (60, 80)}
+    here = make_cohort(tmp_path / "here", CohortSettings(**same))
+    there = make_cohort(tmp_path / "there", CohortSettings(**same, site=3))
+    moved = make_cohort(tmp_path / "moved", CohortSettings(**same, site=3, shift=2.0))
+
+    def patches(cohort: Cohort) -> np.ndarray:
+        slides = [read_slide(path).features.numpy() for path in find_slides([cohort.features_dir]).values()]
+        return np.unique(np.concatenate(slides).round(4), axis=0)
+
+    np.testing.assert_allclose(patches(there), patches(here), atol=1e-3)  # without noise a patch is its prototype
+    assert {case.case_id for case in there.cases}.isdisjoint({case.case_id for case in here.cases})
+    assert [case.label for case in there.cases] != [case.label for case in here.cases]
+    first, second = (read_slide(cohort.features_dir / "SYN3-0001-S1.h5").features for cohort in (there, moved))
+    shift = second - first
+    np.testing.assert_allclose(shift.norm(dim=1), 2.0, rtol=1e-4)
+    np.testing.assert_allclose(shift, shift[:1].expand_as(shift), atol=1e-5)  # the same for all patches
+
+
+def test_the_label_table_is_that_of_the_cases(tmp_path):
+    cohort = make_cohort(tmp_path, CohortSettings(task="surv", n_cases=12, n_folds=2, n_bins=2))
+    table = pd.read_csv(tmp_path / "labels.csv").set_index("slide_id")
+    for case in cohort.cases:
+        for slide_id in case.slide_ids:
+            row = table.loc[slide_id]
+            assert (row["case_id"], row["survival_months"], row["censorship"]) == (
+                case.case_id,
+                case.time,
+                case.censored,
+            )

@@ -38,6 +38,26 @@ def test_folds_with_different_numbers_of_classes(cls_cohort, tmp_path):
         read_folds(tmp_path, None, "cls", n_bins=4, allow_patient_overlap=False)
 
 
+def test_a_fold_of_slides_or_of_patients(tmp_path):
+    parts = ("train", "val", "test")
+    lines = [",".join(f"{part}_{name}" for part in parts for name in ("slide_id", "label", "case_id"))]
+    for slide, label, patient in (("a", 0, "P1"), ("b", 1, "P2"), ("c", 0, "P1")):
+        lines.append(",".join(f"{part}_{slide},{label},{part}_{patient}" for part in parts))
+    (tmp_path / "fold0.csv").write_text("\n".join(lines) + "\n")
+
+    def bags_of(**unit: str) -> list[tuple[str, ...]]:
+        (fold,) = read_folds(tmp_path, None, "cls", n_bins=4, allow_patient_overlap=False, **unit)
+        return [case.slide_ids for case in fold.val]
+
+    assert bags_of() == bags_of(unit="slide") == [("val_a",), ("val_b",), ("val_c",)]
+    assert bags_of(unit="patient") == [("val_a", "val_c"), ("val_b",)]
+    lines[3] = lines[3].replace("val_c,0", "val_c,1")
+    (tmp_path / "fold0.csv").write_text("\n".join(lines) + "\n")
+    assert len(bags_of()) == 3
+    with pytest.raises(UserError, match="1 of the 6 patients have slides of different classes"):
+        bags_of(unit="patient")
+
+
 def test_the_scale_of_random_anchors_is_that_of_the_training_slides(cls_cohort):
     (inputs,) = inputs_of(cls_cohort, "cls", AnchorSource("random", 4, "zscore"), 0)
     train = [read_slide(inputs.paths[slide_id]).features for slide_id in inputs.fold.slides("train")]

@@ -67,7 +67,7 @@ def test_given_options_arrive():
     settings = settings_of("--ablate", "route", "reducer", "--dropout", "0.2", "--seed", "7")
     assert settings.model_options["ablate"] == ("route", "reducer")
     assert (settings.model_options["dropout"], settings.seed) == (0.2, 7)
-    assert settings.run_dir.name == "mico_released_no_route_no_reducer"
+    assert settings.run_dir.name == "mico_released_no_route_no_reducer_seed7"
     with pytest.raises(UserError, match="got --graph with --model abmil, expected it with patchgcn or deepgraphconv"):
         settings_of("--model", "abmil", "--graph", "features")
 

@@ -45,7 +45,7 @@ def test_the_record_is_json_and_holds_all_that_numbers_depend_on(record_of, tmp_
 
 def test_a_model_without_forms(record_of, tmp_path):
     record = record_of(settings_of(tmp_path, "--model", "abmil"))
-    assert (record["formulation"], record["run_name"]) == ("none", "abmil_released")
+    assert (record["formulation"], record["run_name"]) == ("none", "abmil")
     assert record["model_defaults"] == {"embed_dim": 512, "dropout": 0.05}
     assert "formulation" not in record["settings"]
 

@@ -49,7 +49,8 @@ def inputs(surv_cohort) -> FoldInputs:
 
 def test_the_test_cases_are_predicted_only_in_their_stage(inputs, tmp_path):
     run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="train")
-    trained = {"checkpoint.pt", "last.pt", "log.csv", "outcomes_train.csv", "predictions_val.csv"}
+    predicted = {"predictions_train.csv", "predictions_val.csv"}
+    trained = {"checkpoint.pt", "last.pt", "log.csv", "outcomes_train.csv", *predicted}
     assert {path.name for path in tmp_path.iterdir()} == trained
     run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="test")
     assert {path.name for path in tmp_path.iterdir()} == trained | {"predictions_test.csv", "metrics.json"}
@@ -62,9 +63,9 @@ def test_the_test_cases_are_predicted_only_in_their_stage(inputs, tmp_path):
 
 def test_a_finished_fold_may_still_be_shown_in_tensorboard(inputs, tmp_path):
     run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="all")
-    skip_fold(1, tmp_path, CPU)
+    skip_fold(inputs, PROTOCOL, CPU, tmp_path)
     assert not (tmp_path / "tensorboard").exists()
-    skip_fold(1, tmp_path, replace(CPU, tensorboard=True))
+    skip_fold(inputs, PROTOCOL, replace(CPU, tensorboard=True), tmp_path)
     assert any((tmp_path / "tensorboard").iterdir())
 
 
@@ -83,3 +84,13 @@ def test_class_probabilities_sum_to_one(cls_cohort):
     table = prediction_table("cls", fold.fold.test, torch.zeros(len(fold.fold.test), 2))
     assert table["prob_0"].tolist() == [0.5] * len(table)
     assert table["label"].tolist() == [case.label for case in fold.fold.test]
+
+
+def test_a_finished_fold_of_an_earlier_version_gets_what_it_lacks(inputs, tmp_path):
+    run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="all")
+    written = (tmp_path / "predictions_train.csv").read_bytes()
+    (tmp_path / "predictions_train.csv").unlink()
+    others = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    skip_fold(inputs, PROTOCOL, CPU, tmp_path)
+    assert (tmp_path / "predictions_train.csv").read_bytes() == written
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in others} == others

@@ -13,6 +13,7 @@ from utils.runs.predictions import (
     read_predictions,
     survival_table,
     task_of,
+    with_outcomes,
     write_predictions,
 )
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL
@@ -181,3 +182,37 @@ def test_a_missing_file_and_binary_rubbish_are_user_errors(tmp_path: Path):
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(UserError, match="is no CSV text"):
         read_predictions(tmp_path / "p.csv")
+
+
+def test_outcomes_may_be_unknown_only_where_the_caller_says_so(tmp_path: Path):
+    prob = np.array([[0.9, 0.1], [0.25, 0.75]])
+    table = classification_table(["a", "b"], [["s"], ["t"]], np.array([np.nan, 1]), prob, ["no", "yes"])
+    assert table["label_name"].tolist() == ["", "yes"]
+    assert table["prediction_name"].tolist() == ["no", "yes"]
+    with pytest.raises(ValueError, match="column label, line 2"):
+        write_predictions(tmp_path / "p.csv", table)
+    write_predictions(tmp_path / "p.csv", table, may_lack_outcomes=True)
+    assert (tmp_path / "p.csv").read_text().splitlines()[1] == "a,s,,0,0.9,0.1,,no"
+    with pytest.raises(UserError, match="column label, line 2: found ''"):
+        read_predictions(tmp_path / "p.csv")
+    read = read_predictions(tmp_path / "p.csv", may_lack_outcomes=True)
+    pd.testing.assert_frame_equal(read, table)
+    known = with_outcomes(read)
+    assert known["slide_ids"].tolist() == ["t"]
+    assert known["label"].dtype == np.int64
+
+
+def test_an_outcome_is_known_as_a_whole(tmp_path: Path):
+    arguments = {
+        "case_ids": ["a", "b"], "slide_ids": [["s"], ["t"]], "time": np.array([np.nan, 3.0]),
+        "event": np.array([np.nan, 1]), "bin": np.array([np.nan, np.nan]), "risk": np.zeros(2),
+        "hazard": np.full((2, 2), 0.5),
+    }  # fmt: skip
+    table = survival_table(**arguments)
+    write_predictions(tmp_path / "p.csv", table, may_lack_outcomes=True)
+    known = with_outcomes(read_predictions(tmp_path / "p.csv", may_lack_outcomes=True))
+    assert known["time"].tolist() == [3.0]
+    assert known["bin"].isna().all()  # the edges of the bins may not be known
+    for name in ("time", "event"):
+        with pytest.raises(ValueError, match=f"column {name}, line 3"):
+            survival_table(**arguments | {name: np.array([np.nan, np.nan])})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import UserError
-from utils.runs.run_record import folds_left_out, read_run
+from utils.runs.run_record import folds_left_out, read_run, unit_of
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,20 @@ def test_what_is_not_given_is_filled_in_and_the_rest_is_kept(tmp_path: Path):
 )
 def test_a_run_of_some_folds_says_so(folds: list[int], of_splits: list[int] | None, said: str):
     assert folds_left_out({"folds": folds, "folds_of_splits": of_splits}) == said
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "unit"),
+    [
+        ("cls", {"unit": "patient"}, "patient"),
+        ("cls", {"unit": "slide"}, "slide"),
+        ("cls", {}, "slide"),  # a record of before
+        ("surv", {"unit": "slide"}, "case"),  # the default, which says nothing of survival
+        ("surv", {}, "case"),
+    ],
+)
+def test_what_one_prediction_is_about(task: str, settings: dict[str, str], unit: str):
+    assert unit_of({"task": task, "settings": settings}) == unit
 
 
 @pytest.mark.parametrize(("name", "value"), [("protocol", ["x"]), ("folds_of_splits", {"0": 1})])

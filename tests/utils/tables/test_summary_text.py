@@ -22,7 +22,7 @@ def _survival_row(fold: int, **more: Any) -> dict[str, Any]:
 def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
     summary = {
         "task": "surv", "dataset": "BLCA", "model": "mico", "formulation": "paper",
-        "ablate": [], "run_name": None, "seed": 5,
+        "ablate": [], "run_name": None, "seed": 5, "unit": "case",
         "folds": list(rows), "missing_folds": [], "warnings": [], "anchors": {"sha256": "feed"},
         "mean": {"c_index": 0.6, "c_index_low": 0.5, "c_index_high": 0.7, "logrank_p": 0.1, "n_events": 8.5,
                  "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
@@ -146,3 +146,58 @@ def test_an_unknown_digest_is_said_to_be_unknown():
     text = format_summary(_survival_summary(_survival_row(0, split_sha256=None), anchors=None))
     assert "split file digest not recorded" in text
     assert "anchors" not in text
+
+
+def _classification_row(fold: int, **more: Any) -> dict[str, Any]:
+    row = {"fold": fold, "n_test": 9, "acc": 0.5, "balanced_acc": 0.5, "f1": 0.25, "auc": 0.75, "reasons": {}}
+    return row | {"predictions": f"fold{fold}/predictions_test.csv", "split_sha256": None} | more
+
+
+def _averages(**values: float) -> dict[str, Any]:
+    names = ("acc", "balanced_acc", "f1", "auc")
+    mean = dict.fromkeys(names, 0.5) | values
+    return {"mean": mean, "std": dict.fromkeys(names, 0.0), "n_defined": dict.fromkeys(names, 1)}
+
+
+def test_classes_are_named_below_the_table():
+    summary = _survival_summary(_classification_row(0)) | {"task": "cls", **_averages()}
+    del summary["pooled"]
+    assert "Classes" not in format_summary(summary)
+    text = format_summary(summary | {"class_names": ["benign", "malignant"]})
+    assert "beyond two classes. Classes: 0 = benign, 1 = malignant. mean ± std: over folds" in text
+
+
+def test_a_second_table_by_patient():
+    left_out = [f"P{number}" for number in range(7)]
+    patients = {
+        "folds": [
+            {**_classification_row(0, n_test=6, auc=0.875), "left_out": left_out},
+            {**_classification_row(2, n_test=1, auc=None), "left_out": ["P9"], "reasons": {"auc": "only class 1"}},
+        ],
+        **_averages(auc=0.625),
+    }
+    summary = _survival_summary(_classification_row(0), _classification_row(2), missing_folds=[1])
+    del summary["pooled"]
+    summary |= {"task": "cls", "unit": "slide", "by_patient": patients, **_averages()}
+    text = format_summary(summary)
+    slides, of_patients = text.split("## By patient (mean of the slides' probabilities)\n")
+    assert _cells(slides, "fold")[1] == "test slides"
+    assert _cells(slides, "0") == ["0", "9", "0.500", "0.500", "0.250", "0.750"]
+    assert _cells(of_patients, "fold") == ["fold", "test patients", "ACC", "balanced ACC", "macro F1", "AUC"]
+    assert _cells(of_patients, "0") == ["0", "6 (1)", "0.500", "0.500", "0.250", "0.875"]
+    assert _cells(of_patients, "1")[:2] == ["1", "missing"]
+    assert _cells(of_patients, "2") == ["2", "1 (2)", "0.500", "0.500", "0.250", "– (3)"]
+    assert _cells(of_patients, "mean")[5] == "0.625 (1 of 2 folds)"
+    assert (
+        "\n\n".join(
+            [
+                "The probabilities of a patient are the mean of those of the patient's test slides; each slide counts "
+                "alike.",
+                "- (1) fold 0: 7 patients have slides of different labels and are left out: P0, P1, P2, P3, P4, ...\n"
+                "- (2) fold 2: 1 patient has slides of different labels and is left out: P9\n"
+                "- (3) fold 2, auc undefined: only class 1",
+                "Warnings:\n",
+            ]
+        )
+        in of_patients
+    )

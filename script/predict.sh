@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Apply a trained run to another cohort: predictions by each fold and their ensemble, and with labels its validation.
+# Edit the arguments, or set them from outside:
+#   RUN_DIR=results/cls/NSCLC/mico_released FEATURES_DIR=/data/hospital_b COHORT=hospital_b bash script/predict.sh
+# Further arguments go to main.py.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+RUN_DIR="${RUN_DIR:-results/cls/BRCA/mico_released}"   # the run, or a folder that python -m utils.pipeline.export wrote
+FEATURES_DIR="${FEATURES_DIR:-features/other}"         # a directory of feature files, or several, separated by blanks
+COHORT="${COHORT:-other}"                              # name of the cohort: RUN_DIR/predict/COHORT is written
+LABELS="${LABELS:-}"                                   # its label table; without one the cohort is predicted only
+LABEL_OPTIONS="${LABEL_OPTIONS:-}"                     # how it is read, as in make_splits: --label_column subtype
+ON_MISSING="${ON_MISSING:-error}"                      # labelled slides without features: error, or drop and count
+FOLDS="${FOLDS:-all}"                                  # all folds of the run, or their numbers: "0 1"
+GPU="${GPU:-auto}"                                     # number of the GPU, cpu, or auto: the first if any
+NUM_WORKERS="${NUM_WORKERS:-4}"                        # threads that read features
+EXPLAIN="${EXPLAIN:-0}"                                # k: explain the k most and k least certain cases of each fold
+SLIDES_DIR="${SLIDES_DIR:-}"                           # slide images, to lay these explanations over
+
+case "$EXPLAIN" in ''|*[!0-9]*) echo "error: got EXPLAIN=$EXPLAIN, expected a number of cases, 0 for none" >&2; exit 2 ;; esac
+bash script/setup.sh
+
+device=auto
+if [ "$GPU" = cpu ]; then device=cpu; fi
+if [ "$GPU" != auto ] && [ "$GPU" != cpu ]; then export CUDA_VISIBLE_DEVICES="$GPU"; fi
+if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
+chosen=()
+if [ "$FOLDS" != all ]; then read -r -a folds <<< "$FOLDS"; chosen=(--folds "${folds[@]}"); fi
+read -r -a how <<< "$LABEL_OPTIONS"
+labelled=(${how[@]+"${how[@]}"})
+if [ -n "$LABELS" ]; then labelled+=(--labels "$LABELS" --on_missing "$ON_MISSING"); fi
+
+common=(--run_dir "$RUN_DIR" --features_dir "${features[@]}" --cohort "$COHORT" ${chosen[@]+"${chosen[@]}"}
+    --device "$device" --num_workers "$NUM_WORKERS")
+.venv/bin/python main.py --stage predict "${common[@]}" ${labelled[@]+"${labelled[@]}"} "$@"
+if [ "$EXPLAIN" != 0 ]; then
+    .venv/bin/python main.py --stage explain "${common[@]}" --explain_cases "$EXPLAIN" \
+        ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
+fi

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from utils.errors import UserError
+from utils.pipeline.exported import ExportedFold, read_exported, write_exported
+
+RECORD = {"task": "surv", "dataset": "A", "model": "abmil", "formulation": "none", "dim_in": 3, "n_outputs": 2}
+
+
+def fold(**changes) -> ExportedFold:
+    values = {
+        "architecture": {"name": "abmil", "dim_in": 3},
+        "weights": {"layer.weight": torch.arange(6.0).reshape(2, 3).t(), "half": torch.ones(2, dtype=torch.float16)},
+        "feature_norm": {"kind": "zscore", "mean": [0.5, 1 / 3, 2.0], "std": [1.0, 2.0, 3.0]},
+        "epoch": 7,
+        "cut_off": -1.25,
+        "inner_edges": (12.5,),
+        "trained_on": frozenset({"ab", "cd"}),
+        "chosen_on": frozenset({"ef"}),
+        "source": Path(),
+    }
+    return ExportedFold(**values | changes)
+
+
+def test_a_folder_reads_back(tmp_path: Path):
+    write_exported(tmp_path, RECORD, {2: fold(), 0: fold(cut_off=None, inner_edges=None, feature_norm={"kind": "l2"})})
+    record, folds = read_exported(tmp_path)
+    assert {name: record[name] for name in RECORD} == RECORD
+    assert record["folds"] == list(folds) == [0, 2]
+    for name, value in fold().weights.items():
+        assert torch.equal(folds[2].weights[name], value)
+        assert folds[2].weights[name].dtype == value.dtype
+    assert set(folds[2].weights) == set(fold().weights)
+    norm = folds[2].feature_norm
+    assert norm["kind"] == "zscore"
+    assert torch.equal(torch.tensor(norm["mean"]), torch.tensor([0.5, 1 / 3, 2.0]))
+    assert (folds[2].cut_off, folds[2].inner_edges, folds[2].epoch) == (-1.25, (12.5,), 7)
+    assert (folds[2].trained_on, folds[2].chosen_on) == ({"ab", "cd"}, {"ef"})
+    assert (folds[0].cut_off, folds[0].inner_edges, folds[0].feature_norm) == (None, None, {"kind": "l2"})
+
+
+def _without_fold(folder: Path) -> None:
+    (folder / "trained_on.json").write_text("{}")
+
+
+def _other_weights(folder: Path) -> None:
+    (folder / "fold0.safetensors").write_bytes(b"\0" * 100)
+
+
+def _later_format(folder: Path) -> None:
+    record = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(record | {"format": 2}))
+
+
+def _lacks_task(folder: Path) -> None:
+    record = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({name: value for name, value in record.items() if name != "task"}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_without_fold, "lacks fold0"),
+        (_other_weights, "is another file than the one that model.json describes"),
+        (_later_format, "format is 2, expected 1"),
+        (_lacks_task, "task is None, expected str"),
+        (lambda folder: (folder / "fold0.safetensors").unlink(), "cannot be read"),
+        (lambda folder: (folder / "trained_on.json").unlink(), "cannot be read"),
+    ],
+)
+def test_a_damaged_folder_is_refused(tmp_path: Path, damage, said: str):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    damage(tmp_path)
+    with pytest.raises(UserError, match=said):
+        read_exported(tmp_path)

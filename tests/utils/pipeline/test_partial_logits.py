@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from utils.errors import UserError
+from utils.pipeline import partial_logits
+from utils.pipeline.partial_logits import PartialLogits
+
+
+def test_what_was_written_is_used_by_the_same_models_only(tmp_path: Path):
+    first = PartialLogits(tmp_path, "models")
+    first.write()
+    assert list(tmp_path.iterdir()) == []  # nothing to keep yet
+    first.add("batch", torch.ones(2, 1, 3))
+    first.write()
+    again, other = PartialLogits(tmp_path, "models"), PartialLogits(tmp_path, "others")
+    again.load()
+    other.load()
+    assert torch.equal(again.batches["batch"], torch.ones(2, 1, 3))
+    assert other.batches == {}
+
+
+def test_it_is_written_every_half_minute(tmp_path: Path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(partial_logits.time, "monotonic", lambda: now[0])
+    kept = PartialLogits(tmp_path, "models")
+    for second, is_there in ((10, False), (29, False), (31, True)):
+        now[0] = second
+        kept.add(str(second), torch.zeros(1))
+        assert (tmp_path / "partial.pt").exists() is is_there
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path: Path):
+    (tmp_path / "partial.pt").write_bytes(b"no")
+    with pytest.raises(UserError, match="begin again with --overwrite"):
+        PartialLogits(tmp_path, "models").load()

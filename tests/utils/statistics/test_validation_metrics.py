@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sksurv.metrics import brier_score, concordance_index_ipcw
+from sksurv.util import Surv
+
+from tests.utils.report.cohorts import survival_fold
+from utils.runs.predictions import classification_table
+from utils.statistics.metrics import classification_metrics, survival_metrics
+from utils.statistics.validation_metrics import validation_metrics
+
+EDGES = (10.0, 20.0, 40.0)
+
+
+def test_classification_is_as_in_testing():
+    rng = np.random.default_rng(0)
+    prob, label = rng.dirichlet([1, 1, 1], 30), rng.integers(0, 3, 30)
+    ids = [str(i) for i in range(30)]
+    table = classification_table(ids, [[name] for name in ids], label, prob)
+    assert validation_metrics(table, seed=1) == classification_metrics(label, prob)
+
+
+def test_censoring_is_that_of_the_cohort_and_edges_are_those_of_the_model():
+    table = survival_fold(1, n=120)
+    event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
+    hazards = table[[f"hazard_{j}" for j in range(4)]].to_numpy()
+    found = validation_metrics(table, seed=1, cut_off=float(np.median(risk)), inner_edges=EDGES, n_resamples=50)
+    own = Surv.from_arrays(event.astype(bool), time)
+    assert found["c_index_ipcw"] == pytest.approx(concordance_index_ipcw(own, own, risk, tau=EDGES[-1])[0])
+    survival = np.cumprod(1 - hazards, axis=1)[:, :3]
+    scores = brier_score(own, own, survival, list(EDGES))[1]
+    expected = np.trapezoid(scores, EDGES) / (EDGES[-1] - EDGES[0])
+    assert found["ibs"] == pytest.approx(expected)
+    plain = survival_metrics(event, time, risk, seed=1, n_resamples=50)
+    for name in ("c_index", "c_index_low", "c_index_high", "n_events"):
+        assert found[name] == plain[name]
+    assert (found["cut_off"], found["n_high"]) == (np.median(risk), 60)
+    assert found["deaths_high"] == event[risk >= np.median(risk)].sum()
+
+
+def test_without_edges_and_cut_off_there_are_reasons():
+    found = validation_metrics(survival_fold(1, n=40), seed=1, n_resamples=20)
+    for name in ("c_index_ipcw", "td_auc", "ibs"):
+        assert found[name] is None
+        assert found["reasons"][name] == "the edges of the model's time bins are not known"
+    assert (found["logrank_p"], found["n_high"]) == (None, None)
+    assert found["reasons"]["logrank_p"] == "no cut-off of the training cases is known"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.utils.tables.cohort_folders import classification_folder, survival_folder
+from utils.errors import UserError
+from utils.runs.cohort_predictions import read_cohort_predictions
+from utils.runs.predictions import read_predictions
+from utils.statistics.metric_intervals import metric_intervals
+from utils.tables.validation import validate, write_validation
+from utils.tables.validation_text import format_validation
+
+
+@pytest.mark.parametrize("make", [classification_folder, survival_folder])
+def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
+    folder = make(tmp_path)
+    summary = write_validation(folder)
+    assert json.loads((folder / "summary.json").read_text()) == json.loads(json.dumps(summary))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics == {"ensemble": summary["ensemble"], "folds": summary["folds"]}
+    table = pd.read_csv(folder / "summary.csv")
+    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std"]
+    assert [row["fold"] for row in summary["folds"]] == [0, 2]
+    main = "auc" if summary["task"] == "cls" else "c_index"
+    assert table[main].iloc[0] == pytest.approx(summary["ensemble"][main])
+    assert summary["mean"][main] == pytest.approx(np.mean([row[main] for row in summary["folds"]]))
+
+
+def test_only_cases_with_an_outcome_count(tmp_path: Path):
+    folder = classification_folder(tmp_path, n_unknown=5)
+    summary = validate(folder, n_resamples=50)
+    n_rows = len(read_predictions(folder / "predictions.csv", may_lack_outcomes=True))
+    assert (summary["n_cases"], summary["n_known"]) == (n_rows, n_rows - 5)
+    assert summary["ensemble"]["n_test"] == n_rows - 5
+    assert f"{n_rows - 5} slides with an outcome of {n_rows} slides predicted" in format_validation(summary)
+
+
+def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    summary = validate(folder, n_resamples=60)
+    _, ensemble, _ = read_cohort_predictions(folder)
+    expected = metric_intervals({0: ensemble}, seed=7, n_resamples=60)["auc"].per_fold[0]
+    found = summary["ensemble"]["intervals"]["auc"]
+    assert (found["value"], found["low"], found["high"]) == (expected.value, expected.low, expected.high)
+    assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
+
+
+def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
+    summary = validate(survival_folder(tmp_path), n_resamples=50)
+    row = summary["ensemble"]
+    text = format_validation(summary)
+    assert f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off" in text
+    assert "# there: external validation of here, mico (released), survival" in text
+
+
+def test_what_is_undefined_has_its_reason(tmp_path: Path):
+    summary = validate(survival_folder(tmp_path, cut_off=-100.0), n_resamples=50)
+    assert summary["ensemble"]["logrank_p"] is None
+    said = "ensemble, log-rank p undefined: the risk of every case is at or above the cut-off"
+    assert said in format_validation(summary)
+
+
+def test_a_folder_without_outcomes_or_files_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="no case has an outcome"):
+        validate(classification_folder(tmp_path / "a", n_unknown=10**6))
+    folder = classification_folder(tmp_path / "b")
+    (folder / "predictions_fold2.csv").unlink()
+    with pytest.raises(UserError, match=r"predictions_fold2\.csv is missing"):
+        validate(folder)
+    with pytest.raises(UserError, match=r"predict\.json: cannot be read"):
+        validate(tmp_path)

@@ -1,0 +1,121 @@
+"""The cases of a cohort that a trained run is applied to, from its feature files and its label table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from datasets.folds.cases import Case
+from datasets.folds.fold_checks import first_ids
+from datasets.folds.units import join_slides
+from datasets.make_splits.labelled_cases import labelled_cases
+from datasets.make_splits.slide_patients import patient_rule, slides_as_patients
+from utils.errors import UserError
+from utils.files.phrases import counted
+from utils.pipeline.predict_settings import PredictSettings
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The cases of a cohort.
+
+    Attributes:
+        cases: those with an outcome first, then those without.
+        n_known: how many have one.
+        table: how the label table was read, with its SHA-256, as JSON values; empty without one.
+        notes: what was found and assumed, each one sentence.
+        warnings: what a user should look at, each one sentence.
+    """
+
+    cases: tuple[Case, ...]
+    n_known: int
+    table: Mapping[str, Any]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def slide_ids(self) -> list[str]:
+        """All slides, in the order of the cases."""
+        return [slide_id for case in self.cases for slide_id in case.slide_ids]
+
+
+def read_cohort(
+    settings: PredictSettings, task: str, unit: str, slide_ids: Sequence[str], class_names: Sequence[str] | None
+) -> Cohort:
+    """The cases of the slides that have features, with the outcomes of the label table.
+
+    Args:
+        settings: the label table and how it is to be read.
+        task: of the run.
+        unit: what the run predicts: `slide`, `patient` or, in survival, `case`.
+        slide_ids: slides that have a feature file.
+        class_names: the classes that the run knows, in the order of their numbers.
+
+    Raises:
+        UserError: for a table that cannot be read or has other classes, labelled slides without features unless these
+            are dropped, or a patient of two classes where patients are predicted.
+    """
+    if settings.labels is None:
+        doubt = slides_as_patients(slide_ids) if settings.patient_pattern is None else None
+        found = _unlabelled(settings, slide_ids, by_patient=unit != "slide")
+        return Cohort(found, 0, {}, (), () if doubt is None else (doubt,))
+    table = labelled_cases(settings, task, slide_ids=slide_ids, known_classes=class_names)
+    known, dropped = _with_features(table.cases, slide_ids, settings)
+    if unit == "patient":
+        known = join_slides(known, settings.labels, class_names)
+    labelled = {slide_id for case in known for slide_id in case.slide_ids}
+    rest = [slide_id for slide_id in slide_ids if slide_id not in labelled]
+    unknown = _unlabelled(settings, rest, by_patient=unit != "slide")
+    notes = (*table.notes, *dropped)
+    if unit != "slide":
+        known_patients = {case.case_id for case in known}
+        left = [case for case in unknown if case.case_id in known_patients]
+        unknown = tuple(case for case in unknown if case.case_id not in known_patients)
+        if left:
+            n_slides = sum(len(case.slide_ids) for case in left)
+            notes += (
+                f"{counted(n_slides, 'slide')} of patients with an outcome are not in the label table and were left "
+                f"out: {first_ids([slide_id for case in left for slide_id in case.slide_ids])}",
+            )
+    if unknown:
+        word = "slide" if unit == "slide" else "patient"
+        notes += (
+            f"{counted(len(unknown), word)} without an outcome are predicted, but not evaluated: "
+            f"{first_ids([case.slide_ids[0] if unit == 'slide' else case.case_id for case in unknown])}",
+        )
+    return Cohort((*known, *unknown), len(known), table.record, notes, table.warnings)
+
+
+def without_outcome(case: Case) -> Case:
+    """The case as a model sees it."""
+    return replace(case, label=None, time=None, censored=None, bin=None)
+
+
+def _with_features(
+    cases: Sequence[Case], slide_ids: Collection[str], settings: PredictSettings
+) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """The cases with those slides that have features, and a note about the others."""
+    missing = [slide_id for case in cases for slide_id in case.slide_ids if slide_id not in slide_ids]
+    if not missing:
+        return tuple(cases), ()
+    found = (
+        f"{counted(len(missing), 'labelled slide')} of {settings.labels} have no feature file ({first_ids(missing)})"
+    )
+    kept = (replace(case, slide_ids=tuple(s for s in case.slide_ids if s in slide_ids)) for case in cases)
+    left = tuple(case for case in kept if case.slide_ids)
+    if settings.on_missing == "error" or not left:
+        raise UserError(f"{found}: extract their features, correct --features_dir, or pass --on_missing drop")
+    return left, (f"{found} and were left out",)
+
+
+def _unlabelled(settings: PredictSettings, slide_ids: Collection[str], *, by_patient: bool) -> tuple[Case, ...]:
+    """Cases without outcome: one per slide, or one per patient, in the order of their first slides."""
+    rule = patient_rule(settings.patient_pattern)
+    if not by_patient:
+        return tuple(Case(rule(slide_id), (slide_id,)) for slide_id in slide_ids)
+    slides: dict[str, tuple[str, ...]] = {}
+    for slide_id in slide_ids:
+        patient = rule(slide_id)
+        slides[patient] = (*slides.get(patient, ()), slide_id)
+    return tuple(Case(patient, own) for patient, own in slides.items())

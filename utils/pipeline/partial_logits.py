@@ -1,0 +1,60 @@
+"""What an interrupted prediction of a cohort has computed, batch by batch: `partial.pt`, written and read here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from utils.errors import UserError
+from utils.files.tensors import LOAD_ERRORS, first_line, load_tensors, save_tensors
+from utils.runs.predict_dir import PARTIAL
+
+SECONDS_BETWEEN = 30.0
+
+
+class PartialLogits:
+    """Logits (folds, B, C) of batches, by a key that names their slides and features; kept on disk while they are made.
+
+    Args:
+        folder: the file goes there.
+        digest: of all that the logits depend on beside the slides; batches of another one are not used.
+    """
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self.path, self.digest = folder / PARTIAL, digest
+        self.batches: dict[str, Tensor] = {}
+        self._written = time.monotonic()
+
+    def load(self) -> None:
+        """Take over what an interrupted call has left, if it is of the same models.
+
+        Raises:
+            UserError: for a damaged file.
+        """
+        if not self.path.exists():
+            return
+        try:
+            content: Any = load_tensors(self.path)
+        except LOAD_ERRORS as error:
+            raise UserError(
+                f"{self.path} cannot be read ({first_line(error)}): begin again with --overwrite"
+            ) from error
+        if isinstance(content, Mapping) and content.get("digest") == self.digest:
+            self.batches = dict(content["batches"])
+
+    def add(self, key: str, logits: Tensor) -> None:
+        """Keep the logits of a batch; every half minute all of them are written."""
+        self.batches[key] = logits
+        if time.monotonic() - self._written > SECONDS_BETWEEN:
+            self.write()
+
+    def write(self) -> None:
+        """Write all batches, atomically; nothing where there is none."""
+        if not self.batches:
+            return
+        save_tensors(self.path, {"digest": self.digest, "batches": self.batches})
+        self._written = time.monotonic()

@@ -1,0 +1,251 @@
+"""`--stage predict`: the folds of a trained run, and their ensemble, on the cases of another cohort."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from datasets.folds.cases import Case
+from datasets.folds.fold_checks import first_ids
+from datasets.folds.survival_bins import assign_bins
+from datasets.slides.features import check_widths, find_slides
+from datasets.slides.fingerprint import fingerprint
+from utils.errors import UserError
+from utils.files.phrases import counted
+from utils.files.provenance import digest_of, git_commit, package_versions
+from utils.machine.threads import map_in_threads
+from utils.pipeline.cohort import Cohort, read_cohort
+from utils.pipeline.cohort_logits import cohort_logits, groups_of_folds
+from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
+from utils.pipeline.feature_facts import check_same_scale, facts_of
+from utils.pipeline.inputs import READING_THREADS
+from utils.pipeline.predict_settings import PredictSettings
+from utils.pipeline.prediction_table import prediction_table
+from utils.pipeline.trained_on import trained_on
+from utils.runs.predict_dir import (
+    ENSEMBLE,
+    PARTIAL,
+    holds_predictions,
+    is_cohort,
+    read_record,
+    remove_predictions,
+    write_record,
+)
+from utils.runs.predictions import write_predictions
+from utils.runs.run_record import unit_of
+from utils.statistics.cut_off import ensemble_cut_off
+from utils.statistics.ensemble import ensemble_table
+from utils.tables.validation import write_validation
+from utils.tables.validation_text import format_validation
+
+logger = logging.getLogger("main")
+
+# What of the record of a run its predictions of another cohort keep.
+OF_RUN = ("task", "dataset", "model", "formulation", "run_name", "seed", "dim_in", "n_outputs", "class_names", "git")
+
+
+def predict_cohort(settings: PredictSettings) -> Path:
+    """Predict a cohort by each fold and by their ensemble, and evaluate what has outcomes; returns the folder.
+
+    Each slide is read once for all folds, in batches as in testing, so that memory does not grow with the cohort.
+
+    Raises:
+        UserError: for a run, features or labels that cannot be read or do not go together, patients that a fold was
+            trained on, or a folder that holds predictions already.
+    """
+    ensemble = load_ensemble(settings.run_dir, settings.folds)
+    if settings.resume and is_cohort(settings.folder):
+        check_same_models(settings.folder, ensemble)
+        logger.info("%s is predicted already; --overwrite predicts it again", settings.folder)
+        return settings.folder
+    found = find_slides(settings.features_dir)
+    unit = unit_of(ensemble.record)
+    cohort = read_cohort(settings, ensemble.task, unit, list(found), ensemble.class_names)
+    paths = {slide_id: found[slide_id] for slide_id in cohort.slide_ids}
+    check_widths(paths, ensemble.dim_in)
+    warnings = [
+        *cohort.warnings,
+        *_scale_warnings(ensemble, list(paths.values())),
+        *_overlap_warnings(settings, ensemble, cohort),
+    ]
+    prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
+    groups = groups_of_folds(settings, ensemble, paths)
+    record = _record(settings, ensemble, cohort, unit, prints, warnings)
+    _claim(settings)
+    for line in (*cohort.notes, *(f"warning: {text}" for text in warnings)):
+        logger.info("%s", line)
+    logits = cohort_logits(settings, ensemble, groups, cohort.cases, paths, prints)
+    tables = _tables(ensemble, cohort, logits)
+    folder = settings.folder
+    for k, table in tables.items():
+        write_predictions(folder / f"predictions_fold{k}.csv", table, may_lack_outcomes=True)
+    write_predictions(folder / ENSEMBLE, _ensemble_table(ensemble, cohort, tables), may_lack_outcomes=True)
+    write_record(folder, record)
+    (folder / PARTIAL).unlink(missing_ok=True)
+    logger.info("predicted %s of %s in %s", counted(len(cohort.cases), unit), settings.cohort, folder)
+    if cohort.n_known:
+        _evaluate(folder, with_figures=not settings.no_figures)
+    return folder
+
+
+def check_same_models(folder: Path, ensemble: Ensemble) -> None:
+    """Check that a cohort was predicted by these models.
+
+    Raises:
+        UserError: for predictions of other folds, or of folds that were trained again since.
+    """
+    models = read_record(folder).get("models") or {}
+    for fold in ensemble.folds:
+        if models.get(f"fold{fold.index}") != fold.digest():
+            raise UserError(
+                f"fold {fold.index} of {ensemble.source} is not the model that predicted {folder}, as it was trained "
+                "again or not used: predict the cohort again with --overwrite"
+            )
+
+
+def _scale_warnings(ensemble: Ensemble, paths: Sequence[Path]) -> list[str]:
+    if ensemble.facts is None:
+        return ["the run does not say on which scale its features were, so that those of the cohort are not compared"]
+    check_same_scale(facts_of(paths), ensemble.facts)
+    return []
+
+
+def _overlap_warnings(settings: PredictSettings, ensemble: Ensemble, cohort: Cohort) -> list[str]:
+    """Nobody may be among those that a used fold was trained on; among those that chose its epoch is worth a warning.
+
+    Raises:
+        UserError: for patients or slides of training cases, unless the settings accept them.
+    """
+    warnings, refused = [], []
+    for fold in ensemble.folds:
+        shared = trained_on(cohort.cases, fold.trained_on)
+        if shared:
+            refused.append(f"{len(shared)} by fold {fold.index} ({first_ids(shared)})")
+        chosen = [case_id for case_id in trained_on(cohort.cases, fold.chosen_on) if case_id not in shared]
+        if chosen:
+            warnings.append(
+                f"fold {fold.index} chose its epoch by {len(chosen)} patients of the cohort ({first_ids(chosen)})"
+            )
+    if refused:
+        message = f"patients of the cohort were in training: {'; '.join(refused)}"
+        if not settings.allow_patient_overlap:
+            raise UserError(
+                f"{message}; predict others, give the --folds that did not see them, or pass --allow_patient_overlap "
+                "to report inflated results"
+            )
+        warnings.insert(0, message)
+    return warnings
+
+
+def _claim(settings: PredictSettings) -> None:
+    """Make the folder ready; results that are there are replaced or continued only where the settings say so.
+
+    Raises:
+        UserError: for a folder that holds predictions, or cannot be written.
+    """
+    folder = settings.folder
+    try:
+        if settings.overwrite:
+            remove_predictions(folder)
+        elif holds_predictions(folder) and not settings.resume:
+            raise UserError(
+                f"{folder} already holds predictions: pass --overwrite to replace them, --resume to go on with "
+                "unfinished ones, or another --cohort"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder} ({error.strerror or error}): give a writable --run_dir") from error
+
+
+def _record(
+    settings: PredictSettings,
+    ensemble: Ensemble,
+    cohort: Cohort,
+    unit: str,
+    prints: Mapping[str, str],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """The content of `predict.json`."""
+    cut_offs = {fold.index: fold.cut_off for fold in ensemble.folds if fold.cut_off is not None}
+    edges = {f"fold{fold.index}": fold.inner_edges for fold in ensemble.folds}
+    mean = mean_edges(ensemble.folds)
+    return {
+        "cohort": settings.cohort,
+        "task": ensemble.task,
+        "unit": unit,
+        "run": {
+            **{name: ensemble.record.get(name) for name in OF_RUN},
+            "ablate": (ensemble.record.get("settings") or {}).get("ablate") or [],
+        },
+        "folds": [fold.index for fold in ensemble.folds],
+        "models": {f"fold{fold.index}": fold.digest() for fold in ensemble.folds},
+        "n_cases": len(cohort.cases),
+        "n_known": cohort.n_known,
+        "n_slides": len(prints),
+        "features": digest_of(prints),
+        "labels": None if settings.labels is None else {"file": settings.labels.name, **cohort.table},
+        "cut_offs": {**{f"fold{k}": value for k, value in cut_offs.items()}, "ensemble": ensemble_cut_off(cut_offs)}
+        if cut_offs
+        else None,
+        "inner_edges": {**edges, "ensemble": None if mean is None else mean.tolist()} if cut_offs else None,
+        "notes": list(cohort.notes),
+        "warnings": list(warnings),
+        "versions": package_versions(),
+        "git": git_commit(),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _tables(ensemble: Ensemble, cohort: Cohort, logits: Mapping[int, Tensor]) -> dict[int, pd.DataFrame]:
+    """{fold: predictions}; the time bin of an outcome is that of the fold."""
+    return {
+        fold.index: prediction_table(
+            ensemble.task, _binned(cohort.cases, fold.inner_edges), logits[fold.index], _names(ensemble)
+        )
+        for fold in ensemble.folds
+    }
+
+
+def _ensemble_table(ensemble: Ensemble, cohort: Cohort, tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """The predictions of the ensemble; the time bin of an outcome is by the mean edges of the folds."""
+    table = ensemble_table(tables)
+    names = _names(ensemble)
+    if "prediction" in table.columns and names is not None:
+        table["prediction_name"] = [names[number] for number in table["prediction"]]
+    if "bin" in table.columns:
+        edges = mean_edges(ensemble.folds)
+        binned = _binned(cohort.cases, None if edges is None else tuple(edges.tolist()))
+        table["bin"] = pd.array([case.bin for case in binned], dtype=table["bin"].dtype)
+    return table
+
+
+def _names(ensemble: Ensemble) -> Sequence[str] | None:
+    """The names of the classes, where they have names."""
+    return ensemble.record.get("class_names") or None
+
+
+def _binned(cases: Sequence[Case], inner_edges: Sequence[float] | None) -> list[Case]:
+    """The cases with the time bins of their outcomes; without any where the edges are not known."""
+    if inner_edges is None:
+        return list(cases)
+    edges = np.array([0.0, *inner_edges, np.inf])
+    return [case if case.time is None else replace(case, bin=int(assign_bins([case.time], edges)[0])) for case in cases]
+
+
+def _evaluate(folder: Path, *, with_figures: bool) -> None:
+    """Metrics, summary, figures and report of a cohort with outcomes, from its prediction files."""
+    logger.info("\n%s", format_validation(write_validation(folder)))
+    if with_figures:
+        from utils.figures.validation_figures import write_validation_figures  # matplotlib: only where it draws
+        from utils.report.validation_page import write_validation_report
+
+        for path in (*write_validation_figures(folder), write_validation_report(folder)):
+            logger.info("wrote %s", path)

@@ -1,0 +1,112 @@
+"""The settings of `main.py` where it applies a trained run to another cohort."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from datasets.make_splits.label_options import LabelOptions
+from utils.command.arguments import REQUIRED, build_parser, option, resolve
+from utils.command.checks import at_least, changed, check_choices, check_name, in_words
+from utils.errors import UserError
+from utils.runs.predict_dir import predict_dir
+
+PREDICT, EXPLAIN = "predict", "explain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSettings(LabelOptions):
+    """Settings of `--stage predict`, and of `--stage explain` for a cohort that was predicted.
+
+    Whatever is not set here comes from the run: model, scale of the features, number of patches, batch size. With
+    `labels` the cohort is evaluated; its options are those of `datasets.make_splits`.
+    """
+
+    stage: str = option(
+        PREDICT,
+        "predict: the cases of another cohort; explain: cases of a cohort that was predicted",
+        choices=(PREDICT, EXPLAIN),
+    )
+    run_dir: Path = option(
+        REQUIRED, "the run to apply: RESULTS/TASK/DATASET/RUN_NAME, or a folder that utils.pipeline.export wrote"
+    )
+    features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files of the cohort")
+    cohort: str = option(REQUIRED, "name of the cohort: RUN_DIR/predict/NAME is written")
+    folds: tuple[int, ...] | None = option(None, "folds whose models are used; default: all of the run")
+    anchors: Path | None = option(
+        None, "directory of the anchors of each slide, only for a run with slide anchors; {fold} as in training"
+    )
+    precision: str = option(
+        "auto",
+        "floating-point precision; auto: that of the run, but fp32 on the CPU",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    num_workers: int = option(2, "number of threads that read features ahead; 0 reads in the main thread")
+    on_missing: str = option(
+        "error",
+        "what to do about labelled slides without a feature file: stop, or leave them out and count them",
+        choices=("error", "drop"),
+    )
+    allow_patient_overlap: bool = option(
+        False, "accept patients and slides that a fold was trained on; the summary says so"
+    )
+    explain_cases: int | None = option(
+        None,
+        "explain this many most certain and this many least certain cases; default: 3, or none with --explain_slides",
+        role="explanation",
+    )
+    explain_slides: tuple[str, ...] | None = option(None, "explain these slides", role="explanation")
+    slides_dir: Path | None = option(
+        None, "directory of slide images, for overlays (needs openslide or tiffslide)", role="explanation"
+    )
+    mpp: float | None = option(
+        None, "microns per level-0 pixel, for scale bars, where the files do not give it", role="explanation"
+    )
+    geojson: str = option(
+        "patches",
+        "what slide.geojson holds: each patch, or the region of each anchor",
+        choices=("patches", "regions"),
+        role="explanation",
+    )
+    resume: bool = option(False, "continue an interrupted prediction")
+    overwrite: bool = option(False, "replace the predictions of this cohort")
+    no_figures: bool = option(False, "do not make figures and report")
+
+    def __post_init__(self) -> None:
+        """Validate the settings."""
+        check_choices(self)
+        check_name("cohort", self.cohort)
+        at_least(self, 0, "num_workers", "explain_cases")
+        if self.mpp is not None and not 0 < self.mpp < math.inf:
+            raise UserError(f"got --mpp {self.mpp}, expected a positive number of microns")
+        if self.resume and self.overwrite:
+            raise UserError("--resume keeps the predictions that are there and --overwrite removes them: give one")
+        if self.labels is None:
+            of_table = {field.name for field in fields(LabelOptions)} - {"labels", "patient_pattern"}
+            without = sorted(name for name in of_table if getattr(self, name) is not None)
+            if without:
+                raise UserError(f"got {in_words(without)} without --labels, expected the label table with it")
+        given = changed(self, "explanation")
+        if given and self.stage != EXPLAIN:
+            raise UserError(f"got {in_words(given)} with --stage {self.stage}, expected --stage explain with it")
+        if self.stage == EXPLAIN and self.labels is not None:
+            raise UserError("got --labels with --stage explain, expected it with --stage predict, which keeps them")
+
+    @property
+    def folder(self) -> Path:
+        """`RUN_DIR/predict/NAME`."""
+        return predict_dir(self.run_dir, self.cohort)
+
+
+def predict_parser() -> argparse.ArgumentParser:
+    """The command line of `main.py` with `--run_dir`."""
+    description = "Apply a trained run to the slides of another cohort: predictions, and with labels its validation."
+    return build_parser(PredictSettings, "main.py --stage predict", description)
+
+
+def predict_settings(arguments: argparse.Namespace) -> PredictSettings:
+    """The settings that parsed arguments stand for; UserError for values that are not possible."""
+    return resolve(PredictSettings, arguments)

@@ -1,0 +1,239 @@
+"""The report of another cohort: `report.html` in `RUN_DIR/predict/NAME/`, from its prediction files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.files.phrases import counted
+from utils.report.charts.calibration_chart import calibration_charts, survival_chart
+from utils.report.charts.chart import Chart
+from utils.report.charts.confusion_chart import confusion_charts
+from utils.report.charts.forest_chart import ForestRow, forest_chart
+from utils.report.charts.risk_chart import risk_charts
+from utils.report.charts.roc_chart import roc_charts
+from utils.report.charts.survival_chart import risk_group_chart
+from utils.report.content import (
+    UNDEFINED,
+    Block,
+    Bullets,
+    Cell,
+    Charts,
+    Folded,
+    Page,
+    Section,
+    Table,
+    Text,
+    count,
+    number,
+    p_value,
+    row,
+)
+from utils.report.page import write_page
+from utils.report.sections.case_tables import prediction_table
+from utils.report.sections.metric_tables import CHANCE
+from utils.runs.class_words import ClassWords
+from utils.runs.cohort_predictions import read_cohort_predictions
+from utils.runs.predictions import output_columns
+from utils.runs.run_record import model_in_words
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS, Task
+from utils.statistics.cut_off import divided_with_p
+from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.survival_stats import UndefinedMetricError
+from utils.tables.validation import validate
+from utils.tables.validation_text import METHOD, cut_off_in_words
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What the folder of a cohort holds.
+
+    Attributes:
+        record: `predict.json`.
+        summary: see `utils.tables.validation.validate`.
+        ensemble: predictions of the cases with outcomes.
+        folds: {fold: its predictions of them}.
+    """
+
+    record: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    ensemble: pd.DataFrame
+    folds: Mapping[int, pd.DataFrame]
+
+    @property
+    def task(self) -> Task:
+        """The task of the run."""
+        return TASKS[self.record["task"]]
+
+    @property
+    def words(self) -> ClassWords | None:
+        """The classes in words; None in survival."""
+        n_outputs = len(output_columns(self.ensemble))
+        return None if self.task == SURVIVAL else ClassWords.of(self.record["run"], n_outputs)
+
+
+def write_validation_report(folder: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
+    """Write `folder/report.html`, atomically; returns its path.
+
+    Raises:
+        UserError: see `utils.tables.validation.validate`; nothing is written then.
+    """
+    record, ensemble, folds = read_cohort_predictions(folder)
+    found = Validation(record, validate(folder, n_resamples=n_resamples), ensemble, folds)
+    return write_page(folder / REPORT, validation_page(found, n_resamples=n_resamples))
+
+
+def validation_page(found: Validation, *, n_resamples: int) -> Page:
+    """The content of the report."""
+    run = found.record["run"]
+    model = model_in_words(run["model"], run["formulation"], run.get("ablate") or ())
+    return Page(
+        title=f"{found.record['cohort']}: {model} of {run['dataset']}",
+        kind=f"External validation of a {found.task.words} run, {run.get('run_name')}",
+        verdict=tuple(_verdict(found)),
+        sections=tuple(_sections(found, n_resamples)),
+    )
+
+
+def _verdict(found: Validation) -> Iterator[str]:
+    metric, summary = found.task.metric, found.summary
+    measured = summary["ensemble"]["intervals"][metric]
+    n_cases = counted(summary["ensemble"]["n_test"], summary["unit"])
+    if measured["value"] is None:
+        yield f"{METRIC_WORDS[metric]} of the ensemble is undefined: {measured['reason']}."
+        return
+    models = counted(len(found.folds), "fold")
+    line = f"{METRIC_WORDS[metric]} of the ensemble of {models} {measured['value']:.3f} ({n_cases})"
+    if measured["low"] is None:
+        yield f"{line}."
+        return
+    yield f"{line}; 95 % interval {measured['low']:.3f} to {measured['high']:.3f}."
+    if measured["low"] <= CHANCE <= measured["high"]:
+        yield f"The interval holds {CHANCE}, the value of chance: this cohort does not show a signal."
+
+
+def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
+    warnings = tuple(found.record["warnings"])
+    shown: Block = Bullets(warnings, kind="warning") if warnings else Text("None.")
+    yield Section("warnings", "Warnings", (shown,))
+    yield Section("cohort", "Cohort", (_cohort_table(found), Bullets(tuple(_cohort_facts(found)))))
+    yield Section("metrics", "Metrics", tuple(_metric_blocks(found, n_resamples)))
+    title = "Survival by risk" if found.task == SURVIVAL else "ROC curves"
+    yield Section("curves", title, (Charts(_curves(found, n_resamples)),))
+    yield Section("calibration", "Calibration and distribution", (Charts(_calibration(found)),))
+    table = prediction_table({0: found.ensemble}, found.words, found.summary["unit"])
+    folded = Folded(f"Predictions of the ensemble ({len(found.ensemble)} rows)", (table,))
+    yield Section("predictions", "Predictions", (folded,))
+    yield Section("provenance", "Provenance", (Bullets(tuple(_provenance(found.record))),))
+
+
+def _cohort_table(found: Validation) -> Table:
+    table = found.ensemble
+    facts = [row("patients", count(table["case_id"].nunique()))]
+    facts.append(row("slides", count(int(table["slide_ids"].str.count(";").sum()) + len(table))))
+    if found.words is None:
+        facts.append(row("deaths", count(int(table["event"].sum()))))
+        facts.append(row("median follow-up or survival time (months)", number(float(table["time"].median()), 1)))
+    else:
+        unit = found.summary["unit"]
+        for label, name in enumerate(found.words.names):
+            facts.append(row(f"{unit}s of class {name}", count(int((table["label"] == label).sum()))))
+    return Table("The cases with an outcome", ("what", "how many"), tuple(facts), is_sortable=False)
+
+
+def _cohort_facts(found: Validation) -> Iterator[str]:
+    unit = found.summary["unit"]
+    known, predicted = (counted(found.record[name], unit) for name in ("n_known", "n_cases"))
+    yield f"{known} with an outcome of {predicted} predicted."
+    yield from found.record["notes"]
+
+
+def _metric_blocks(found: Validation, n_resamples: int) -> Iterator[Block]:
+    yield _metric_table(found)
+    yield Text(METHOD[found.task.name])
+    yield Text(
+        f"Intervals: 2.5 and 97.5 percentile of {n_resamples} bootstrap resamples of the patients, with the trained "
+        "models held fixed; mean ± std: over folds, population standard deviation."
+    )
+    yield from (Text(line) for line in cut_off_in_words(found.summary))
+    metric = found.task.metric
+    measured = found.summary["ensemble"]["intervals"][metric]
+    rows = [ForestRow(f"fold {fold['fold']}", fold[metric], None, None) for fold in found.summary["folds"]]
+    rows.append(ForestRow("ensemble", measured["value"], measured["low"], measured["high"], emphasis=True))
+    known = [one for one in rows if one.value is not None]
+    title = f"{METRIC_WORDS[metric]} of folds and ensemble"
+    yield Charts((forest_chart(known, title=title, axis=METRIC_WORDS[metric], reference=CHANCE),))
+
+
+def _metric_table(found: Validation) -> Table:
+    shown = found.task.shown
+    more = ("logrank_p",) if found.task == SURVIVAL else ()
+    header = ("model", *(METRIC_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
+    of_ensemble = found.summary["ensemble"]
+    measured = of_ensemble["intervals"][shown[0]]
+    known = measured["low"] is not None
+    interval = f"{measured['low']:.3f} to {measured['high']:.3f}" if known else UNDEFINED
+    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval)]
+    rows += [row(f"fold {fold['fold']}", *_cells(fold, shown, more), "") for fold in found.summary["folds"]]
+    notes = dict.fromkeys(
+        f"{METRIC_WORDS[name]} undefined: {reason}."
+        for one in (of_ensemble, *found.summary["folds"])
+        for name, reason in one["reasons"].items()
+        if name in (*shown, *more)
+    )
+    return Table("Metrics of the cohort", header, tuple(rows), notes=tuple(notes))
+
+
+def _cells(values: Mapping[str, Any], shown: tuple[str, ...], more: tuple[str, ...]) -> tuple[Cell, ...]:
+    return (*(number(values[name]) for name in shown), *(p_value(values[name]) for name in more))
+
+
+def _curves(found: Validation, n_resamples: int) -> tuple[Chart, ...]:
+    if found.task != SURVIVAL:
+        seed = int(found.record["run"].get("seed") or 0)
+        more: dict[str, Any] = {"n_resamples": n_resamples, "words": found.words, "is_ensemble": True}
+        return tuple(roc_charts({0: found.ensemble}, seed=seed, **more))
+    title = "Survival of the groups that the cut-off makes"
+    cut_off = (found.record.get("cut_offs") or {}).get("ensemble")
+    try:
+        groups = divided_with_p(found.ensemble, cut_off)
+    except UndefinedMetricError as error:
+        return (Chart(title, "", f"No curve: {error}."),)
+    rule = f"High: risk of the ensemble >= {cut_off:.4g}, the cut-off of the training cases"
+    return (risk_group_chart(groups, title, rule=rule),)
+
+
+def _calibration(found: Validation) -> tuple[Chart, ...]:
+    tables, unit = {0: found.ensemble}, found.summary["unit"]
+    if found.task != SURVIVAL:
+        shown = tables, found.words, unit
+        calibration = calibration_charts(tables, None, *shown[1:], is_ensemble=True)
+        return (
+            *calibration,
+            *confusion_charts(*shown, is_ensemble=True),
+            *risk_charts(*shown, is_ensemble=True),
+        )
+    edges = (found.record.get("inner_edges") or {}).get("ensemble")
+    known = {} if edges is None else {0: np.asarray(edges)}
+    unknown = {0: "the edges of the model's time bins are not known"} if edges is None else {}
+    charts = risk_charts(tables, None, unit, is_ensemble=True)
+    return (survival_chart(tables, known, unknown, is_ensemble=True), *charts)
+
+
+def _provenance(record: Mapping[str, Any]) -> Iterator[str]:
+    run = record["run"]
+    git = run.get("git") or {}
+    commit = git.get("commit", "not recorded")
+    yield f"Run {run.get('run_name')} of {run.get('dataset')}, seed {run.get('seed')}, git commit {commit}."
+    yield f"Folds {', '.join(map(str, record['folds']))}; predicted {record.get('started')} (UTC)."
+    yield f"Features: SHA-256 {record.get('features')}."
+    labels = record.get("labels")
+    if labels:
+        yield f"Labels: {labels['file']}, SHA-256 {labels.get('labels_sha256')}."

@@ -1,0 +1,76 @@
+"""`RUN_DIR/predict/NAME/`: what a trained run says of another cohort, and `predict.json`, which says how it came about.
+
+The folder holds `predictions.csv` (the ensemble of the folds), `predictions_fold{k}.csv`, and where outcomes are known
+`metrics.json`, `summary.{csv,json,md}`, `figures/` and `report.html`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from utils.errors import UserError
+from utils.files.atomic import write_json
+from utils.files.json_object import read_json_object
+
+RECORD = "predict.json"
+ENSEMBLE = "predictions.csv"
+PARTIAL = "partial.pt"  # the cases that an interrupted call has predicted
+ADVICE = "write it again with main.py --stage predict --overwrite"
+_PREDICTIONS = re.compile(r"predictions_fold(0|[1-9]\d*)\.csv")
+_REQUIRED = {"cohort": str, "task": str, "run": dict, "folds": list, "warnings": list, "notes": list}
+
+
+def predict_dir(run_dir: Path, cohort: str) -> Path:
+    """`RUN_DIR/predict/NAME`."""
+    return run_dir / "predict" / cohort
+
+
+def fold_predictions(folder: Path) -> dict[int, Path]:
+    """{fold: predictions_fold{k}.csv} of those that are there, in numerical order."""
+    matches = {path: _PREDICTIONS.fullmatch(path.name) for path in folder.iterdir()}
+    return dict(sorted((int(match.group(1)), path) for path, match in matches.items() if match))
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `predict.json`, atomically."""
+    write_json(folder / RECORD, record)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read `predict.json`.
+
+    Raises:
+        UserError: it is missing, damaged, or lacks what `main.py --stage predict` writes.
+    """
+    path = folder / RECORD
+    record = read_json_object(path, advice=ADVICE)
+    for name, kind in _REQUIRED.items():
+        if not isinstance(record.get(name), kind):
+            raise UserError(f"{path}: {name} is {record.get(name)!r}, expected {kind.__name__}; {ADVICE}.")
+    return record
+
+
+def is_cohort(folder: Path) -> bool:
+    """Whether a folder is that of a predicted cohort, and not that of a run."""
+    return (folder / RECORD).exists()
+
+
+def holds_predictions(folder: Path) -> bool:
+    """Whether a folder holds whole or partial predictions of an earlier call."""
+    return any((folder / name).exists() for name in (RECORD, ENSEMBLE, PARTIAL))
+
+
+def remove_predictions(folder: Path) -> None:
+    """Remove what `main.py --stage predict` and `--stage explain` write there, and nothing else that may lie there."""
+    if not folder.is_dir():
+        return
+    for path in [folder / "figures", *folder.glob("fold*")]:
+        if path.is_dir() and not path.is_symlink() and re.fullmatch(r"figures|fold\d+", path.name):
+            shutil.rmtree(path)
+    names = (RECORD, ENSEMBLE, PARTIAL, "metrics.json", "summary.csv", "summary.json", "summary.md", "report.html")
+    for path in [*(folder / name for name in names), *fold_predictions(folder).values()]:
+        path.unlink(missing_ok=True)

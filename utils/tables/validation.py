@@ -1,0 +1,99 @@
+"""The results table of another cohort, from its prediction files alone: metrics.json, summary.csv, .json and .md.
+
+`python -m utils.tables RUN_DIR/predict/NAME` computes them again at any time; no model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from utils.files.atomic import write_json, write_text
+from utils.files.csv_table import csv_text
+from utils.runs.cohort_predictions import read_cohort_predictions
+from utils.runs.tasks import CLASSIFICATION, TASKS
+from utils.statistics.metric_intervals import metric_intervals
+from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.validation_metrics import validation_metrics
+from utils.tables.averages import over_folds
+from utils.tables.patient_metrics import patient_metrics
+from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.validation_text import format_validation
+
+
+def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
+    """The content of summary.json of a cohort: the ensemble, and its folds one by one.
+
+    Returns:
+        `cohort, unit, task, dataset, model, formulation, ablate, run_name, seed`: of cohort and run;
+        `n_cases` predicted and `n_known` evaluated;
+        `ensemble`: `n_test`, the metrics of `utils.statistics.validation_metrics`, `reasons` {metric: why it is null},
+        and `intervals` {metric: value, low, high, reason}, of resampled patients;
+        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
+        `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
+        of the ensemble alone;
+        `notes` and `warnings` as in predict.json.
+
+    Raises:
+        UserError: see `read_cohort_predictions`.
+    """
+    record, ensemble, folds = read_cohort_predictions(folder)
+    run, seed = record["run"], int(record["run"].get("seed") or 0)
+    names = ("dataset", "model", "formulation", "ablate", "run_name", "seed")
+    summary: dict[str, Any] = {"cohort": record["cohort"], "unit": record["unit"], "task": record["task"]}
+    summary |= {name: run.get(name) for name in names}
+    summary |= {"n_cases": record["n_cases"], "n_known": record["n_known"]}
+    of_ensemble = _row(ensemble, record, "ensemble", seed=seed, n_resamples=n_resamples)
+    intervals = metric_intervals({0: ensemble}, seed=seed, n_resamples=n_resamples)
+    of_ensemble["intervals"] = {name: asdict(interval.per_fold[0]) for name, interval in intervals.items()}
+    summary["ensemble"] = of_ensemble
+    summary["folds"] = [
+        {"fold": k} | _row(table, record, f"fold{k}", seed=seed, n_resamples=n_resamples) for k, table in folds.items()
+    ]
+    summary |= over_folds(summary["folds"], TASKS[record["task"]].metrics)
+    if record["task"] == CLASSIFICATION.name:
+        of_patients = patient_metrics({0: ensemble})
+        if of_patients is not None:
+            summary["by_patient"] = of_patients["folds"][0]
+    return summary | {name: record[name] for name in ("notes", "warnings")}
+
+
+def write_validation(folder: Path) -> dict[str, Any]:
+    """Write metrics.json, summary.csv, summary.json and summary.md, each atomically; returns `validate(folder)`.
+
+    Raises:
+        UserError: see `validate`; nothing is written then.
+    """
+    summary = validate(folder)
+    write_validation_of(folder, summary)
+    return summary
+
+
+def write_validation_of(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write the four files of a summary into `folder`, each atomically."""
+    write_json(folder / "metrics.json", {name: summary[name] for name in ("ensemble", "folds")})
+    write_text(folder / "summary.csv", _csv_text(summary))
+    write_json(folder / "summary.json", summary)
+    write_text(folder / "summary.md", format_validation(summary))
+
+
+def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int, n_resamples: int) -> dict[str, Any]:
+    cut_offs, edges = record.get("cut_offs") or {}, record.get("inner_edges") or {}
+    metrics = validation_metrics(
+        table, seed=seed, cut_off=cut_offs.get(key), inner_edges=edges.get(key), n_resamples=n_resamples
+    )
+    return {"n_test": len(table)} | metrics
+
+
+def _csv_text(summary: Mapping[str, Any]) -> str:
+    names = TASKS[summary["task"]].metrics
+    columns = ("fold", "n_test", *names)
+    rows = [{"fold": "ensemble", **{name: summary["ensemble"][name] for name in columns[1:]}}]
+    rows += [{name: row[name] for name in columns} for row in summary["folds"]]
+    for name in ("mean", "std"):
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+    return csv_text(columns, rows)

@@ -1,0 +1,133 @@
+"""The Markdown text of the results of another cohort: the table, footnotes, and what was found and assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from utils.files.phrases import counted
+from utils.files.text_table import format_p, markdown_table
+from utils.runs.run_record import model_in_words
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
+from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.summary_text import NOT_AVERAGED
+
+METHOD = {
+    "cls": "ensemble: mean of the class probabilities over the folds. Macro F1 over the classes among labels or "
+    "predictions; AUC of class 1, or the mean of one class against the rest beyond two classes.",
+    "surv": "ensemble: mean of the survival curves over the folds; its risk is minus the sum of the mean curve. "
+    "Harrell's C (higher risk = earlier death); log-rank test between the cases at or above the cut-off and the rest. "
+    "The cut-off is the median risk of the training cases of each fold, and the mean of these for the ensemble. Uno's "
+    "C, cumulative/dynamic AUC and integrated Brier score are weighted by the censoring of the cohort itself.",
+}
+
+
+def format_validation(summary: Mapping[str, Any]) -> str:
+    """The text of summary.md, from the content of summary.json (see `utils.tables.validation.validate`)."""
+    task = TASKS[summary["task"]]
+    model = model_in_words(summary["model"], summary["formulation"], summary["ablate"] or [])
+    unit = summary["unit"]
+    notes: list[str] = []
+    rows = [_header(summary), _row("ensemble", summary["ensemble"], summary, notes)]
+    rows += [_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"]]
+    if len(summary["folds"]) > 1:
+        rows.append(_mean_row(summary))
+    blocks = [
+        f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}",
+        markdown_table(rows),
+        f"{METHOD[task.name]} 95 % intervals: 2.5 and 97.5 percentile of {N_RESAMPLES} resamples of the patients; the "
+        "models are held fixed. mean ± std: over folds, population standard deviation.",
+    ]
+    blocks += cut_off_in_words(summary)
+    if "by_patient" in summary:
+        blocks.append(_by_patient(summary["by_patient"]))
+    if notes:
+        blocks.append("\n".join(notes))
+    if summary["warnings"]:
+        blocks.append("Warnings:\n\n" + "\n".join(f"- {text}" for text in summary["warnings"]))
+    about = [f"run {summary['run_name']}, seed {summary['seed']}"]
+    about.append(
+        f"{counted(summary['n_known'], unit)} with an outcome of {counted(summary['n_cases'], unit)} predicted"
+    )
+    blocks.append("What was read:\n\n" + "\n".join(f"- {text}" for text in (*about, *summary["notes"])))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _columns(summary: Mapping[str, Any]) -> list[str]:
+    names = [name for name in TASKS[summary["task"]].metrics if name not in ("c_index_low", "c_index_high")]
+    main = TASKS[summary["task"]].metric
+    counts = [name for name in names if name == "n_events"]
+    others = [name for name in names if name not in (main, "n_events")]
+    return [*counts, main, "interval", *others]
+
+
+def _header(summary: Mapping[str, Any]) -> list[str]:
+    words = METRIC_WORDS | {"interval": "95 % interval", "n_high": "high risk"}
+    return ["", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
+
+
+def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
+    marks: dict[str, str] = {}
+    for reason in dict.fromkeys(row["reasons"].values()):
+        undefined = [metric for metric in row["reasons"] if row["reasons"][metric] == reason]
+        words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
+        notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
+        marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
+    main = TASKS[summary["task"]].metric
+    return [name, str(row["n_test"]), *(_cell(row, metric, main, marks) for metric in _columns(summary))]
+
+
+def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]) -> str:
+    if name == "interval":
+        interval = (row.get("intervals") or {}).get(main)
+        low, high = (
+            (row.get("c_index_low"), row.get("c_index_high"))
+            if interval is None
+            else (
+                interval["low"],
+                interval["high"],
+            )
+        )
+        return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    if row[name] is None:
+        return marks.get(name, "–")
+    if name == "n_events":
+        return str(row[name])
+    return format_p(row[name]) if name == "logrank_p" else f"{row[name]:.3f}"
+
+
+def _mean_row(summary: Mapping[str, Any]) -> list[str]:
+    return ["mean ± std of the folds", "", *(_mean_cell(summary, name) for name in _columns(summary))]
+
+
+def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
+    if name in (*NOT_AVERAGED, "interval", "n_events"):
+        return ""
+    mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
+    if mean is None:
+        return "–"
+    text = f"{mean:.3f} ± {std:.3f}"
+    return text if defined == len(summary["folds"]) else f"{text} ({defined} of {len(summary['folds'])} folds)"
+
+
+def _by_patient(row: Mapping[str, Any]) -> str:
+    """The ensemble by patient, the mean of the probabilities of a patient's slides."""
+    names = TASKS["cls"].metrics
+    cells = ["–" if row[name] is None else f"{row[name]:.3f}" for name in names]
+    table = markdown_table(
+        [["by patient", "patients", *(METRIC_WORDS[name] for name in names)], ["ensemble", str(row["n_test"]), *cells]]
+    )
+    lines = [table, "By patient: mean of the probabilities of a patient's slides."]
+    if row["left_out"]:
+        lines.append(f"Patients whose slides have different labels are left out: {', '.join(row['left_out'])}.")
+    return "\n\n".join(lines)
+
+
+def cut_off_in_words(summary: Mapping[str, Any]) -> Iterator[str]:
+    """How the cut-off divides the cases of the ensemble (survival)."""
+    row = summary["ensemble"]
+    if summary["task"] == SURVIVAL.name and row["cut_off"] is not None:
+        yield (
+            f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off of the training cases, "
+            f"{row['cut_off']:.4g}; {row['deaths_high']} of {row['n_events']} deaths are among them."
+        )
