@@ -43,9 +43,10 @@ def main(args: argparse.Namespace) -> int:
 
 def run(settings: ClusteringSettings) -> None:
     """Fit and write the anchors that the settings ask for, fold by fold."""
-    from utils.pipeline.places import check_clustering_places
+    from utils.pipeline.places import check_clustering_places, check_patients_of_folds
 
     check_clustering_places(settings.input_dir, settings.fold_csv)
+    check_patients_of_folds(settings.fold_csv or (), allow_overlap=settings.allow_patient_overlap)
 
     # Slow to import: only after the checks above.
     from utils.anchors.kmeans import check_gpu

@@ -24,6 +24,7 @@ RESERVED = (
     *("--n_clusters", "--ablate", "--graph", "--seed", "--results_dir", "--run_name", "--feature_norm", "--on_missing"),
     *("--stage", "--resume", "--overwrite", "--on_change"),
 )
+OVERLAP = "--allow_patient_overlap"  # of both commands: each checks the patients of the folds
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def anchor_jobs(cohort: Cohort, plan: Plan, anchors_dir: Path, logs: Path, more:
         # Without fold files the first name is given, so that it is the one that is said to be missing.
         arguments += ["--fold_csv", *(fold_csvs or [str(Path(cohort.splits) / "fold0.csv")])]
         arguments += ["--feature_norm", cohort.feature_norm, *more]
+        arguments += [OVERLAP] if OVERLAP in cohort.options and OVERLAP not in more else []
         log = logs / f"{cohort.task}_{cohort.name}_anchors_{k}.log"
         yield Job(_anchors_label(cohort, k), "run_clustering", tuple(arguments), log)
 

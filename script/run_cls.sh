@@ -15,6 +15,7 @@ ANCHOR_SCOPE="${ANCHOR_SCOPE:-dataset}"                         # dataset, or sl
 N_CLUSTERS="${N_CLUSTERS:-64}"                                  # anchors
 FEATURE_NORM="${FEATURE_NORM:-none}"                            # none, l2 or zscore
 ON_MISSING="${ON_MISSING:-error}"                               # slides without features: error, or drop and count
+UNIT="${UNIT:-slide}"                                           # what is classified: slide, or patient: all slides of one together
 FOLDS="${FOLDS:-all}"                                           # all fold*.csv of SPLITS_DIR, or their numbers: "0 1"
 FORMULATION="${FORMULATION:-released}"                          # released, or paper
 EPOCHS="${EPOCHS:-200}"

@@ -1,5 +1,10 @@
 # Sourced by run_cls.sh and run_surv.sh with their arguments as variables: anchors of each fold, main.py, explanations.
 case "$EXPLAIN" in ''|*[!0-9]*) echo "error: got EXPLAIN=$EXPLAIN, expected a number of cases, 0 for none" >&2; exit 2 ;; esac
+case "$TASK-${UNIT:-}" in
+    cls-slide|cls-patient) unit=(--unit "$UNIT") ;;
+    cls-*) echo "error: got UNIT=$UNIT, expected slide or patient" >&2; exit 2 ;;
+    *) unit=() ;; # survival is by patient
+esac
 if [ -n "$SLIDES_DIR" ] && [ ! -d "$SLIDES_DIR" ]; then
     echo "error: got SLIDES_DIR=$SLIDES_DIR, expected a directory of slide images" >&2; exit 2
 fi
@@ -15,6 +20,9 @@ else
     export CUDA_VISIBLE_DEVICES="$GPU"
 fi
 if [ "$REFIT_ANCHORS" = yes ]; then fitting+=(--overwrite); fi
+for argument in "$@"; do # both commands check the patients of the folds
+    if [ "$argument" = --allow_patient_overlap ]; then fitting+=("$argument"); fi
+done
 if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
 if [ "$FOLDS" = all ]; then # main.py takes all by itself
     fold_csvs=() chosen=()
@@ -44,6 +52,7 @@ case "$ANCHOR_SCOPE-$FEATURE_NORM" in
 esac
 arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" ${chosen[@]+"${chosen[@]}"}
+    ${unit[@]+"${unit[@]}"}
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
     --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")

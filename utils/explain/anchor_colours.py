@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.figures.plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from utils.figures.palette import AREAS
 
 OTHER = (0xC8, 0xC8, 0xC8)
-# Okabe and Ito's eight, see utils.figures.plotting; their yellow is good for areas.
-_COLOURS = (BLUE, VERMILION, GREEN, "#F0E442", PURPLE, SKY, ORANGE, BLACK)
-_NAMED = 8
+_NAMED = len(AREAS)
 _DARKEST, _LIGHTEST, _BLUE_YELLOW = 0.32, 0.90, 0.13  # of OKLab
 
 
@@ -48,7 +46,7 @@ def anchor_colours(assignment: np.ndarray, table: np.ndarray | None = None) -> A
     named = order[:_NAMED]
     if table is None:
         table = np.tile(np.array(OTHER, dtype=np.uint8), (len(counts), 1))
-        table[named] = [rgb(colour) for colour in _COLOURS[: len(named)]]
+        table[named] = [rgb(colour) for colour in AREAS[: len(named)]]
     shares = counts[named] / len(assignment)
     return AnchorColours(tuple(named.tolist()), tuple(shares.tolist()), len(order) - len(named), table)
 

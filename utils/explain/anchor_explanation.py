@@ -15,12 +15,18 @@ from utils.explain.anchor_text import anchor_text
 from utils.explain.reducer_mixing import REDUCER_MIXING, check_mixing, write_mixing
 from utils.figures.plotting import save_png
 from utils.files.atomic import write_text
+from utils.runs.class_words import ClassWords
 
 _MIXING_FILES = (REDUCER_MIXING, "reducer_mixing.png")
 
 
 def write_anchor_explanation(
-    place: Path, shares: pd.DataFrame, predictions: pd.DataFrame, mixing: Mapping[str, Any] | None, title: str
+    place: Path,
+    shares: pd.DataFrame,
+    predictions: pd.DataFrame,
+    mixing: Mapping[str, Any] | None,
+    title: str,
+    words: ClassWords | None = None,
 ) -> list[Path]:
     """Write `anchor_shares.csv, anchors.csv, anchors.png, anchors.md, reducer_mixing.json, reducer_mixing.png`.
 
@@ -33,6 +39,7 @@ def write_anchor_explanation(
         mixing: `{"stages": [matrix (K_l / 2, K_l), ...], "overall": matrix (K / 2^L, K)}`; None for a model without
             reducers, which has neither of the last two files (those of an earlier run are removed).
         title: data set, model and fold, for figures and text.
+        words: names of the classes.
 
     Returns:
         The files written.
@@ -47,8 +54,8 @@ def write_anchor_explanation(
     paths = [place / name for name in ("anchor_shares.csv", "anchors.csv", "anchors.png", "anchors.md")]
     write_anchor_shares(paths[0], shares)
     write_anchor_statistics(paths[1], statistics)
-    save_png(anchor_overview(statistics, title), paths[2])
-    write_text(paths[3], anchor_text(statistics, predictions, title))
+    save_png(anchor_overview(statistics, title, words), paths[2])
+    write_text(paths[3], anchor_text(statistics, predictions, title, words))
     of_mixing = [place / name for name in _MIXING_FILES]
     if mixing is None:
         for path in of_mixing:

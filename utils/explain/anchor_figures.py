@@ -13,16 +13,20 @@ from matplotlib.ticker import MaxNLocator
 
 from utils.explain.anchor_notes import notes_of
 from utils.explain.anchor_statistics import auc_columns, classes_of
-from utils.figures.plotting import BLACK, BLUE, GREY, ORANGE, VERMILION, new_figure, tidy
+from utils.figures.palette import BLACK, BLUE, GREY, ORANGE, VERMILION
+from utils.figures.plotting import new_figure, tidy
+from utils.files.short_names import shortened
+from utils.runs.class_words import ClassWords
 
 MAX_ANCHORS = 64
 _LEVEL = 0.05
 _HAZARDS = ("log_hazard", "log_hazard_low", "log_hazard_high", "p", "p_holm")
 _DIVERGING = "RdBu_r"  # ColorBrewer's, of which every common colour-vision deficiency tells both ends apart
 _ROW = 0.165  # inches
+_LONGEST_NAME = 18  # letters of a class below a panel
 
 
-def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
+def anchor_overview(statistics: pd.DataFrame, title: str, words: ClassWords | None = None) -> Figure:
     """A row per anchor, most frequent first: its share of all patches, its relative attention, its association.
 
     At most 64 anchors, the most frequent ones; those that no patch is nearest to are left out. The title says how many.
@@ -32,6 +36,7 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
     Args:
         statistics: as of `utils.explain.anchor_statistics`.
         title: of the figure.
+        words: names of the classes.
     """
     present = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
     shown = present.head(MAX_ANCHORS)
@@ -47,7 +52,8 @@ def anchor_overview(statistics: pd.DataFrame, title: str) -> Figure:
         all_axes[2].set_xlabel("log hazard ratio per SD of the share\n(right: earlier death)", fontsize=8)
     for axes, positive in zip(all_axes[2:], classes or (), strict=classes is not None):
         _draw_association(axes, shown, positive)
-        axes.set_xlabel(f"AUC of the share, class {positive}\n(right: more in class {positive})", fontsize=8)
+        name = f"class {positive}" if words is None else shortened(words.brief(positive), _fits)
+        axes.set_xlabel(f"AUC of the share, {name}\n(right: more in {name})", fontsize=8)
     for axes in all_axes:
         _finish_rows(axes, shown, labels=axes is all_axes[0])
     exact = "" if classes is None else " (an AUC of 0 or 1 has an exact p and no interval)"
@@ -96,6 +102,10 @@ def column_order(overall: np.ndarray) -> np.ndarray:
     """
     size = np.abs(overall)
     return np.lexsort((-size.max(axis=0), size.argmax(axis=0)))
+
+
+def _fits(name: str) -> bool:
+    return len(name) <= _LONGEST_NAME
 
 
 def _which(statistics: pd.DataFrame, present: pd.DataFrame, shown: pd.DataFrame) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_OF_CLASS = re.compile(r"class (\d+): ")
+from utils.runs.class_words import ClassWords
+
+_OF_CLASS = re.compile(r"^class (\d+): ")
 
 
 def notes_of(note: str, positive: int | None) -> list[str]:
@@ -17,3 +19,14 @@ def notes_of(note: str, positive: int | None) -> list[str]:
     """
     parts = [(_OF_CLASS.match(part), part) for part in note.split("; ") if part]
     return [part for found, part in parts if found is None or int(found[1]) == positive]
+
+
+def named_notes(note: str, words: ClassWords | None) -> str:
+    """A note in which the classes have their names.
+
+    >>> named_notes("class 1: no interval; in 2 cases only", ClassWords(("benign", "malignant")))
+    'malignant (class 1): no interval; in 2 cases only'
+    """
+    if words is None:
+        return note
+    return "; ".join(_OF_CLASS.sub(lambda found: f"{words.full(int(found[1]))}: ", part) for part in note.split("; "))

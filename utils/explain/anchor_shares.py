@@ -1,7 +1,7 @@
 """`anchor_shares.csv`: how the patches of each test case, and their attention, spread over the anchors.
 
-One row per row of the fold's predictions (a case; in classification that is a slide), with the columns `case_id,
-slide_ids` (joined by `;`), `n_patches`, and for each of the K anchors of the model
+One row per row of the fold's predictions (a case; in classification that is a slide unless patients are classified),
+with the columns `case_id, slide_ids` (joined by `;`), `n_patches`, and for each of the K anchors of the model
 - `share_k`: the fraction of the case's patches that are nearest to anchor k in feature space; all shares sum to 1;
 - `attention_k`: the sum of the attention of these patches. Attention is a patch's share of its case's attention, of
   which the remaining anchors have the rest: the sum over k is at most 1.

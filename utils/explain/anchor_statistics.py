@@ -1,8 +1,8 @@
 """`anchors.csv`: what each anchor of a fold is associated with, over the fold's test cases.
 
 One row per anchor of the model; a patch belongs to the anchor that it is nearest to in feature space. A case is what a
-prediction is about: a patient in survival, a slide in classification. On training cases the association would be
-optimistic, as the model was fitted to them.
+prediction is about: a patient in survival, a slide or a patient in classification (`--unit`). On training cases the
+association would be optimistic, as the model was fitted to them.
 
 | column | |
 |---|---|
@@ -49,9 +49,8 @@ def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
     - Survival: `utils.statistics.univariate_cox` of `(share_{i,k} - mean) / deviation` (over the test cases, divided by
     n). Above
       0: cases with more of the anchor die earlier.
-    - Classification: `utils.statistics.delong` of the share, class c against the rest. Above 0.5: cases of class c have
-    more
-      of the anchor.
+    - Classification: `utils.statistics.delong` of the share, class c against the rest, by patient (`case_id`). Above
+      0.5: cases of class c have more of the anchor.
     - `*_holm`: Holm's correction of the p values over the anchors (of each class on its own); anchors without a p value
       do not count.
 
@@ -82,7 +81,7 @@ def anchor_statistics(shares: pd.DataFrame, predictions: pd.DataFrame) -> pd.Dat
         _add_hazards(table, notes, share, predictions)
     else:
         for positive in associated_classes(len(output_columns(predictions))):
-            _add_aucs(table, notes, share, predictions["label"].to_numpy(), positive)
+            _add_aucs(table, notes, share, predictions, positive)
     for reasons, n_cases in zip(notes, table["n_cases"], strict=True):
         if 0 < n_cases < min(FEW_CASES, len(predictions)):
             reasons.append(f"in {n_cases} case{'s' * (n_cases != 1)} only")
@@ -161,12 +160,15 @@ def _add_hazards(table: pd.DataFrame, notes: list[list[str]], share: np.ndarray,
     _add_columns(table, _SURVIVAL, values)
 
 
-def _add_aucs(table: pd.DataFrame, notes: list[list[str]], share: np.ndarray, label: np.ndarray, positive: int) -> None:
+def _add_aucs(
+    table: pd.DataFrame, notes: list[list[str]], share: np.ndarray, predictions: pd.DataFrame, positive: int
+) -> None:
+    label, patient = predictions["label"].to_numpy(), predictions["case_id"].to_numpy()
     values = np.full((4, share.shape[1]), np.nan)
     for k, of_cases in enumerate(share.T):
         try:
             _require_variation(of_cases)
-            result = auc_interval(label == positive, of_cases)
+            result = auc_interval(label == positive, of_cases, patient)
         except UndefinedMetricError as error:
             _note(notes[k], str(error), positive)
         else:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from utils.explain.anchor_notes import named_notes
 from utils.explain.anchor_statistics import auc_columns, classes_of
 from utils.files.text_table import format_p, markdown_table
+from utils.runs.class_words import ClassWords
 from utils.runs.predictions import output_columns, task_of
 from utils.runs.tasks import SURVIVAL
 
 READING_NOTES: tuple[str, ...] = (
     "Anchors of different folds are fitted separately: anchor 7 of fold 0 is not anchor 7 of fold 1. Nothing here may "
     "be pooled or compared over folds by the number of an anchor; look at its patches.",
-    "Associations are computed over the fold's test cases (in classification, each slide is a case), which the model "
-    "has not seen. They are no causes: a tissue may go along with an outcome because of stage, site, scanner or stain.",
+    "Associations are computed over the fold's test cases (in classification, each slide is a case unless patients are "
+    "classified), which the model has not seen. They are no causes: a tissue may go along with an outcome because of "
+    "stage, site, scanner or stain.",
     "There is one test per anchor. Only p values after Holm's correction say anything about one anchor among all of "
     "them, and that correction does not cover the folds.",
     "Shares of a case sum to 1: where one anchor has more, others have less. A pair of opposite associations may be "
@@ -27,16 +30,16 @@ READING_NOTES: tuple[str, ...] = (
     "The mixing of the Cluster Reducers is a linearisation around the anchors seen, averaged over features: small "
     "changes only, and opposite features may cancel.",
     "Folds are small: with few cases or deaths, intervals are wide and approximate, those of anchors in a handful of "
-    "cases most of all (see the notes), and an association that is not found may still be there. In classification, "
-    "several slides of one patient are counted as if they were independent.",
+    "cases most of all (see the notes), and an association that is not found may still be there.",
 )
 _SURVIVAL_WORDS = (
     "Log hazard per standard deviation of the share over the test cases (Cox, one covariate, Efron's ties; Wald "
     "interval); above 0, cases with more of the anchor die earlier; exp of it is the hazard ratio."
 )
 _CLASS_WORDS = (
-    "AUC of the share for a class against the rest (DeLong's variance, interval on the logit scale); above 0.5, cases "
-    "of the class have more of the anchor. An AUC of 0 or 1 has no interval: where it has a p, that is exact."
+    "AUC of the share for a class against the rest (DeLong's variance, or Obuchowski's where patients have several "
+    "slides; interval on the logit scale); above 0.5, cases of the class have more of the anchor. An AUC of 0 or 1 has "
+    "no interval: where it has a p, that is exact."
 )
 _COLUMN_WORDS = (
     "share: of the patches of all test cases; cases: with at least one such patch; attention: per patch, 1 is as much "
@@ -44,24 +47,28 @@ _COLUMN_WORDS = (
 )
 
 
-def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str) -> str:
+def anchor_text(
+    statistics: pd.DataFrame, predictions: pd.DataFrame, title: str, words: ClassWords | None = None
+) -> str:
     """The text of `anchors.md`.
 
     Args:
         statistics: as of `utils.explain.anchor_statistics`; anchors stand in the order of their share.
         predictions: of the fold's test cases, which the statistics were made from.
         title: of the page.
+        words: names of the classes.
     """
+    words = words or ClassWords.numbered(len(output_columns(predictions)))
     classes, n_cases = classes_of(statistics), len(predictions)
     present = statistics[statistics["n_patches"] > 0].sort_values(["share", "anchor"], ascending=[False, True])
-    header = ["anchor", "patches", "share", "cases", "attention", *_association_header(classes)]
+    header = ["anchor", "patches", "share", "cases", "attention", *_association_header(classes, words)]
     rows = [_row(row, classes, n_cases) for _, row in present.iterrows()]
     if (present["note"] != "").any():
         header.append("note")
-        rows = [[*cells, note] for cells, note in zip(rows, present["note"], strict=True)]
+        rows = [[*cells, named_notes(note, words)] for cells, note in zip(rows, present["note"], strict=True)]
     blocks = [
         f"# {title}: anchors",
-        f"{_cases_in_words(predictions)}, {statistics['n_patches'].sum():,} patches, {len(statistics)} anchors.",
+        f"{_cases_in_words(predictions, words)}, {statistics['n_patches'].sum():,} patches, {len(statistics)} anchors.",
         markdown_table([header, *rows]),
         f"{_COLUMN_WORDS} {_SURVIVAL_WORDS if classes is None else _CLASS_WORDS}",
     ]
@@ -72,18 +79,19 @@ def anchor_text(statistics: pd.DataFrame, predictions: pd.DataFrame, title: str)
     return "\n\n".join(blocks) + "\n"
 
 
-def _cases_in_words(predictions: pd.DataFrame) -> str:
+def _cases_in_words(predictions: pd.DataFrame, words: ClassWords) -> str:
     """`40 test cases (24 deaths)`, or with the cases of each class."""
     if task_of(predictions) == SURVIVAL:
         return f"{len(predictions)} test cases ({predictions['event'].sum()} deaths)"
     counts = [(predictions["label"] == c).sum() for c in range(len(output_columns(predictions)))]
-    return f"{len(predictions)} test cases ({', '.join(f'{n} of class {c}' for c, n in enumerate(counts))})"
+    return f"{len(predictions)} test cases ({', '.join(f'{n} of {words.full(c)}' for c, n in enumerate(counts))})"
 
 
-def _association_header(classes: list[int] | None) -> list[str]:
+def _association_header(classes: list[int] | None, words: ClassWords) -> list[str]:
     if classes is None:
         return ["log hazard per SD (95 %)", "p", "p (Holm)"]
-    return [name for c in classes for name in (f"AUC class {c} (95 %)", f"p class {c}", f"p class {c} (Holm)")]
+    called = [words.brief(c) for c in classes]
+    return [name for c in called for name in (f"AUC {c} (95 %)", f"p {c}", f"p {c} (Holm)")]
 
 
 def _row(row: pd.Series, classes: list[int] | None, n_cases: int) -> list[str]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from utils.explain.canvas import LINE, MARGIN, new_page, put_text, save_page
 from utils.explain.slide_image import SlideImage, check_patches
-from utils.figures.plotting import GREY
+from utils.figures.palette import GREY
 
 TILE = 160
 _GAP = 12

@@ -1,8 +1,9 @@
 """`slide.geojson`: patches, or the regions of anchors, for QuPath (drag the file onto the open slide).
 
 A FeatureCollection of RFC 7946 in all but one point: positions are level-0 pixels, x to the right and y down, as
-QuPath reads them, not degrees. Each feature has QuPath's `objectType`, a `classification` (`anchor 7`, with a colour)
-where the model has anchors, and `measurements` {name: number}, as QuPath 0.4 and later write them.
+QuPath reads them, not degrees. They are counted from where the region begins that QuPath shows, if that is known. Each
+feature has QuPath's `objectType`, a `classification` (`anchor 7`, with a colour) where the model has anchors, and
+`measurements` {name: number}, as QuPath 0.4 and later write them.
 """
 
 from __future__ import annotations
@@ -25,13 +26,20 @@ KINDS = ("patches", "regions")
 
 
 def write_geojson(
-    path: Path, table: pd.DataFrame, patch_size: int, *, kind: str = "patches", colours: np.ndarray | None = None
+    path: Path,
+    table: pd.DataFrame,
+    patch_size: int,
+    *,
+    kind: str = "patches",
+    colours: np.ndarray | None = None,
+    origin: tuple[int, int] = (0, 0),
 ) -> None:
     """Write the patches of a table (`utils.explain.patch_table`, with coordinates), atomically, feature by feature.
 
     `patches`: a square and the numbers of each patch. `regions`: the union of the patches of each nearest anchor, with
     their number, share and attention; for a model without anchors, of all patches. `colours` (K, 3) are those of the
-    anchors, see `utils.explain.anchor_colours.anchor_colours`.
+    anchors, see `utils.explain.anchor_colours.anchor_colours`. `origin` is the level-0 pixel that becomes (0, 0): where
+    the region begins that QuPath shows (`utils.explain.slide_image.bounds_origin`).
 
     Raises:
         ValueError: for another kind, or a table without coordinates.
@@ -40,6 +48,7 @@ def write_geojson(
         raise ValueError(f"got kind {kind!r}, expected one of {', '.join(KINDS)}")
     if "x" not in table.columns:
         raise ValueError("got a table without coordinates, expected columns x and y")
+    table = table.assign(x=table["x"] - origin[0], y=table["y"] - origin[1])
     make = _patches if kind == "patches" else _regions
     features = make(table, patch_size, colours)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:

@@ -23,6 +23,9 @@ from utils.explain.patch_raster import PatchRaster
 
 _PAPER = (255, 255, 255)
 _GAP, _LEGEND, _SWATCH_LINE = 20, 190, 22
+_PLACE = (64, 44)  # pixels of the small map of an anchor in the legend, at most
+_ALIKE = 60.0  # distance in sRGB, 0 to 441
+_OTHERS = 0xDC
 _COLUMNS = 2
 
 
@@ -67,9 +70,12 @@ def draw_anchor_maps(
     mpp: float | None,
     title: str,
 ) -> None:
-    """Write a map for each assignment {name: (M,) anchors, and their colours} as PNG."""
+    """Write a map for each assignment {name: (M,) anchors, and their colours} as PNG.
+
+    Where colours of the legend look alike, each anchor has a small map of its own there.
+    """
     panels = [
-        Panel(name, painted(raster, colours.table[assignment]), _swatches(colours))
+        Panel(name, painted(raster, colours.table[assignment]), _legend_of(raster, assignment, colours))
         for name, (assignment, colours) in assignments.items()
     ]
     _write(path, panels, raster, mpp=mpp, title=title)
@@ -113,18 +119,44 @@ def _bar(lines: Sequence[str]) -> Image.Image:
     return image
 
 
-def _swatches(colours: AnchorColours) -> Image.Image:
-    """A line for each of the most frequent anchors: colour, number and share of the slide's patches."""
-    image = Image.new("RGB", (_LEGEND, (len(colours.named) + 1) * _SWATCH_LINE), "white")
+def _legend_of(raster: PatchRaster, assignment: np.ndarray, colours: AnchorColours) -> Image.Image:
+    """A line for each of the most frequent anchors: colour, number, share of the patches, and where these lie."""
+    with_places = _look_alike(colours)
+    line = _PLACE[1] + 8 if with_places else _SWATCH_LINE
+    image = Image.new("RGB", (_LEGEND, len(colours.named) * line + _SWATCH_LINE), "white")
     for number, (anchor, share) in enumerate(zip(colours.named, colours.shares, strict=True)):
-        top = number * _SWATCH_LINE
-        ImageDraw.Draw(image).rectangle((0, top + 2, 14, top + 16), fill=colours.of(anchor))
-        put_text(image, (22, top + 9), f"anchor {anchor}: {_percent(share)}", "lm")
+        top, middle = number * line, number * line + line // 2
+        ImageDraw.Draw(image).rectangle((0, middle - 7, 14, middle + 7), fill=colours.of(anchor))
+        put_text(image, (22, middle), f"anchor {anchor}: {_percent(share)}", "lm")
+        if with_places:
+            place = _place_of(raster, assignment == anchor)
+            image.paste(place, (_LEGEND - _PLACE[0] + (_PLACE[0] - place.width) // 2, top + (line - place.height) // 2))
     if colours.n_others:
         rest = _percent(1 - sum(colours.shares))
         text = f"{colours.n_others} {'other' if colours.n_others == 1 else 'others'}: {rest}"
-        put_text(image, (22, len(colours.named) * _SWATCH_LINE + 9), text, "lm")
+        put_text(image, (22, len(colours.named) * line + 9), text, "lm")
     return image
+
+
+def _look_alike(colours: AnchorColours) -> bool:
+    """Whether two of the colours that the legend names are hard to tell apart."""
+    named = colours.table[list(colours.named)].astype(np.float64)
+    apart = np.linalg.norm(named[:, None] - named[None], axis=2)[np.triu_indices(len(named), k=1)]
+    return bool((apart < _ALIKE).any())
+
+
+def _place_of(raster: PatchRaster, is_own: np.ndarray) -> Image.Image:
+    """A small map: patches (M,) that are the anchor's own in black, the others in light grey."""
+    height, width = raster.patch.shape
+    scale = min(_PLACE[0] / width, _PLACE[1] / height)
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    small = np.full(size, 255, dtype=np.uint8)
+    rows, columns = np.nonzero(raster.patch >= 0)
+    own = is_own[raster.patch[rows, columns]]
+    at = rows * size[0] // height, columns * size[1] // width
+    small[at] = _OTHERS
+    small[at[0][own], at[1][own]] = 0  # last: a single patch is never covered
+    return Image.fromarray(small).convert("RGB")
 
 
 def _percent(share: float) -> str:

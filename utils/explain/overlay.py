@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from utils.explain.canvas import COLOUR_MAP, LINE, MARGIN, new_page, put_text, save_page, scale_bar
 from utils.explain.slide_image import SlideImage, check_patches
-from utils.figures.plotting import GREY
+from utils.figures.palette import GREY
 
 OPACITY = 0.5
 _MAX_SIDE = 1600

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from utils.explain.overlay import draw_overlay
 from utils.explain.patch_raster import patch_raster
 from utils.explain.patch_table import patch_table, stages_of, write_patches
 from utils.explain.slide_facts import SLIDE_FACTS, write_slide_facts
-from utils.explain.slide_image import find_slide_image, microns_per_pixel, open_slide_image
+from utils.explain.slide_image import bounds_origin, find_slide_image, microns_per_pixel, open_slide_image
 
 OVERLAYS = ("overlay.png", "attended_patches.png", "anchor_patches.png")
 FILES = (SLIDE_FACTS, "patches.csv", "attention.png", "anchors.png", "slide.geojson", *OVERLAYS)
@@ -40,6 +41,7 @@ class SlideExplanation:
         patch_size_source: where that comes from, or why there is none.
         mpp: microns per level-0 pixel; None where it is not known.
         mpp_source: where that comes from; None where it is not known.
+        in_micrometres: coordinates and patch size are in micrometres, `mpp` is 1: they fit no image of the slide.
     """
 
     slide_id: str
@@ -54,6 +56,7 @@ class SlideExplanation:
     patch_size_source: str
     mpp: float | None
     mpp_source: str | None
+    in_micrometres: bool = False
 
     @property
     def title(self) -> str:
@@ -66,7 +69,8 @@ def write_slide_explanation(
 ) -> list[str]:
     """Write `patches.csv`, and where there are coordinates the maps, `slide.geojson` and overlays; last `slide.json`.
 
-    What an earlier explanation of the slide left is removed first.
+    What an earlier explanation of the slide left is removed first. Coordinates in micrometres become level-0 pixels
+    where the image of the slide tells its scale; otherwise there is no overlay and no `slide.geojson`.
 
     Args:
         folder: of the slide.
@@ -77,6 +81,7 @@ def write_slide_explanation(
     Returns:
         Sentences on what could not be written, for the log.
     """
+    slide = _in_pixels_of_image(slide, slides_dir)
     table = patch_table(
         slide.attention, coords=slide.coords, nearest=slide.nearest, distance=slide.distance, anchors=slide.anchors
     )
@@ -84,13 +89,19 @@ def write_slide_explanation(
         (folder / name).unlink(missing_ok=True)
     write_patches(folder / "patches.csv", table)
     files, notes, mpp, mpp_source, no_map = ["patches.csv"], [], slide.mpp, slide.mpp_source, None
+    origin = (0, 0)
     if slide.coords is None or slide.patch_size is None:
         no_map = f"no map, since {slide.patch_size_source}"
         notes.append(no_map)
     else:
-        if slides_dir is not None:
+        if slide.in_micrometres:
+            notes.append(
+                "no overlay and no slide.geojson, since the feature file gives positions in micrometres, and neither "
+                "it nor an image of the slide tells those of a pixel: give --mpp"
+            )
+        elif slides_dir is not None:
             try:
-                of_image = _write_overlays(folder, slide, table, slide.coords, slide.patch_size, slides_dir)
+                of_image, origin = _write_overlays(folder, slide, table, slide.coords, slide.patch_size, slides_dir)
             except UserError as error:  # an image that cannot be opened costs its own overlay, not the other slides
                 notes.append(f"no overlay, since {error}")
             else:
@@ -99,8 +110,11 @@ def write_slide_explanation(
                 if mpp is None and of_image is not None:
                     mpp, mpp_source = of_image, "slide image"
         files += _write_maps(folder, slide, table, slide.coords, slide.patch_size, mpp)
-        write_geojson(folder / "slide.geojson", table, slide.patch_size, kind=geojson, colours=slide.colours)
-        files.append("slide.geojson")
+        if not slide.in_micrometres:
+            path, colours = folder / "slide.geojson", slide.colours
+            write_geojson(path, table, slide.patch_size, kind=geojson, colours=colours, origin=origin)
+            files.append("slide.geojson")
+            notes += _other_origin(origin)
     write_slide_facts(
         folder,
         slide_id=slide.slide_id,
@@ -112,8 +126,31 @@ def write_slide_explanation(
         mpp_source=mpp_source,
         no_map=no_map,
         files=files,
+        geojson_origin=origin,
     )
     return notes
+
+
+def _in_pixels_of_image(slide: SlideExplanation, slides_dir: Path | None) -> SlideExplanation:
+    """The slide in level-0 pixels, if it is in micrometres and its image tells the scale; otherwise as it is."""
+    if not slide.in_micrometres or slides_dir is None or slide.coords is None or slide.patch_size is None:
+        return slide
+    try:
+        path = find_slide_image(slides_dir, slide.slide_id)
+        with nullcontext() if path is None else open_slide_image(path) as image:
+            mpp = None if image is None else microns_per_pixel(image)
+    except UserError:  # the note that there is no overlay says what is missing
+        mpp = None
+    if mpp is None:
+        return slide
+    return replace(
+        slide,
+        coords=np.rint(slide.coords / mpp).astype(np.int64),
+        patch_size=max(1, round(slide.patch_size / mpp)),
+        mpp=mpp,
+        mpp_source="slide image",
+        in_micrometres=False,
+    )
 
 
 def _write_maps(
@@ -137,8 +174,11 @@ def _write_maps(
 
 def _write_overlays(
     folder: Path, slide: SlideExplanation, table: pd.DataFrame, coords: np.ndarray, patch_size: int, slides_dir: Path
-) -> float | None:
-    """Write what is laid over the slide's image; returns the microns per level-0 pixel that the image tells.
+) -> tuple[float | None, tuple[int, int]]:
+    """Write what is laid over the slide's image.
+
+    Returns:
+        The microns per level-0 pixel that the image tells, and where the region begins that QuPath shows of it.
 
     Raises:
         UserError: no image of the slide, one that cannot be read, or that does not fit its patches.
@@ -155,7 +195,15 @@ def _write_overlays(
         draw_attended_patches(folder / "attended_patches.png", *place, attention, slide.nearest, title=title)
         if slide.nearest is not None and slide.distance is not None:
             draw_anchor_patches(folder / "anchor_patches.png", *place, slide.nearest, slide.distance, title=title)
-    return of_image
+        return of_image, bounds_origin(image)
+
+
+def _other_origin(origin: tuple[int, int]) -> list[str]:
+    """A sentence where `slide.geojson` is not counted from the corner of level 0."""
+    if origin == (0, 0):
+        return []
+    x, y = origin
+    return [f"slide.geojson is counted from ({x}, {y}), where the slide's bounds begin, to which QuPath crops it"]
 
 
 def _two_scales(mpp: float | None, of_image: float | None) -> list[str]:

@@ -25,6 +25,7 @@ def write_slide_facts(
     mpp_source: str | None,
     no_map: str | None,
     files: Sequence[str],
+    geojson_origin: tuple[int, int] = (0, 0),
 ) -> None:
     """Write `slide.json`, atomically.
 
@@ -39,6 +40,7 @@ def write_slide_facts(
         mpp_source: where that comes from; None where it is not known.
         no_map: why there is no map; None where there is one.
         files: the other files written of the slide.
+        geojson_origin: the level-0 pixel that is (0, 0) in `slide.geojson`; recorded where it is another one.
     """
     facts = {
         "slide_id": slide_id,
@@ -51,6 +53,8 @@ def write_slide_facts(
         "no_map": no_map,
         "files": list(files),
     }
+    if geojson_origin != (0, 0):
+        facts["geojson_origin"] = list(geojson_origin)
     write_json(folder / SLIDE_FACTS, facts)
 
 

@@ -154,6 +154,20 @@ def microns_per_pixel(image: SlideImage) -> float | None:
     return None
 
 
+def bounds_origin(image: SlideImage) -> tuple[int, int]:
+    """Where the region that QuPath shows begins, in level-0 pixels: (0, 0) unless OpenSlide gives the slide bounds.
+
+    MIRAX and Leica slides have them: the scanned part of a much larger level 0. QuPath crops to them where all four are
+    whole numbers, unless the slide was opened with `--no-crop`.
+    """
+    values = [image.properties.get(f"openslide.bounds-{name}") for name in ("x", "y", "width", "height")]
+    try:
+        x, y, _, _ = (int(value) for value in values)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return 0, 0
+    return x, y
+
+
 def check_patches(image: SlideImage, coords: np.ndarray, patch_size: int, **values: np.ndarray) -> None:
     """Check that patches lie in the slide and that each of `values` has one number for each.
 

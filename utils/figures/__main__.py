@@ -9,6 +9,8 @@ from pathlib import Path
 
 from utils.command.console import runs_parser, work_on_runs
 from utils.figures.run_figures import draw_figures, save_figures
+from utils.figures.validation_figures import draw_validation_figures
+from utils.runs.predict_dir import is_cohort
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -21,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw and list the figures of each run; nothing is written if one of them cannot be drawn."""
 
     def work(run_dirs: list[Path]) -> str:
-        drawn = [draw_figures(run_dir) for run_dir in run_dirs]
+        drawn = [draw_validation_figures(path) if is_cohort(path) else draw_figures(path) for path in run_dirs]
         paths = [
             path for run_dir, figures in zip(run_dirs, drawn, strict=True) for path in save_figures(run_dir, figures)
         ]

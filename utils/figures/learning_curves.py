@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
-from utils.figures.plotting import BLUE, GREEN, GREY, VERMILION, new_figure, tidy
+from utils.figures.palette import BLUE, GREEN, GREY, VERMILION
+from utils.figures.plotting import new_figure, tidy
 from utils.runs.epoch_log import best_epoch
 from utils.runs.tasks import METRIC_WORDS, Task
 

@@ -1,4 +1,4 @@
-"""What all figures share: colours, panel grids, titles and the PNG file. No pyplot: nothing is global."""
+"""What all figures share: line styles, panel grids, titles and the PNG file. No pyplot: nothing is global."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from utils.figures.palette import SERIES
 from utils.files.atomic import atomic_path
 
-# Okabe and Ito, Color Universal Design (2008): distinguishable with every common colour-vision deficiency. Their yellow
-# is left out (too pale for a line on white).
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#000000", "#6B6B6B"
-_PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _DASHES = ("-", "--", "-.", ":")
 _DPI = 120
 _MAX_PIXELS = 1_500_000  # a page of ten folds stays below about 200 KB
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Colour and dashes of curve `index`; the first 28 differ."""
-    return {"color": _PALETTE[index % len(_PALETTE)], "linestyle": _DASHES[index // len(_PALETTE) % len(_DASHES)]}
+    """Colour and dashes of curve `index`; the first 32 differ."""
+    return {"color": SERIES[index % len(SERIES)], "linestyle": _DASHES[index // len(SERIES) % len(_DASHES)]}
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from utils.figures.plotting import BLUE, VERMILION, add_legend, add_note, new_figure, panels, tidy
+from utils.figures.palette import BLUE, VERMILION
+from utils.figures.plotting import add_legend, add_note, new_figure, panels, tidy
 from utils.files.text_table import format_p
 from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
 from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
@@ -24,11 +25,13 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
     """
     pooled = pooled_halves(tables)
     n_folds = len(pooled.folds)
-    figure = new_figure(
-        7.0,
-        5.8,
-        f"{title}\nsurvival of the predicted risk halves, test cases of {n_folds} fold{'s' * (n_folds != 1)} pooled",
-    )
+    heading = f"survival of the predicted risk halves, test cases of {n_folds} fold{'s' * (n_folds != 1)} pooled"
+    return risk_group_figure(pooled, f"{title}\n{heading}", rule="high: risk >= median of the fold")
+
+
+def risk_group_figure(pooled: PooledHalves, title: str, *, rule: str) -> Figure:
+    """Survival of two groups of cases with their log-rank p; `rule` says how the cases were divided."""
+    figure = new_figure(7.0, 5.8, title)
     grid = GridSpec(2, 1, figure=figure, height_ratios=[6, 1])
     axes, table_axes = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     if pooled.folds:
@@ -40,10 +43,7 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
     for fold, reason in pooled.left_out.items():
         add_note(axes, f"fold {fold}: left out ({reason})")
     _finish(axes, n_panels=1)
-    figure.supxlabel(
-        "high: risk >= median of the fold; bands: pointwise 95 % limits; ticks: censored cases",
-        fontsize=8,
-    )
+    figure.supxlabel(f"{rule}; bands: pointwise 95 % limits; ticks: censored cases", fontsize=8)
     return figure
 
 

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from utils.figures.plotting import GREY, add_legend, add_note, line_style, new_figure, panels, tidy
+from utils.figures.palette import GREY
+from utils.figures.plotting import add_legend, add_note, line_style, new_figure, panels, tidy
+from utils.files.short_names import shortened_apart
+from utils.runs.class_words import ClassWords
 from utils.runs.predictions import output_columns
 from utils.statistics.metrics import missing_classes
 
+_LONGEST_NAME, _BESIDE = 28, 10  # letters of a class in the legend of a panel, and of one with its AUC in one line
 
-def roc_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
+
+def roc_curves(
+    tables: Mapping[int, pd.DataFrame],
+    title: str,
+    words: ClassWords | None = None,
+    *,
+    heading: str = "ROC of the test folds",
+    ensemble: pd.DataFrame | None = None,
+) -> Figure:
     """True against false positive rate over all thresholds, from the prediction table of each fold.
 
     Two classes: the curves of class 1, a curve per fold in one panel. More classes: a panel per fold with a curve per
     class, that class against the rest. Folds are never pooled: the scores of different models have no common scale.
-    A curve that the labels do not define is left out and the legend says why.
+    A curve that the labels do not define is left out and the legend says why. `words` name the classes; `heading` says
+    what cases these are. The `ensemble` of the folds, where there is one, comes first.
     """
+    named = {f"fold {fold}": table for fold, table in tables.items()}
+    if ensemble is not None:
+        named = {"ensemble": ensemble, **named}
     n_classes = len(output_columns(next(iter(tables.values()))))
+    words = words or ClassWords.numbered(n_classes)
     if n_classes == 2:
-        figure = new_figure(5.4, 5.6, f"{title}\nROC of the test folds, class 1 against class 0")
+        figure = new_figure(5.4, 5.6, f"{title}\n{heading}, {words.against(1)}")
         axes = figure.add_subplot()
-        for index, (fold, table) in enumerate(tables.items()):
-            _draw_curve(axes, table, positive=1, name=f"fold {fold}", index=index)
+        for index, (name, table) in enumerate(named.items()):
+            _draw_curve(axes, table, positive=1, name=name, index=index)
         _finish(axes, n_panels=1)
         return figure
-    figure, all_axes = panels(len(tables), f"{title}\nROC of the test folds, each class against the rest")
-    for axes, (fold, table) in zip(all_axes, tables.items(), strict=True):
+    names = shortened_apart([words.full(index) for index in range(n_classes)], lambda name: len(name) <= _LONGEST_NAME)
+    figure, all_axes = panels(len(named), f"{title}\n{heading}, each class against the rest")
+    for axes, (name, table) in zip(all_axes, named.items(), strict=True):
         if table["label"].nunique() == 1:
             add_note(axes, f"no curves ({_why_undefined(table)})")
         else:
             for index in range(n_classes):
-                _draw_curve(axes, table, positive=index, name=f"class {index}", index=index)
-        axes.set_title(f"fold {fold}", fontsize=10)
-        _finish(axes, n_panels=len(tables))
+                _draw_curve(axes, table, positive=index, name=names[index], index=index)
+        axes.set_title(name, fontsize=10)
+        _finish(axes, n_panels=len(named))
     return figure
 
 
@@ -48,7 +68,9 @@ def _draw_curve(axes: Axes, table: pd.DataFrame, positive: int, name: str, index
         return
     false_positive, true_positive, _ = roc_curve(is_positive, score, drop_intermediate=False)
     auc = roc_auc_score(is_positive, score)
-    label = f"{name}: AUC {auc:.3f} ({is_positive.sum()} positive, {(~is_positive).sum()} negative)"
+    counts = f"({is_positive.sum()} positive, {(~is_positive).sum()} negative)"
+    between = "\n" if len(name) > _BESIDE else " "
+    label = f"{name}:{between}AUC {auc:.3f} {counts}"
     axes.plot(false_positive, true_positive, label=label, **line_style(index))
 
 

@@ -14,8 +14,9 @@ from utils.figures.learning_curves import learning_curves
 from utils.figures.plotting import save_png
 from utils.figures.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.figures.roc_curves import roc_curves
+from utils.runs.class_words import ClassWords
 from utils.runs.epoch_log import read_log
-from utils.runs.predictions import read_predictions, task_of
+from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import model_in_words, read_run
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
@@ -48,7 +49,8 @@ def draw_figures(run_dir: Path) -> dict[str, Figure]:
     if logs:
         figures["learning_curves.png"] = learning_curves(logs, task, title)
     if tables and task == CLASSIFICATION:
-        figures["roc.png"] = roc_curves(tables, title)
+        words = ClassWords.of(run, len(output_columns(next(iter(tables.values())))))
+        figures["roc.png"] = roc_curves(tables, title, words)
     if tables and task == SURVIVAL:
         figures["kaplan_meier.png"] = pooled_risk_curves(tables, title)
         figures["kaplan_meier_folds.png"] = fold_risk_curves(tables, title)

@@ -22,3 +22,19 @@ def listed(items: Iterable[object]) -> str:
     """
     words = [str(item) for item in items]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def duration(seconds: float) -> str:
+    """A time span for a reader, rounded to what matters.
+
+    >>> [duration(value) for value in (0.4, 42, 59.7, 125, 3599, 3661, 100_000)]
+    ['1 s', '42 s', '1 min', '2 min', '1 h', '1 h 1 min', '27 h 47 min']
+    """
+    whole = max(1, round(seconds))
+    minutes = round(whole / 60)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h" + (f" {rest} min" if rest else "")

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from utils.figures.plotting import BLACK, line_style, new_figure, save_png, tidy
+from utils.figures.palette import BLACK, SERIES
+from utils.figures.plotting import line_style, new_figure, save_png, tidy
 from utils.files.atomic import atomic_path
 from utils.files.phrases import listed
 from utils.paper.cells import Cell, mean_over_cohorts
@@ -63,7 +64,7 @@ def sweep_table(results: PlannedResults) -> PaperTable:
         header=("anchors", *(header for group in columns for header in group.headers(results))),
         rows=tuple(rows),
         explanation=(*CELL_RULES, tried),
-        notes=notes.lines() if numbers else ("The plan has no MiCo run.",),
+        notes=notes.lines(),
     )
 
 
@@ -97,8 +98,6 @@ def sweep_figure(results: PlannedResults) -> Figure:
     name = Variant(MICO, results.main_formulation()).name
     title = f"{name} with different numbers of anchors\nmean ± standard deviation over the test folds"
     figure = new_figure(max(5.2, 4.4 * len(tasks)), 4.6, title)
-    if not tasks:
-        _say(figure.add_subplot(), "the plan has no MiCo run")
     for index, task in enumerate(tasks):
         axes = figure.add_subplot(1, len(tasks), index + 1)
         axes.set_title(TASKS[task].words, fontsize=10)
@@ -155,7 +154,8 @@ def _draw_panel(axes: Axes, curves: Sequence[SweepCurve], task: str) -> None:
 
 def _style(index: int) -> dict[str, Any]:
     """Colour and dashes of cohort `index`: those of `line_style` without black, which is that of the mean."""
-    return line_style(index + index // 6)
+    turn, place = divmod(index, len(SERIES) - 1)
+    return line_style(turn * len(SERIES) + place + (place >= SERIES.index(BLACK)))
 
 
 def _say(axes: Axes, text: str) -> None:

@@ -80,8 +80,6 @@ def comparison_files(comparisons: Sequence[Comparison], *, seed: int, n_resample
         rows.append(_row(one, notes))
     title = "MiCo against the other models"
     lines = tuple(f"note {number}: {text}" for number, text in enumerate(notes, start=1))
-    if not comparisons:
-        lines = ("The plan has no model or ablation to compare MiCo with.",)
     return {
         f"{NAME}.csv": csv_text(CSV_COLUMNS, map(_csv_line, comparisons)),
         f"{NAME}.md": markdown_page(title, rows, explanation, lines),

@@ -11,19 +11,12 @@ from utils.command.settings import RunSettings
 from utils.files.phrases import counted, listed
 from utils.files.text_table import markdown_table
 from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words
-from utils.paper.published import SOURCE
+from utils.paper.planned_tables import TABLES, planned_tables
+from utils.paper.published import SOURCE, are_of_the_paper
 from utils.paper.run_plan import MICO
 from utils.runs.protocol import completed, has_ties, protocol_of
-from utils.runs.tasks import METRIC_WORDS, TASKS
+from utils.runs.tasks import TASKS
 
-FILES = (
-    ("table1_survival", "survival: C-index of each model and cohort; log-rank p, folds pooled (`table1_logrank.csv`)"),
-    ("table2_subtyping", "subtyping: accuracy, macro F1 and AUC of each model and cohort"),
-    ("table3_ablations", "MiCo without one of its parts"),
-    ("survival_metrics", f"survival: {METRIC_WORDS['c_index_ipcw']}, time-dependent AUC, integrated Brier score"),
-    ("anchor_sweep", "MiCo with different numbers of anchors (figure: `anchor_sweep.png`, `anchor_sweep.svg`)"),
-    ("comparisons", "MiCo against each other model: paired differences, 95 % intervals, p values"),
-)
 # Settings that the tables name themselves, and those that leave the numbers as they are; sums on a GPU are not ordered,
 # so the device is told.
 NAMED_BY_THE_TABLES = {
@@ -47,14 +40,16 @@ FIXED_DEVIATIONS = (
     "Training follows the released code but for what docs/paper_map.md lists, such as precision, initial weights of a "
     "fold, and of epochs with the same score the one of the lowest validation loss (--tie_rule val_loss).",
     "The published classification folds share patients between train, validation and test.",
+)
+OF_PUBLISHED_FIGURES = (
     f"The published figures are quoted from {SOURCE}: the tables themselves were not at hand, figures of single data "
-    "sets are not known here, and whether the subtyping figures are a mean is not said.",
+    "sets are not known here, and whether the subtyping figures are a mean is not said."
 )
 
 
 def index_text(results: PlannedResults, notes: Sequence[str]) -> str:
     """The text of README.md; `notes` are further deviations, one a line."""
-    files = [f"- [{name}]({name}.md): {what}" for name, what in FILES]
+    files = [f"- [{name}]({name}.md): {TABLES[name]}" for name in planned_tables(results)]
     sections = {
         "Missing": list(_missing(results)) or ["Nothing: every planned run has all folds of its cohort."],
         "Test cases": [_test_cases(results)],
@@ -163,6 +158,8 @@ def _coverage(results: PlannedResults) -> str:
 
 def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
     yield from FIXED_DEVIATIONS
+    if any(are_of_the_paper(task, results.cohorts(task)) for task in TASKS):
+        yield OF_PUBLISHED_FIGURES
     yield from notes
     for task, dataset in _cohorts(results):
         runs = [run for run in results.runs if (run.planned.task, run.planned.dataset) == (task, dataset)]

@@ -17,8 +17,8 @@ from utils.paper.grids import (
 )
 from utils.paper.logrank_table import logrank_table
 from utils.paper.planned_results import PlannedResults, Variant
-from utils.paper.published import BEST_ANCHORS, PUBLISHED_COHORTS, SOURCE, are_published_cohorts
-from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL, TASKS
+from utils.paper.published import BEST_ANCHORS, PUBLISHED_COHORTS, SOURCE, are_of_the_paper, are_published_cohorts
+from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL
 
 CELL_RULES = (
     "A cell is the mean ± population standard deviation over the test folds, of the mean over the seeds of each fold; "
@@ -31,24 +31,25 @@ CELL_RULES = (
 
 
 def survival_table(results: PlannedResults) -> PaperTable:
-    """C-index of each model: a column per survival cohort, their mean, and the published mean; below it log-rank p."""
-    task, metrics = SURVIVAL.name, SURVIVAL.compared
-    columns = ColumnGroup(task, metrics, has_mean=True, published="published mean", name_metric=False)
+    """C-index of each model: a column per survival cohort, mean, published mean; below it log-rank p.
+
+    Published figures stand beside cohorts of the paper only.
+    """
+    columns = _columns(results, SURVIVAL.name, SURVIVAL.compared, published="published mean", name_metric=False)
     table = _model_table(results, columns, name="table1_survival", title="Survival, C-index")
     return replace(table, below=logrank_table(results))
 
 
 def subtyping_table(results: PlannedResults) -> PaperTable:
-    """ACC, macro F1 and AUC of each model and classification cohort, their means over two or more, and as published."""
-    has_mean = len(results.cohorts(CLASSIFICATION.name)) > 1
-    columns = ColumnGroup(CLASSIFICATION.name, ("acc", "f1", "auc"), has_mean=has_mean, published="published")
+    """ACC, macro F1 and AUC of each model and classification cohort, their means over several, and as published."""
+    columns = _columns(results, CLASSIFICATION.name, ("acc", "f1", "auc"), published="published")
     title = "Subtyping, accuracy, macro F1 and AUC"
     return _model_table(results, columns, name="table2_subtyping", title=title)
 
 
 def ablation_table(results: PlannedResults) -> PaperTable:
-    """MiCo and its three ablations: C-index of the survival cohorts, mean, published mean, AUC of the others."""
-    survival = ColumnGroup(SURVIVAL.name, SURVIVAL.compared, has_mean=True, published="published mean")
+    """MiCo and its planned ablations: C-index of the survival cohorts, mean, published mean, AUC of the others."""
+    survival = _columns(results, SURVIVAL.name, SURVIVAL.compared, published="published mean")
     subtyping = ColumnGroup(CLASSIFICATION.name, (CLASSIFICATION.metric,), has_mean=False)
     notes, rows = Footnotes(), []
     for variant in results.ablations():
@@ -89,7 +90,7 @@ def survival_metrics_table(results: PlannedResults) -> PaperTable:
             "integrated Brier score (lower is better); censoring is estimated from the fold's training cases.",
             "Bold: the best of the complete cells of a column, within a data set.",
         ),
-        notes=_or_empty(results, SURVIVAL.name, notes),
+        notes=notes.lines(),
     )
 
 
@@ -103,8 +104,17 @@ def _model_table(results: PlannedResults, columns: ColumnGroup, *, name: str, ti
         header=("model", *columns.headers(results)),
         rows=tuple(rows),
         explanation=(*CELL_RULES, *_published_rules(results, columns.task)),
-        notes=_or_empty(results, columns.task, notes),
+        notes=notes.lines(),
     )
+
+
+def _columns(
+    results: PlannedResults, task: str, metrics: tuple[str, ...], *, published: str, name_metric: bool = True
+) -> ColumnGroup:
+    """The columns of a task: a mean over two cohorts or more, published figures beside cohorts of the paper only."""
+    cohorts = results.cohorts(task)
+    shown = published if are_of_the_paper(task, cohorts) else ""
+    return ColumnGroup(task, metrics, has_mean=len(cohorts) > 1, published=shown, name_metric=name_metric)
 
 
 def _ablation_label(variant: Variant, main_formulation: str) -> str:
@@ -114,23 +124,18 @@ def _ablation_label(variant: Variant, main_formulation: str) -> str:
     return variant.name.removeprefix(whole).strip() or "full model"
 
 
-def _or_empty(results: PlannedResults, task: str, notes: Footnotes) -> tuple[str, ...]:
-    if results.cohorts(task):
-        return notes.lines()
-    return (f"The plan has no {TASKS[task].words} run.",)
-
-
 def _published_rules(results: PlannedResults, task: str) -> list[str]:
     """What to know before comparing with the published columns."""
-    theirs = PUBLISHED_COHORTS[task]
-    ours = results.cohorts(task)
+    theirs, ours = PUBLISHED_COHORTS[task], results.cohorts(task)
+    if not are_of_the_paper(task, ours):
+        return []
     rules = [
         f"Published figures are quoted from {SOURCE}; the tables of the paper were not at hand, and figures of single "
         "data sets are not known here. The paper calls ABMIL AMIL.",
     ]
     if task == CLASSIFICATION.name:
         rules.append(f"The published figures are of {listed(theirs)}; whether they are a mean is not said.")
-    if ours and not are_published_cohorts(task, ours):
+    if not are_published_cohorts(task, ours):
         kind = "means" if task == SURVIVAL.name else "figures"
         rules.append(
             f"The two {kind} are over different data sets: ours over {listed(ours)}, the published one over "

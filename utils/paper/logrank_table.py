@@ -26,7 +26,7 @@ _RULES = (
     "several seeds: the p value of every planned seed is below. No star where a fold or a seed is missing.",
     "Several seeds: the median of one p value per seed, and their range in brackets; the same patients are never "
     "pooled twice. The brackets also say what part of the planned folds or seeds a cell is made of; missing: planned, "
-    "no results yet; not planned: not among the runs of the plan. No published p value is known here.",
+    "no results yet; not planned: not among the runs of the plan.",
 )
 
 

@@ -84,10 +84,12 @@ class PlannedResults:
         return sorted(found, key=lambda variant: (variant.model != MICO, variant.formulation not in (main, "none")))
 
     def ablations(self) -> list[Variant]:
-        """MiCo and its three ablations in the main form, and in the other form where the plan has ablations of it."""
-        forms = {run.variant.formulation for run in self.runs if run.planned.ablate}
+        """MiCo and the ablations of the plan in the main form, then in the other form where it has ablations of it."""
+        planned = {run.variant for run in self.runs}
+        forms = {variant.formulation for variant in planned if variant.ablate}
         ordered = [self.main_formulation()] + [form for form in FORMULATIONS if form in forms]
-        return [Variant(MICO, form, part) for form in dict.fromkeys(ordered) for part in ("", *ABLATIONS)]
+        every = [Variant(MICO, form, part) for form in dict.fromkeys(ordered) for part in ("", *ABLATIONS)]
+        return [variant for variant in every if not variant.ablate or variant in planned]
 
     def n_clusters(self, task: str, dataset: str) -> int | None:
         """The number of anchors of MiCo in the tables of a cohort, None where the plan has no MiCo for it.

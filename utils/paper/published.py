@@ -68,6 +68,16 @@ def model_name(model: str) -> str:
     return _MODEL_NAMES.get(model, model)
 
 
+def are_of_the_paper(task: str, datasets: Collection[str]) -> bool:
+    """Whether these data sets are some of the paper's, so that its figures may stand beside theirs.
+
+    >>> are_of_the_paper("surv", ["TCGA-BLCA"]), are_of_the_paper("surv", ["BLCA", "ours"]), are_of_the_paper("cls", [])
+    (True, False, False)
+    """
+    theirs = set(PUBLISHED_COHORTS[task])
+    return bool(datasets) and {_plain(name) for name in datasets} <= theirs
+
+
 def are_published_cohorts(task: str, datasets: Collection[str]) -> bool:
     """Whether these data sets are exactly those of the paper; `TCGA-BLCA` and `tcga_blca` are BLCA.
 

@@ -1,8 +1,9 @@
 """The paper's tables from finished runs, by their prediction files alone.
 
 `python -m utils.paper PLAN.csv --output_dir DIR` writes the tables of the paper, further survival metrics, the
-sweep over the number of anchors, comparisons of MiCo with the other models, and a README about all of them. The plan
-lists the runs (see `utils.paper.run_plan`); runs that are not finished yet leave gaps, which the tables show.
+sweep over the number of anchors, comparisons of MiCo with the other models, and a README about all of them; those of
+which the plan has nothing are left out. The plan lists the runs (see `utils.paper.run_plan`); runs that are not
+finished yet leave gaps, which the tables show.
 """
 
 from __future__ import annotations
@@ -12,20 +13,32 @@ from pathlib import Path
 
 from utils.errors import UserError
 from utils.files.atomic import write_text
+from utils.paper import anchor_sweep, comparisons
 from utils.paper.anchor_sweep import sweep_table, write_sweep_figure
 from utils.paper.comparisons import compare_models, comparison_files
 from utils.paper.index import index_text
 from utils.paper.layout import ablation_table, subtyping_table, survival_metrics_table, survival_table
 from utils.paper.planned_results import load_results
+from utils.paper.planned_tables import TABLES, files_of, planned_tables
 from utils.paper.text import table_files
 from utils.runs.run_record import DEFAULT_SEED
 from utils.statistics.metrics import N_RESAMPLES
+
+MAKERS = {
+    "table1_survival": survival_table,
+    "table2_subtyping": subtyping_table,
+    "table3_ablations": ablation_table,
+    "survival_metrics": survival_metrics_table,
+    "anchor_sweep": sweep_table,
+}
 
 
 def write_paper_tables(
     plan: Path, output_dir: Path, *, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES, notes: Sequence[str] = ()
 ) -> list[Path]:
-    """Write all tables, the figure and README.md into `output_dir`, each atomically; returns their paths.
+    """Write the tables that the plan calls for, the figure and README.md into `output_dir`, each atomically.
+
+    Tables of an earlier plan that this one does not call for are removed.
 
     Args:
         plan: the CSV file of `utils.paper.run_plan`.
@@ -33,6 +46,9 @@ def write_paper_tables(
         seed: of the bootstrap of the comparisons.
         n_resamples: of the same.
         notes: further deviations for README.md.
+
+    Returns:
+        The files written.
 
     Raises:
         UserError: the plan, a run.json or a prediction file cannot be used, or n_resamples or seed is impossible;
@@ -43,11 +59,18 @@ def write_paper_tables(
             f"got --n_resamples {n_resamples} and --seed {seed}, expected at least 1 resample and a seed of 0 or more"
         )
     results = load_results(plan)
-    makers = (survival_table, subtyping_table, ablation_table, survival_metrics_table, sweep_table)
-    files = {name: text for make in makers for name, text in table_files(make(results)).items()}
-    comparisons = compare_models(results, seed=seed, n_resamples=n_resamples)
-    files |= comparison_files(comparisons, seed=seed, n_resamples=n_resamples)
+    planned = planned_tables(results)
+    files = {
+        file: text for name in planned if name in MAKERS for file, text in table_files(MAKERS[name](results)).items()
+    }
+    if comparisons.NAME in planned:
+        options = {"seed": seed, "n_resamples": n_resamples}
+        files |= comparison_files(compare_models(results, **options), **options)
     files["README.md"] = index_text(results, notes)
     for name, text in files.items():
         write_text(output_dir / name, text)
-    return [*(output_dir / name for name in files), *write_sweep_figure(results, output_dir)]
+    figures = write_sweep_figure(results, output_dir) if anchor_sweep.NAME in planned else []
+    for table in set(TABLES) - set(planned):
+        for name in files_of(table):
+            (output_dir / name).unlink(missing_ok=True)
+    return [*(output_dir / name for name in files), *figures]

@@ -1,7 +1,7 @@
 """The reports as a command: `python -m utils.report PATH ...`.
 
-A path is the folder of a run (its report is written), or a results folder (the report over all runs below it, and that
-of each of them). No model is loaded.
+A path is the folder of a run, or of a cohort that it predicted (its report is written), or a results folder (the report
+over all runs below it, and that of each of them). No model is loaded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from utils.report.all_runs_page import write_all_runs_page
 from utils.report.page import write_page
 from utils.report.run_folders import find_runs, read_runs
 from utils.report.run_page import REPORT, run_page, write_run_report
+from utils.report.validation_page import write_validation_report
+from utils.runs.predict_dir import is_cohort
 from utils.statistics.metrics import N_RESAMPLES
 
 
@@ -46,12 +48,15 @@ def write_reports(paths: Sequence[Path]) -> str:
         UserError: a path is no folder of a run and holds none, or a run that was named is damaged.
     """
     for path in paths:
-        if not _is_run(path):
+        if not _is_run(path) and not is_cohort(path):
             find_runs(path)  # a mistake in the last path shows before the work on the first
     return "".join(f"{written}\n" for path in paths for written in _write(path))
 
 
 def _write(path: Path) -> Iterator[Path]:
+    if is_cohort(path):
+        yield write_validation_report(path)
+        return
     if _is_run(path):
         yield write_run_report(path)
         return

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
 from utils.files.phrases import counted
-from utils.report.content import Block, Bullets, Cell, Charts, Folded, Page, Section, Table, Text, number, row
+from utils.report.content import (
+    Block,
+    Bullets,
+    Charts,
+    Folded,
+    Page,
+    Section,
+    Text,
+)
 from utils.report.page import write_page
+from utils.report.page_warnings import shared_warnings, warning_blocks
 from utils.report.run_folders import RunFolders, read_runs
-from utils.report.run_page import REPORT, page_warnings, warning_blocks
+from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
 from utils.report.sections.cohort_table import cohort_blocks
-from utils.report.sections.metric_tables import interval_cell, mean_text, metric_table, pooled_p
+from utils.report.sections.metric_tables import mean_text, metric_table
 from utils.report.sections.model_comparison import (
     Difference,
     adjusted,
     difference_table,
     differences,
     model_forest,
-    reference_runs,
+    reference_pools,
     split_difference,
 )
+from utils.report.sections.option_table import option_table
+from utils.report.sections.overview_tables import overview_tables, seed_table
 from utils.report.sections.run_charts import calibration, learning, outcome_charts
+from utils.report.seed_pools import Cohorts, SeedPool, seed_pools
 from utils.runs.run_record import DEFAULT_SEED
-from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS, TASKS_OF_THE_PAPER
+from utils.runs.tasks import METRIC_WORDS, TASKS
 from utils.statistics.metrics import N_RESAMPLES
-from utils.tables.summary_text import POOLED_METHOD
 
 
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
@@ -47,20 +58,19 @@ def write_all_runs_page(folders: RunFolders, *, n_resamples: int) -> Path:
 
 
 def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
-    """The content of the report over all runs."""
-    cohorts = folders.cohorts()
+    """The content of the report over all runs; runs that differ by their seed only stand together."""
+    cohorts = {key: seed_pools(runs) for key, runs in folders.cohorts().items()}
     compared = _compared(cohorts, n_resamples)
     sections = [Section("warnings", "Warnings", warning_blocks(tuple(_warnings(folders, cohorts))))]
     if cohorts:
-        sections.append(Section("overview", "Overview", tuple(_overview(folders, cohorts))))
-    for index, ((task, dataset), runs) in enumerate(cohorts.items()):
+        sections.append(Section("overview", "Overview", tuple(overview_tables(cohorts, folders.results_dir))))
+    for index, ((task, dataset), pools) in enumerate(cohorts.items()):
         title = f"{dataset}, {TASKS[task].words}"
-        blocks = tuple(_cohort_blocks(runs, compared[task, dataset], folders.results_dir, n_resamples))
+        untested = seed_pools(folders.untested().get((task, dataset), []))
+        blocks = tuple(_cohort_blocks(pools, untested, compared[task, dataset], folders.results_dir, n_resamples))
         sections.append(Section(f"cohort-{index}", title, blocks))
     if folders.unfinished:
-        text = "Begun, without test predictions of any fold:"
-        names = tuple(_place(run, folders.results_dir) for run in folders.unfinished)
-        sections.append(Section("unfinished", "Unfinished runs", (Text(text), Bullets(names))))
+        sections.append(Section("unfinished", "Unfinished runs", tuple(_unfinished(folders, cohorts))))
     line = f"{counted(len(folders.finished), 'run')} with results in {counted(len(cohorts), 'cohort')}"
     others = [counted(len(folders.unfinished), "unfinished run"), counted(len(folders.damaged), "damaged run")]
     return Page(
@@ -71,11 +81,9 @@ def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
     )
 
 
-def _compared(
-    cohorts: dict[tuple[str, str], list[RunResults]], n_resamples: int
-) -> dict[tuple[str, str], list[Difference]]:
+def _compared(cohorts: Cohorts, n_resamples: int) -> dict[tuple[str, str], list[Difference]]:
     """The differences of each cohort, with Holm's correction over all cohorts of a task."""
-    found = {key: differences(runs, seed=DEFAULT_SEED, n_resamples=n_resamples) for key, runs in cohorts.items()}
+    found = {key: differences(pools, seed=DEFAULT_SEED, n_resamples=n_resamples) for key, pools in cohorts.items()}
     for task in sorted({task for task, _ in found}):
         keys = [key for key in found if key[0] == task]
         family = iter(adjusted([one for key in keys for one in found[key]]))
@@ -83,77 +91,64 @@ def _compared(
     return found
 
 
-def _warnings(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResults]]) -> Iterator[str]:
+def _warnings(folders: RunFolders, cohorts: Cohorts) -> Iterator[str]:
     yield from folders.damaged
-    for runs in cohorts.values():
-        ours = next(iter(reference_runs(runs)), None)
-        for run in runs:
-            place = _place(run, folders.results_dir)
-            yield from (f"{place}: {text}" for text in page_warnings(run))
-            different = split_difference(ours, run) if ours is not None else ""
+    yield from shared_warnings([(_place(run, folders.results_dir), run) for run in folders.finished])
+    for pools in cohorts.values():
+        ours = next(iter(reference_pools(pools)), None)
+        for run in (run for pool in pools for run in pool.runs):
+            different = split_difference(ours.first, run) if ours is not None else ""
             if different:
-                yield f"{place}: {different}."
-
-
-def _overview(folders: RunFolders, cohorts: dict[tuple[str, str], list[RunResults]]) -> Iterator[Block]:
-    """A table per task with a row per run."""
-    for task in TASKS_OF_THE_PAPER:
-        metrics = task.compared
-        runs = [run for (of, _), cohort in cohorts.items() if of == task.name for run in cohort]
-        if not runs:
-            continue
-        main = METRIC_WORDS[metrics[0]]
-        others = [METRIC_WORDS[metric] for metric in metrics[1:]]
-        pooled = [f"{METRIC_WORDS['logrank_p']}, folds pooled"] if task == SURVIVAL else []
-        yield Table(
-            caption=f"{task.words.capitalize()} runs",
-            header=("run", "data set", main, f"{main}, 95 % interval", *others, *pooled, "model", "folds", "warnings"),
-            rows=tuple(_overview_row(run, metrics, folders.results_dir) for run in runs),
-            notes=(
-                "mean ± population standard deviation over folds; interval of the mean over folds.",
-                *([f"{METRIC_WORDS['logrank_p']}, folds {POOLED_METHOD}"] if pooled else []),
-            ),
-        )
-
-
-def _overview_row(run: RunResults, metrics: Sequence[str], results_dir: Path) -> tuple[Cell, ...]:
-    summary = run.summary or {}
-    means = [Cell(mean_text(summary, metric), summary["mean"][metric]) for metric in metrics]
-    n_folds, n_planned = len(run.tables), len({*run.tables, *run.run["folds"]})
-    n_warnings = len(list(page_warnings(run)))
-    own = run.run_dir / REPORT
-    link = quote(own.relative_to(results_dir).as_posix()) if own.exists() else ""
-    return row(
-        Cell(run.name, href=link),
-        str(run.run["dataset"]),
-        means[0],
-        interval_cell(run.intervals[metrics[0]].overall),
-        *means[1:],
-        *([pooled_p(summary)] if run.task == SURVIVAL else []),
-        run.model,
-        Cell(f"{n_folds} of {n_planned}", float(n_folds)),
-        number(float(n_warnings), 0),
-    )
+                yield f"{_place(run, folders.results_dir)}: {different}."
 
 
 def _cohort_blocks(
-    runs: Sequence[RunResults], compared: Sequence[Difference], results_dir: Path, n_resamples: int
+    pools: Sequence[SeedPool],
+    untested: Sequence[SeedPool],
+    compared: Sequence[Difference],
+    results_dir: Path,
+    n_resamples: int,
 ) -> Iterator[Block]:
-    """Facts, forest chart, differences, and a folded part per run."""
-    ours = next(iter(reference_runs(runs)), None)
-    facts = ours or runs[0]
-    yield Charts((model_forest(runs, ours),))
+    """Facts, forest chart, differences, options, and a folded part per run or runs of several seeds."""
+    ours = next(iter(reference_pools(pools)), None)
+    facts = (ours or pools[0]).first
+    yield Charts((model_forest(pools, ours),))
     if compared:
         yield difference_table(compared, n_resamples=n_resamples)
     elif ours is None:
         yield Text("No run of MiCo is here to compare the others with.")
+    options = option_table([*pools, *untested])
+    if options is not None:
+        yield options
     yield Folded(f"Cohort and split, as {facts.name} has them", cohort_blocks(facts))
-    for run in runs:
-        charts = (*outcome_charts(run), *learning(run), *calibration(run))
-        summary = run.summary or {}
-        title = f"{run.name}: {METRIC_WORDS[run.metric]} {mean_text(summary, run.metric)}"
-        place = Text(f"{run.model}, {_place(run, results_dir)}")
-        yield Folded(title, (place, metric_table(run), Charts(charts)))
+    for pool in pools:
+        title = f"{pool.name}: {METRIC_WORDS[pool.metric]} {mean_text(pool.averages, pool.metric)}"
+        parts = [_run_blocks(run, results_dir) for run in pool.runs]
+        if len(parts) == 1:
+            yield Folded(title, parts[0])
+        else:
+            runs = [Folded(_run_title(run), blocks) for run, blocks in zip(pool.runs, parts, strict=True)]
+            yield Folded(title, (seed_table(pool, results_dir), *runs))
+
+
+def _unfinished(folders: RunFolders, cohorts: Cohorts) -> Iterator[Block]:
+    """Where the runs without test predictions are, and what differs between those of a cohort that has no others."""
+    yield Text("Begun, without test predictions of any fold:")
+    yield Bullets(tuple(_place(run, folders.results_dir) for run in folders.unfinished))
+    for key, runs in folders.untested().items():
+        options = None if key in cohorts else option_table(seed_pools(runs))
+        if options is not None:
+            task, dataset = key
+            yield replace(options, caption=f"{options.caption} of {dataset}, {TASKS[task].words}")
+
+
+def _run_blocks(run: RunResults, results_dir: Path) -> tuple[Block, ...]:
+    charts = (*outcome_charts(run), *learning(run), *calibration(run))
+    return (Text(f"{run.model}, {_place(run, results_dir)}"), metric_table(run), Charts(charts))
+
+
+def _run_title(run: RunResults) -> str:
+    return f"{run.name}: {METRIC_WORDS[run.metric]} {mean_text(run.summary or {}, run.metric)}"
 
 
 def _place(run: RunResults, results_dir: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from utils.files.atomic import write_text
+from utils.report.colours import colour_variables
 from utils.report.content import Block, Page
 
 _FOLDER = Path(__file__).parent
@@ -34,13 +35,18 @@ def render_page(page: Page) -> str:
     script = _inlined(_SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     template = environment.get_template("page.html.j2")
-    return template.render(page=page, style=_inlined(_STYLES), script=script, script_digest=digest)
+    return template.render(page=page, style=page_style(), script=script, script_digest=digest)
 
 
 def write_page(path: Path, page: Page) -> Path:
     """Write the page as HTML, atomically; returns its path."""
     write_text(path, render_page(page))
     return path
+
+
+def page_style() -> str:
+    """The style of every page: the colours, then the files of `static/`."""
+    return "\n" + colour_variables() + _inlined(_STYLES)
 
 
 def _is_kind(block: Block, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,18 @@ class RunFolders:
 
     def cohorts(self) -> dict[tuple[str, str], list[RunResults]]:
         """{(task, data set): finished runs}, in alphabetical order."""
-        found: dict[tuple[str, str], list[RunResults]] = {}
-        for run in self.finished:
-            found.setdefault((run.task.name, run.run["dataset"]), []).append(run)
-        return dict(sorted(found.items()))
+        return _by_cohort(self.finished)
+
+    def untested(self) -> dict[tuple[str, str], list[RunResults]]:
+        """{(task, data set): runs that were trained and not tested}, such as those of a search for options."""
+        return _by_cohort([run for run in self.unfinished if run.validation])
+
+
+def _by_cohort(runs: Iterable[RunResults]) -> dict[tuple[str, str], list[RunResults]]:
+    found: dict[tuple[str, str], list[RunResults]] = {}
+    for run in runs:
+        found.setdefault((run.task.name, run.run["dataset"]), []).append(run)
+    return dict(sorted(found.items()))
 
 
 def find_runs(results_dir: Path) -> list[Path]:

@@ -11,10 +11,11 @@ import pandas as pd
 
 from utils.errors import UserError
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
+from utils.runs.class_words import ClassWords
 from utils.runs.epoch_log import read_log
-from utils.runs.predictions import read_predictions
+from utils.runs.predictions import output_columns, read_predictions
 from utils.runs.run_dir import fold_files
-from utils.runs.run_record import model_in_words, read_run
+from utils.runs.run_record import model_in_words, read_run, unit_of
 from utils.runs.tasks import SURVIVAL, TASKS, Task
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.metric_intervals import MetricInterval, metric_intervals
@@ -25,10 +26,10 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class RunResults:
-    """What a run left behind.
+    """What a run left behind. Sections of the report read these fields, and no other file.
 
     Attributes:
-        run_dir: its folder.
+        run_dir: its folder, which files are named from.
         run: `run.json` as `utils.runs.run_record.read_run` gives it.
         summary: of `utils.tables.summarise`; None where no test fold is predicted yet.
         intervals: {metric: values with 95 % intervals}; empty without predictions.
@@ -66,6 +67,17 @@ class RunResults:
     def name(self) -> str:
         """The name of the run, that of its folder where none is recorded."""
         return str(self.run.get("run_name") or self.run_dir.name)
+
+    @property
+    def unit(self) -> str:
+        """What one prediction is about: `slide`, `patient` or `case`."""
+        return unit_of(self.run)
+
+    @property
+    def classes(self) -> ClassWords:
+        """The names of the classes of a classification run; of none where nothing is predicted yet."""
+        table = next(iter((*self.tables.values(), *self.validation.values())), None)
+        return ClassWords.of(self.run, 0 if table is None else len(output_columns(table)))
 
     @property
     def metric(self) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tests.utils.explain.anchor_tables import classes_of_cases, random_counts, shares_of, survival_of
 from utils.explain.anchor_figures import MAX_ANCHORS, anchor_overview, column_order, mixing_figure
 from utils.explain.anchor_statistics import anchor_statistics
-from utils.figures.plotting import BLACK, GREY, VERMILION
+from utils.figures.palette import BLACK, GREY, VERMILION
 
 
 def _statistics(n_anchors: int, task: str = "surv") -> pd.DataFrame:

@@ -106,6 +106,18 @@ def test_two_classes_have_the_auc_of_class_1_alone_and_three_have_one_each():
             np.testing.assert_allclose(table[f"p_{c}_holm"], holm(table[f"p_{c}"].tolist()))
 
 
+def test_slides_of_one_patient_are_not_counted_as_independent():
+    rng = np.random.default_rng(4)
+    once, label = random_counts(15, 3, seed=4), rng.permutation(np.arange(15) % 2)
+    plain = anchor_statistics(shares_of(once), classes_of_cases(label, 2))
+    predictions = classes_of_cases(np.tile(label, 3), 2)
+    thrice = shares_of(np.tile(once, (3, 1)))
+    by_patient = anchor_statistics(thrice, predictions.assign(case_id=[f"P{i % 15}" for i in range(45)]))
+    columns = ["auc_1", "auc_1_low", "auc_1_high", "p_1", "p_1_holm"]
+    pd.testing.assert_frame_equal(by_patient[columns], plain[columns])
+    assert (anchor_statistics(thrice, predictions)["p_1"] < plain["p_1"]).all()
+
+
 def test_rows_are_matched_by_their_slides_whatever_the_order():
     shares, predictions = _survival()
     shuffled = predictions.sample(frac=1, random_state=1).reset_index(drop=True)

@@ -8,6 +8,7 @@ from tests.utils.explain.anchor_tables import classes_of_cases, random_counts, s
 from tests.utils.run_folders import cells
 from utils.explain.anchor_statistics import anchor_statistics
 from utils.explain.anchor_text import READING_NOTES, anchor_text
+from utils.runs.class_words import ClassWords
 
 
 def _table(**columns: list) -> pd.DataFrame:
@@ -85,3 +86,16 @@ def test_a_hazard_that_is_hardly_known():
 def test_the_notes_name_what_must_not_be_read_into_attention():
     assert any("Jain and Wallace" in note for note in READING_NOTES)
     assert all(note == " ".join(note.split()) and note.endswith(".") for note in READING_NOTES)
+
+
+def test_classes_have_their_names():
+    statistics = _table(
+        auc_1=[0.75, np.nan, 0.5], auc_1_low=[0.5, np.nan, 0.25], auc_1_high=[0.9, np.nan, 0.75],
+        p_1=[0.5, np.nan, 1.0], p_1_holm=[1.0, np.nan, 1.0], note=["class 1: no interval", "nearest to no patch", ""],
+    )  # fmt: skip
+    predictions = classes_of_cases(np.array([0, 1, 1]), 2)
+    text = anchor_text(statistics, predictions, "BRCA, fold 0", ClassWords(("benign", "malignant")))
+    assert "3 test cases (1 of benign (class 0), 2 of malignant (class 1))" in text
+    header, first, second = cells(text)
+    assert header[5:] == ["AUC malignant (95 %)", "p malignant", "p malignant (Holm)", "note"]
+    assert [row[-1] for row in (first, second)] == ["", "malignant (class 1): no interval"]

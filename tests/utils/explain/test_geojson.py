@@ -8,6 +8,7 @@ import geojson
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from shapely.geometry import shape
 
 from utils.explain.anchor_colours import anchor_colours
@@ -87,6 +88,17 @@ def test_regions_are_the_union_of_the_patches_of_an_anchor(tmp_path: Path):
 def test_a_model_without_anchors_has_one_region(tmp_path: Path):
     (feature,) = written(tmp_path / "slide.geojson", table_of(with_anchors=False), "regions")
     assert shape(feature["geometry"]).area == 90 * SIZE**2
+
+
+@pytest.mark.parametrize("kind", ["patches", "regions"])
+def test_positions_are_counted_from_the_origin(tmp_path: Path, kind: str):
+    table = table_of()
+    shapes = [shape(feature["geometry"]) for feature in written(tmp_path / "a.geojson", table, kind)]
+    write_geojson(tmp_path / "b.geojson", table, SIZE, kind=kind, origin=(2800, 7000))
+    moved = [shape(feature["geometry"]) for feature in geojson.loads((tmp_path / "b.geojson").read_text())["features"]]
+    for one, other in zip(shapes, moved, strict=True):
+        assert shapely.equals(shapely.affinity.translate(one, -2800, -7000), other)
+    assert table["x"].min() == 3000  # the table of the caller stays as it is
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path):

@@ -126,6 +126,34 @@ def test_the_colour_space_is_that_of_its_reference():
     assert _srgb(lab).tolist() == [[255, 255, 255], [0, 0, 0], [255, 0, 0]]
 
 
+def legend_rows(path: Path) -> tuple[np.ndarray, dict]:
+    """Pixels right of the first map, and its place."""
+    with Image.open(path) as image:
+        pixels, (place, *_) = np.asarray(image.convert("L")), json.loads(image.text["maps"])
+    return pixels[:, place["left"] + place["width"] + 20 :], place
+
+
+@pytest.mark.parametrize("are_alike", [True, False])
+def test_anchors_that_look_alike_have_small_maps_in_the_legend(tmp_path: Path, are_alike: bool):
+    """Two columns of patches: the anchor of the left one is black at the left of its small map, and so on."""
+    coords = np.stack(np.divmod(np.arange(40), 20), axis=1) * 448
+    assignment = np.repeat([0, 1], 20)
+    table = np.array([[120, 80, 0], [125, 85, 0]] if are_alike else [[120, 80, 0], [0, 0, 200]], dtype=np.uint8)
+    raster = patch_raster(coords, 448, np.zeros(40))
+    names = {"nearest": (assignment, anchor_colours(assignment, table))}
+    draw_anchor_maps(tmp_path / "k.png", raster, names, mpp=None, title="slide")
+    legend, place = legend_rows(tmp_path / "k.png")
+    small = legend[place["top"] : place["top"] + 2 * 52, 190 - 64 : 190]
+    if not are_alike:
+        assert (small == 255).all()
+        return
+    for number, part in enumerate((small[:52], small[52:])):
+        black, grey = (np.unique(np.nonzero(part == value)[1]) for value in (0, 0xDC))
+        assert len(black)
+        assert len(grey)
+        assert (black.max() < grey.min()) if number == 0 else (grey.max() < black.min())
+
+
 def test_attention_has_one_colour_scale_for_all_slides():
     ends = attention_colours(np.array([0.0, 100.0]))
     assert ends.tolist() == [[0, 34, 78], [254, 232, 56]]  # cividis

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.utils.explain.tiled_tiff import halve, write_tiled_tiff
+from utils.explain import slide_image
 from utils.explain.anchor_colours import similar_colours
 from utils.explain.patch_table import read_patches
 from utils.explain.slide_explanation import FILES, OVERLAYS, SlideExplanation, write_slide_explanation
@@ -124,3 +125,54 @@ def test_a_model_without_anchors_has_its_attention(tmp_path: Path, slide: SlideE
     plain = replace(slide, nearest=None, distance=None, colours=None, anchors=None)
     write_slide_explanation(tmp_path / "out", plain, slides_dir=slides_dir)
     assert names_in(tmp_path / "out") == {*DRAWN, *OVERLAYS} - {"anchors.png", "anchor_patches.png"}
+
+
+def test_shapes_for_qupath_are_counted_from_the_bounds_of_the_slide(
+    tmp_path: Path, slide: SlideExplanation, slides_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A slide whose file says that its scanned part begins at (64, 32): there QuPath has its (0, 0)."""
+    opener, error = slide_image._reader()
+    bounds = {"x": "64", "y": "32", "width": "256", "height": "224"}
+
+    class Bounded(opener):
+        @property
+        def properties(self) -> dict[str, str]:
+            return {**super().properties, **{f"openslide.bounds-{name}": value for name, value in bounds.items()}}
+
+    folder = tmp_path / "out"
+    write_slide_explanation(folder, slide, slides_dir=slides_dir)
+    whole = json.loads((folder / "slide.geojson").read_text())
+    drawn = (folder / "overlay.png").read_bytes()
+    assert "geojson_origin" not in facts_in(folder)
+    monkeypatch.setattr(slide_image, "_reader", lambda: (Bounded, error))
+    (note,) = write_slide_explanation(folder, slide, slides_dir=slides_dir)
+    assert note.startswith("slide.geojson is counted from (64, 32), where the slide's bounds begin")
+    assert facts_in(folder)["geojson_origin"] == [64, 32]
+    cropped = json.loads((folder / "slide.geojson").read_text())
+    for one, other in zip(whole["features"], cropped["features"], strict=True):
+        (ring,), (moved,) = one["geometry"]["coordinates"], other["geometry"]["coordinates"]
+        assert [[x - 64, y - 32] for x, y in ring] == moved
+    assert (folder / "overlay.png").read_bytes() == drawn  # the picture is of the whole level 0, as the patches are
+    assert read_patches(folder / "patches.csv")["x"].min() == slide.coords[:, 0].min()
+
+
+def test_positions_in_micrometres_are_laid_over_an_image_in_its_pixels(
+    tmp_path: Path, slide: SlideExplanation, slides_dir: Path
+):
+    """The image has 0.25 micrometres a pixel: 8 micrometres are its 32 pixels."""
+    assert slide.coords is not None
+    pixels, folder = slide.coords, tmp_path / "out"
+    write_slide_explanation(folder, replace(slide, mpp=0.25), slides_dir=slides_dir)
+    expected = {name: (folder / name).read_bytes() for name in ("overlay.png", "slide.geojson", "patches.csv")}
+    source = "attribute tile_size_um, coordinates in micrometres"
+    in_micrometres = replace(
+        slide, coords=pixels // 4, patch_size=8, patch_size_source=source, mpp=1.0, mpp_source=None, in_micrometres=True
+    )
+    assert write_slide_explanation(folder, in_micrometres, slides_dir=slides_dir) == []
+    assert {name: (folder / name).read_bytes() for name in expected} == expected
+    assert (facts_in(folder)["mpp"], facts_in(folder)["mpp_source"]) == (0.25, "slide image")
+    for without in (None, tmp_path / "out"):  # no images at all, or none of this slide
+        (note,) = write_slide_explanation(folder, in_micrometres, slides_dir=without)
+        assert "no overlay and no slide.geojson, since the feature file gives positions in micrometres" in note
+        assert names_in(folder) == DRAWN - {"slide.geojson"}
+        assert facts_in(folder)["mpp"] == 1.0

@@ -16,6 +16,7 @@ from utils.errors import UserError
 from utils.explain import slide_image
 from utils.explain.slide_image import (
     SlideImage,
+    bounds_origin,
     check_patches,
     find_slide_image,
     microns_per_pixel,
@@ -287,3 +288,31 @@ def test_arrays_of_another_shape_are_refused(slide: Path):
         ):
             with pytest.raises(ValueError, match=words):
                 check_patches(image, **({"coords": coords, "patch_size": 64} | bad))
+
+
+class BoundedSlide:
+    """As much of an openslide object as is needed to ask for its bounds."""
+
+    dimensions = (40_000, 90_000)
+    level_dimensions = ((40_000, 90_000),)
+    level_downsamples = (1.0,)
+    properties: dict[str, str]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("1200", "35000", "20000", "30000"), (1200, 35000)),
+        (("0", "0", "40000", "90000"), (0, 0)),
+        (("1200", "35000", "20000", None), (0, 0)),  # QuPath asks for all four
+        (("1200.5", "35000", "20000", "30000"), (0, 0)),
+        ((None,) * 4, (0, 0)),
+    ],
+)
+def test_bounds_are_those_that_qupath_crops_to(values: tuple[str | None, ...], expected: tuple[int, int]):
+    slide = BoundedSlide()
+    names = ("x", "y", "width", "height")
+    slide.properties = {
+        f"openslide.bounds-{name}": value for name, value in zip(names, values, strict=True) if value is not None
+    }
+    assert bounds_origin(SlideImage(Path("a.mrxs"), slide)) == expected

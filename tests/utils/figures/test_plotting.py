@@ -7,8 +7,8 @@ import pytest
 from utils.figures.plotting import add_note, line_style, new_figure, panels, save_png
 
 
-def test_28_curves_can_be_told_apart():
-    assert len({tuple(line_style(index).values()) for index in range(28)}) == 28
+def test_32_curves_can_be_told_apart():
+    assert len({tuple(line_style(index).values()) for index in range(32)}) == 32
 
 
 @pytest.mark.parametrize(("n_panels", "shape"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (7, (3, 3))])

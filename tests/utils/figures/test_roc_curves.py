@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from utils.figures.palette import SERIES
 from utils.figures.roc_curves import roc_curves
+from utils.runs.class_words import ClassWords
 from utils.runs.predictions import classification_table
 
 
@@ -63,3 +65,23 @@ def test_more_classes_have_a_panel_per_fold_and_a_curve_per_class():
     area = np.trapezoid(figure.axes[0].get_lines()[1].get_ydata(), figure.axes[0].get_lines()[1].get_xdata())
     assert np.isclose(area, roc_auc_score(tables[0]["label"] == 1, tables[0]["prob_1"]))
     assert "each class against the rest" in figure.get_suptitle()
+
+
+def test_classes_have_their_names_and_long_ones_stay_apart():
+    two = roc_curves({0: _two_classes([0, 1], [0.2, 0.7])}, "title", ClassWords(("benign", "malignant")))
+    assert two.get_suptitle().replace("\n", " ").endswith("malignant (class 1) against benign (class 0)")
+    rng = np.random.default_rng(1)
+    long = tuple(f"carcinoma of an unusually long name, grade {grade}" for grade in (1, 2, 3))
+    figure = roc_curves({0: _table([0, 1, 2] * 5, rng.dirichlet([1, 1, 1], 15))}, "title", ClassWords(long))
+    figure.canvas.draw()
+    names = [line.get_label().split(":\n")[0] for line in figure.axes[0].get_lines()[:3]]
+    assert len(set(names)) == 3
+    assert all(len(name) <= 28 for name in names)
+    legend, axes = figure.axes[0].get_legend().get_window_extent(), figure.axes[0].get_window_extent()
+    assert legend.x0 >= axes.x0 - 1
+
+
+def test_a_fold_has_the_colour_that_it_has_in_the_report():
+    tables = {fold: _two_classes([0, 1] * 4, [0.2, 0.7] * 4) for fold in range(8)}
+    lines = roc_curves(tables, "title").axes[0].get_lines()[:8]
+    assert [line.get_color() for line in lines] == list(SERIES)

@@ -126,12 +126,8 @@ def test_the_files_are_equal_each_time(results: PlannedResults, tmp_path: Path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["anchor_sweep.png", "anchor_sweep.svg"]
 
 
-def test_a_plan_without_mico_and_one_without_results(tmp_path: Path):
+def test_a_plan_without_results(tmp_path: Path):
     plan = Plan(tmp_path)
-    plan.add("surv", "A", survival_folds(C_1), model="abmil")
-    results = load_results(plan.path)
-    assert (sweep_table(results).rows, sweep_table(results).notes) == ((), ("The plan has no MiCo run.",))
-    assert [text.get_text() for text in sweep_figure(results).axes[0].texts] == ["the plan has no MiCo run"]
     plan.add("surv", "A", None)
     (axes,) = sweep_figure(load_results(plan.path)).axes
     assert ([text.get_text() for text in axes.texts], axes.get_title()) == (["no results yet"], "survival")

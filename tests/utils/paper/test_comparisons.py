@@ -171,6 +171,3 @@ def test_a_plan_with_nothing_to_compare(tmp_path: Path):
     plan = Plan(tmp_path)
     plan.add("surv", "A", survival_folds(C_1))
     assert compare_models(load_results(plan.path), **DRAWS) == []
-    page = comparison_files([], **DRAWS)["comparisons.md"]
-    assert page.endswith("- The plan has no model or ablation to compare MiCo with.\n")
-    assert len(cells(page)) == 1

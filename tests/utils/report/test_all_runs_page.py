@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import write_run
 from utils.errors import UserError
-from utils.files.text_table import starred_p
+from utils.files.text_table import format_p, starred_p
 from utils.report.all_runs_page import write_all_runs_report
 from utils.report.run_page import write_run_report
 from utils.report.run_results import RunResults, read_results
@@ -15,9 +17,10 @@ from utils.report.sections.model_comparison import (
     difference_table,
     differences,
     model_forest,
-    reference_runs,
+    reference_pools,
     split_difference,
 )
+from utils.report.seed_pools import SeedPool, seed_pools
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import DEFAULT_SEED
@@ -146,25 +149,30 @@ def loaded(root: Path, name: str, **record: object) -> RunResults:
     return read_results(write_run(root / "surv" / "LUAD" / name, "surv", **record), n_resamples=10)
 
 
+def alone(*runs: RunResults) -> list[SeedPool]:
+    """Each run for itself."""
+    return [SeedPool((run,)) for run in runs]
+
+
 def test_the_reference_is_the_whole_mico_in_the_released_form(tmp_path: Path):
-    paper = loaded(tmp_path, "a", formulation="paper")
-    released, usual = loaded(tmp_path, "d"), loaded(tmp_path, "mico_released")
-    ablated = loaded(tmp_path, "b", settings={"ablate": ["route"]})
-    other = loaded(tmp_path, "c", model="abmil")
-    assert reference_runs([paper, ablated, released, other, usual]) == [usual, released]
-    assert reference_runs([paper, ablated, other]) == [paper]
-    assert reference_runs([ablated, other]) == []
+    (paper,) = alone(loaded(tmp_path, "a", formulation="paper"))
+    released, usual = alone(loaded(tmp_path, "d"), loaded(tmp_path, "mico_released"))
+    (ablated,) = alone(loaded(tmp_path, "b", settings={"ablate": ["route"]}))
+    (other,) = alone(loaded(tmp_path, "c", model="abmil"))
+    assert reference_pools([paper, ablated, released, other, usual]) == [usual, released]
+    assert reference_pools([paper, ablated, other]) == [paper]
+    assert reference_pools([ablated, other]) == []
 
 
 def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
-    first, again, second = (loaded(tmp_path, name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    others = [loaded(tmp_path, f"abmil_{seed}", model="abmil", noise=3, seed=seed) for seed in (1, 2, 3)]
-    compared = differences([first, again, second, *others], seed=0, n_resamples=20)
-    assert [(one.ours, one.other) for one in compared] == [
-        (first, again),
-        (first, others[0]),
-        (second, others[1]),
-        (first, others[2]),
+    micos = alone(*(loaded(tmp_path, name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))))
+    others = alone(*(loaded(tmp_path, f"abmil_{seed}", model="abmil", noise=3, seed=seed) for seed in (1, 2, 3)))
+    compared = differences([*micos, *others], seed=0, n_resamples=20)
+    assert [(one.ours.name, one.other.name) for one in compared] == [
+        ("a", "b"),
+        ("a", "abmil_1"),
+        ("c", "abmil_2"),
+        ("a", "abmil_3"),
     ]
     assert compared[0].result is not None
     assert compared[0].result.difference == 0
@@ -173,7 +181,7 @@ def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
 
 
 def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):
-    usual, other, ablated = (
+    usual, other, ablated = alone(
         loaded(tmp_path, "mico_released"),
         loaded(tmp_path, "a_second"),
         loaded(tmp_path, "b", settings={"ablate": ["route"]}),
@@ -184,17 +192,108 @@ def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):
         "Reference: mico_released (seed 7): MiCo without ablation, form released. Of several such runs of a seed it is "
         "the one named mico_released, as main.py names them, else the first by name."
     )
-    again = loaded(tmp_path, "c", seed=8)
-    abmil = loaded(tmp_path, "d", seed=8, model="abmil", noise=2)
+    again, abmil = alone(loaded(tmp_path, "c", seed=8), loaded(tmp_path, "d", seed=8, model="abmil", noise=2))
     table = difference_table(differences([usual, other, again, abmil], seed=0, n_resamples=20), n_resamples=20)
     assert table.caption.startswith("C-index of the MiCo run of the same seed minus")
     assert table.notes[0].startswith("Reference: mico_released (seed 7); c (seed 8): MiCo without ablation")
 
 
 def test_runs_of_fewer_folds_are_named_below_the_forest(tmp_path: Path):
-    whole, part = loaded(tmp_path, "a", n_folds=3), loaded(tmp_path, "b", model="abmil", n_folds=1)
+    whole, part = alone(loaded(tmp_path, "a", n_folds=3), loaded(tmp_path, "b", model="abmil", n_folds=1))
     assert model_forest([whole, part], whole).note == "With fewer folds: b (1 of 3 folds)."
     assert model_forest([whole], whole).note == ""
+
+
+def test_runs_that_differ_by_their_seed_only_stand_together(tmp_path: Path):
+    """The mean over folds of the mean over seeds, in the overview, in the forest and against MiCo of the same seeds."""
+    for noise, seed in ((0, 1), (2, 2)):
+        write_run(tmp_path / "surv" / "LUAD" / f"mico_released_seed{seed}", "surv", seed=seed, noise=noise)
+    for noise, seed in ((4, 1), (6, 2)):
+        name = f"abmil_seed{seed}"
+        write_run(tmp_path / "surv" / "LUAD" / name, "surv", model="abmil", seed=seed, noise=noise)
+    page = read(tmp_path)
+    rows = page.rows("Survival runs")
+    assert [(row["run"], row["seeds"], row["folds"]) for row in rows] == [
+        ("abmil (seeds 1 and 2)", "2", "4 of 4"),
+        ("mico_released (seeds 1 and 2)", "2", "4 of 4"),
+    ]
+    summaries = [summarise(tmp_path / "surv" / "LUAD" / f"mico_released_seed{seed}") for seed in (1, 2)]
+    per_fold = np.mean([[fold["c_index"] for fold in summary["folds"]] for summary in summaries], axis=0)
+    assert rows[1]["C-index"] == f"{per_fold.mean():.3f} ± {per_fold.std():.3f}"
+    low, high = map(float, rows[1]["C-index, 95 % interval"].split(" to "))
+    assert low < per_fold.mean() < high
+    p = sorted(summary["pooled"]["logrank_p"] for summary in summaries)
+    assert rows[1]["log-rank p, folds pooled"].startswith(format_p(float(np.mean(p))))
+    (against,) = page.rows("C-index of mico_released (seeds 1 and 2) minus")
+    assert against["against"] == "abmil (seeds 1 and 2)"
+    assert against["based on"] == "2 folds, 2 seeds, 60 patients; mico_released (seeds 1 and 2)"
+    single = [row["run"] for row in page.rows("The runs of each seed")]  # of the last pool on the page
+    assert single == ["mico_released_seed1", "mico_released_seed2"]
+    assert {"mico_released_seed1", "abmil_seed2"} <= {text.split(":")[0] for text in page.text.splitlines()}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"seed": 1},
+        {"settings": {"lr": 0.1}},
+        {"splits": {"fold0.csv": "other"}},
+        {"anchors": {"fold0": "other"}},
+        {"formulation": "paper"},
+        {"feature_norm": "zscore"},
+    ],
+)
+def test_runs_that_differ_otherwise_stand_alone(tmp_path: Path, record: dict):
+    first, other = loaded(tmp_path, "a", seed=1), loaded(tmp_path, "b", **({"seed": 2} | record))
+    assert [pool.seeds for pool in seed_pools([first, other])] == [(1,), (record.get("seed", 2),)]
+    again = loaded(tmp_path, "c", seed=3, settings={"lr": 0.0002, "results_dir": "elsewhere", "stage": "test"})
+    assert [len(pool.runs) for pool in seed_pools([first, other, again])] == [2, 1]
+
+
+def test_what_differs_between_runs_is_shown_with_validation_beside_test(tmp_path: Path):
+    shared = {"epochs": 200, "n_clusters": 64}
+    for name, lr, model in (("a", 1e-3, "mico"), ("b", 2e-4, "mico"), ("c", 2e-4, "abmil")):
+        settings = shared | {"lr": lr, "results_dir": name} | ({} if model == "mico" else {"n_clusters": 8})
+        write_run(tmp_path / "cls" / "BRCA" / name, "cls", model=model, settings=settings, noise=len(name))
+    rows = read(tmp_path).rows("What differs between the runs")
+    assert [(row["run"], row["model"], row["lr"]) for row in rows] == [
+        ("a", "mico (released)", "0.001"),
+        ("b", "mico (released)", "0.0002"),
+        ("c", "abmil", "0.0002"),
+    ]
+    assert list(rows[0]) == ["run", "model", "lr", "validation AUC", "AUC"]  # n_clusters says nothing of abmil
+    files = fold_files(tmp_path / "cls" / "BRCA" / "a", "predictions_val.csv")
+    tables = [read_predictions(path) for path in files.values()]
+    auc = [roc_auc_score(table["label"], table["prob_1"]) for table in tables]
+    assert rows[0]["validation AUC"] == f"{np.mean(auc):.3f} ± {np.std(auc):.3f}"
+
+
+def test_runs_that_are_not_tested_are_compared_by_their_validation_cases(tmp_path: Path):
+    """As a search for options leaves them: trained, the test cases closed; then the chosen one is tested."""
+    for name, lr in (("tune_lr_1e-3", 1e-3), ("tune_lr_2e-4", 2e-4)):
+        run_dir = write_run(tmp_path / "cls" / "BRCA" / name, "cls", settings={"lr": lr})
+        for path in run_dir.glob("fold*/predictions_test.csv"):
+            path.rename(path.with_suffix(".closed"))
+    page = read(tmp_path)
+    rows = page.rows("What differs between the runs of BRCA, classification")
+    assert [list(row) for row in rows] == [["run", "model", "lr", "validation AUC"]] * 2
+    assert [row["lr"] for row in rows] == ["0.001", "0.0002"]
+    for path in (tmp_path / "cls" / "BRCA" / "tune_lr_1e-3").glob("fold*/*.closed"):
+        path.rename(path.with_suffix(".csv"))
+    rows = read(tmp_path).rows("What differs between the runs")
+    assert [row["AUC"] == "–" for row in rows] == [False, True]
+
+
+def test_a_warning_of_many_runs_is_said_once_with_their_number(tmp_path: Path):
+    texts = [f"3 patients are in two parts of splits/fold{fold}.csv" for fold in (0, 2)]
+    for name in ("a", "b", "c", "d", "e"):
+        write_run(tmp_path / "surv" / "LUAD" / name, "surv", warnings=texts, noise=1)
+    text = read(tmp_path).text
+    assert text.count("patients are in two parts") == 1
+    assert (
+        "3 patients are in two parts of splits/fold*.csv (folds 0 and 2) "
+        "(5 runs: surv/LUAD/a, surv/LUAD/b, surv/LUAD/c and 2 more)" in text
+    )
 
 
 def test_splits_differ_only_where_both_have_the_fold(tmp_path: Path):

@@ -121,6 +121,25 @@ def test_rows_of_tables_are_one_line_high_on_a_phone(browser: Chrome, pages: dic
     assert 10 < max(browser.execute_script(heights)) < 40
 
 
+@by_page_and_long
+@by_size
+def test_tables_wider_than_their_box_say_that_they_scroll(
+    browser: Chrome, pages: dict[str, Path], name: str, size: tuple[int, int]
+):
+    open_page(browser, pages[name], size)
+    unfold(browser)
+    wrong = """
+    return [...document.querySelectorAll(".scroll")].filter((scroll) => {
+      const hint = scroll.previousElementSibling;
+      return hint.checkVisibility() !== (scroll.scrollWidth > scroll.clientWidth + 8);
+    }).map((scroll) => scroll.getAttribute("aria-label"));
+    """
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(wrong) == [])
+    shown = [hint.text for hint in browser.find_elements(By.CSS_SELECTOR, ".hint") if hint.is_displayed()]
+    assert set(shown) <= {"Scroll sideways for all columns \u2192"}
+    assert shown or size == DESKTOP
+
+
 @by_page
 def test_text_in_charts_can_be_read_on_a_phone(browser: Chrome, pages: dict[str, Path], name: str):
     open_page(browser, pages[name], PHONE)
@@ -280,6 +299,25 @@ def test_print_is_light_and_shows_what_is_folded(browser: Chrome, pages: dict[st
     assert browser.execute_script("return document.querySelectorAll('details:not([open])').length") > 2
     assert browser.execute_script(HIDDEN_TABLES) == []
     assert not browser.find_element(By.CSS_SELECTOR, ".theme").is_displayed()
+
+
+@by_page
+def test_print_keeps_headings_pictures_and_captions_together(browser: Chrome, pages: dict[str, Path], name: str):
+    """What tells a browser where not to break a page; and no hint to scroll is printed."""
+    open_page(browser, pages[name], media="print")
+    assert all(not hint.is_displayed() for hint in browser.find_elements(By.CSS_SELECTOR, ".hint"))
+    style = "return [...document.querySelectorAll(arguments[0])].map((e) => getComputedStyle(e)[arguments[1]])"
+    expected = {
+        (".graph, .picture, .gallery, figcaption", "breakInside"): "avoid",
+        (".gallery > p, thead, h3", "breakAfter"): "avoid",
+        (".charts, .pictures", "display"): "block",  # in a grid, a break after a heading is not avoided
+        ("th button", "display"): "contents",  # else the headings of a table are empty on its further pages
+    }
+    for (selector, part), value in expected.items():
+        assert set(browser.execute_script(style, selector, part)) <= {value}, selector
+    assert browser.execute_script(style, ".graph", "breakInside")
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+    assert len(printed["data"]) > 20_000
 
 
 @by_page

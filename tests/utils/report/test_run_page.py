@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from utils.report.sections.case_pictures import HOW_TO_EXPLAIN
 from utils.report.sections.case_tables import certainty, extreme_cases, prediction_table
 from utils.runs.predictions import classification_table, read_predictions, write_predictions
 from utils.statistics.metrics import N_RESAMPLES
-from utils.tables.summary import summarise
+from utils.tables.summary import fold_metrics, summarise
+from utils.tables.summary_text import BY_PATIENT_METHOD
 
 
 def read(run_dir: Path, *, n_resamples: int = 20) -> PageReader:
@@ -133,6 +135,19 @@ def test_warnings_missing_folds_and_undefined_metrics_come_first(tmp_path: Path)
     )
 
 
+def test_a_warning_of_several_folds_is_said_once(tmp_path: Path):
+    of_folds = [f"{n} patients are in two parts of splits/fold{fold}.csv" for fold, n in ((0, 3), (1, 4), (3, 3))]
+    page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", warnings=[*of_folds, "no mpp", "no mpp"]))
+    lines = page.text.splitlines()
+    start = lines.index("Warnings", lines.index("Settings and provenance"))
+    assert lines[start + 1 : start + 5] == [
+        "3 patients are in two parts of splits/fold*.csv (folds 0 and 3)",
+        "4 patients are in two parts of splits/fold1.csv",
+        "no mpp",
+        "Cohort and split",
+    ]
+
+
 def test_the_end_of_many_warnings_is_folded(tmp_path: Path):
     warnings = [f"warning {index}" for index in range(14)]
     page = read(write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", warnings=warnings))
@@ -161,6 +176,71 @@ def test_a_run_without_predictions_has_a_report_too(tmp_path: Path):
     for path in run_dir.glob("fold*/*"):
         path.unlink()
     assert "no predictions yet" in read(run_dir).text
+
+
+def test_classes_have_their_names_wherever_they_are_spoken_of(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", class_names=["benign", "malignant"])
+    place = write_explanations(run_dir, size=(30, 20))
+    anchors = pd.read_csv(place / "anchors.csv", keep_default_na=False)
+    anchors.loc[0, "note"] = "class 1: no interval; in 2 cases only"
+    anchors.to_csv(place / "anchors.csv", index=False)
+    page = read(run_dir)
+    lines = page.text.splitlines()
+    assert {
+        "ROC, malignant (class 1) against benign (class 0)",
+        "Calibration of the probability of malignant (class 1)",
+        "Probability of malignant (class 1) by label",
+        "Anchors and malignant (class 1)",
+    } <= set(lines)
+    assert "AUC: of malignant (class 1)." in page.text
+    assert re.search(
+        r"outcome: (benign|malignant); prediction: (benign|malignant) \(0\.\d\d\), (right|wrong)", page.text
+    )
+    rows = page.rows("Predictions of the test slides")
+    assert {row["class"] for row in rows} == {row["predicted"] for row in rows} == {"benign", "malignant"}
+    assert {"probability of benign", "probability of malignant"} <= set(rows[0])
+    assert {"slides of class benign", "slides of class malignant"} <= set(page.rows("Patients and slides")[0])
+    noted = page.rows("Anchors of fold 0")[0]
+    assert noted["note"] == "malignant (class 1): no interval; in 2 cases only"
+    assert {"auc malignant", "auc malignant low", "p malignant", "p malignant holm"} <= set(noted)
+    assert not re.search(r"(?<!\()(?<!slides of )\bclass \d", page.text)
+
+
+def test_validation_stands_beside_the_test_metric(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    rows = read(run_dir).rows("Metrics of the test cases")
+    own = [fold_metrics(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv"), seed=7) for k in (0, 1)]
+    values = [one["c_index"] for one in own]
+    assert [row["validation C-index"] for row in rows[:2]] == [f"{value:.3f}" for value in values]
+    assert rows[2]["validation C-index"] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
+    for path in run_dir.glob("fold*/predictions_val.csv"):
+        path.unlink()
+    assert "validation C-index" not in read(run_dir).rows("Metrics of the test cases")[0]
+
+
+def test_metrics_of_patients_stand_below_those_of_their_slides(tmp_path: Path):
+    """P has two slides: its probability is their mean, 0.6, which is above that of R; Q alone is below it."""
+    prob = np.array([0.3, 0.9, 0.2, 0.5])
+    slides = [["p1"], ["p2"], ["q1"], ["r1"]]
+    table = classification_table(
+        ["P", "P", "Q", "R"], slides, np.array([1, 1, 0, 0]), np.stack([1 - prob, prob], axis=1)
+    )
+    page = read(Plan(tmp_path).add("cls", "BRCA", {0: table}))
+    assert page.rows("Metrics of the test slides")[0]["AUC"] == "0.750"
+    (fold, mean) = page.rows("Metrics of the test patients")
+    assert (fold["test patients"], fold["AUC"], fold["ACC"]) == ("3", "1.000", "1.000")
+    assert mean["AUC"] == "1.000"
+    assert BY_PATIENT_METHOD in page.text
+
+
+def test_where_patients_are_classified_they_are_called_so(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", settings={"unit": "patient"})
+    page = read(run_dir)
+    assert "test patients" in page.rows("Metrics of the test patients")[0]
+    assert verdict_of(page, "AUC").endswith(".")
+    assert "60 patients" in page.text
+    assert "60 test patients of 2 folds" in page.text
+    assert not re.search(r"test slides?\b", page.text)
 
 
 def test_the_recorded_cohort_is_shown(tmp_path: Path):

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import utils.report.page as page_module
+from utils.figures.palette import SERIES, SERIES_ON_DARK
 from utils.report.charts.chart import N_SERIES
+from utils.report.colours import colour_variables
 
 STATIC = Path(page_module.__file__).with_name("static")
 VARIABLES = ["--ink", "--muted", "--grid", "--paper", "--heat", *(f"--s{index}" for index in range(N_SERIES))]
@@ -14,8 +16,9 @@ VARIABLES = ["--ink", "--muted", "--grid", "--paper", "--heat", *(f"--s{index}" 
 
 def _palettes() -> list[dict[str, str]]:
     """Light, dark by the system, dark by choice: the variables of each block that sets the paper."""
-    css = (STATIC / "chart.css").read_text(encoding="utf-8")
-    blocks = [dict(re.findall(r"(--\w+):\s*(#\w+)", block)) for block in re.findall(r"\{([^{}]*)\}", css)]
+    blocks = [
+        dict(re.findall(r"(--\w+):\s*(#\w+)", block)) for block in re.findall(r"\{([^{}]*)\}", colour_variables())
+    ]
     return [block for block in blocks if "--paper" in block]
 
 
@@ -35,6 +38,15 @@ def test_every_palette_is_whole_and_both_dark_ones_are_the_same():
     assert sorted(light) == sorted(system) == sorted(VARIABLES)
     assert system == chosen
     assert len({light[f"--s{index}"] for index in range(N_SERIES)}) == N_SERIES
+
+
+def test_the_colours_are_those_of_the_figures():
+    light, dark, _ = _palettes()
+    for palette, series in ((light, SERIES), (dark, SERIES_ON_DARK)):
+        assert [palette[f"--s{index}"] for index in range(N_SERIES)] == list(series)
+    for name in ("chart.css", "page.css"):  # no second place
+        text = (STATIC / name).read_text(encoding="utf-8").lower()
+        assert not [colour for colour in (*SERIES, *SERIES_ON_DARK) if colour.lower() in text and len(set(colour)) > 2]
 
 
 @pytest.mark.parametrize("index", [0, 1])

@@ -16,21 +16,25 @@ from utils.report.charts.confusion_chart import MOST_OPAQUE
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text
+from utils.runs.class_words import ClassWords
 
 _MOST_ROWS = 16
 _OPACITIES = 10
 _NAMED = 4
 
 
-def anchor_charts(anchors: pd.DataFrame, mixing: Mapping[str, Any] | None) -> list[Chart]:
+def anchor_charts(
+    anchors: pd.DataFrame, mixing: Mapping[str, Any] | None, words: ClassWords | None = None
+) -> list[Chart]:
     """Share against attention of each anchor, associations with the outcome, and the overall mixing of the reducers.
 
     Args:
         anchors: `anchors.csv` of one fold: `anchor, share, mean_attention` (1 = as the average patch) and, where there
             are, `log_hazard` (survival) or `auc_c` for classes c with `_low`, `_high`, p values and `note`.
         mixing: `reducer_mixing.json` of the fold: its `overall` is (anchors that remain, anchors); None: no reducers.
+        words: names of the classes.
     """
-    charts = [_attention(anchors), *_associations(anchors)]
+    charts = [_attention(anchors), *_associations(anchors, words)]
     if mixing is not None:
         charts.append(_mixing(np.asarray(mixing["overall"], dtype=np.float64)))
     return charts
@@ -93,7 +97,7 @@ def _named(plot: Plot, share: np.ndarray, attention: np.ndarray, known: np.ndarr
     return named
 
 
-def _associations(anchors: pd.DataFrame) -> list[Chart]:
+def _associations(anchors: pd.DataFrame, words: ClassWords | None) -> list[Chart]:
     """One chart for `log_hazard`, or one for each `auc_c`."""
     charts = []
     for name in map(str, anchors.columns):
@@ -103,8 +107,9 @@ def _associations(anchors: pd.DataFrame) -> list[Chart]:
             charts.append(_association(anchors, name, None, "Anchors and survival", axis, reading))
         elif name.startswith("auc_") and name[4:].isdigit():
             c = int(name[4:])
-            reading = f"Above 0.5: slides of class {c} have more of the anchor."
-            title, axis = f"Anchors and class {c}", f"AUC of the share, class {c}"
+            called = f"class {c}" if words is None else words.full(c)
+            reading = f"Above 0.5: slides of {called} have more of the anchor."
+            title, axis = f"Anchors and {called}", f"AUC of the share, {called}"
             charts.append(_association(anchors, name, c, title, axis, reading))
     return charts
 

@@ -11,11 +11,13 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from utils.figures.palette import SERIES
+from utils.files.phrases import counted
 from utils.report.charts.scale import Scale
 from utils.report.charts.svg import line_path, mark, short, step_path, tag, text, text_width
 
 WIDTH = 480.0
-N_SERIES = 8
+N_SERIES = len(SERIES)
 _LEGEND_ROW, _GAP = 20.0, 8.0
 _POINTS = 600  # of all curves of a chart together, which keeps it near 12 KB
 
@@ -183,6 +185,15 @@ def points_per_curve(n_curves: int) -> int:
 def sentences(*parts: str) -> str:
     """The parts that are not empty, one after the other."""
     return " ".join(part for part in parts if part)
+
+
+def of_models(n_folds: int, *, is_ensemble: bool) -> str:
+    """Whose predictions a chart shows: `3 folds`, or `the ensemble`.
+
+    >>> of_models(3, is_ensemble=False), of_models(1, is_ensemble=True)
+    ('3 folds', 'the ensemble')
+    """
+    return "the ensemble" if is_ensemble else counted(n_folds, "fold")
 
 
 def left_out_text(left_out: dict[int, str]) -> str:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.files.phrases import counted
+from utils.files.short_names import shortened_apart
 from utils.report.charts.chart import WIDTH, Chart, Plot, sentences
 from utils.report.charts.scale import nice_ticks, padded
-from utils.report.charts.svg import mark, short, tag, text, text_width
+from utils.report.charts.svg import fitting, mark, short, tag, text, text_width
 
 _ROW = 26.0
 _GAP = 12.0
 _FAR = 4.0
-_WIDEST_LABEL = 170.0
+_WIDEST_LABEL = 190.0
 _STRONG = 1.12  # strong letters are that much wider
 
 
@@ -47,7 +48,8 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
         return Chart(title, "", "Nothing to draw: " + ("every value is undefined." if rows else "there is no row."))
     low, high = _reach(rows, reference)
     digits = 3 if min(known) >= 0 and max(known) < 10 else 2
-    labels = min(_WIDEST_LABEL, max(_width(row.label, row) for row in rows))
+    shown = shortened_apart([row.label for row in rows], fitting(_WIDEST_LABEL / _STRONG))
+    labels = max(_width(label, row) for label, row in zip(shown, rows, strict=True))
     left, right = labels + _GAP + 8, max(_width(numbers(row, digits), row) for row in rows) + _GAP + 6
     plot = Plot((low, high), (len(rows), 0), left=left, right=right, height=_ROW * len(rows) + 8)
     plot.x_axis(nice_ticks(low, high, 4), axis)
@@ -55,7 +57,7 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
         at = short(plot.x(reference))
         plot.add(tag("path", class_="chance", d=f"M{at} {short(plot.top)}V{short(plot.bottom)}"))
     for index, row in enumerate(rows):
-        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5), digits))
+        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5), digits, shown[index]))
     plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
     missing = sum(row.value is None for row in rows)
     beyond = any(end is not None and not low <= end <= high for row in rows for end in (row.low, row.high))
@@ -78,12 +80,11 @@ def _reach(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, f
     return padded(min(shown), max(shown))
 
 
-def _row(plot: Plot, row: ForestRow, y: float, digits: int) -> str:
+def _row(plot: Plot, row: ForestRow, y: float, digits: int, shown: str) -> str:
     weight = " strong" if row.emphasis else ""
-    room = (plot.left - _GAP - 8 + 0.5) / (_STRONG if row.emphasis else 1.0)
     parts = [
         tag("rect", class_="hit", x=4, y=y - _ROW / 2, width=WIDTH - 8, height=_ROW),
-        text(plot.left - _GAP, y + 4.5, row.label, width=room, class_=f"key end{weight}"),
+        text(plot.left - _GAP, y + 4.5, row.label, shown=shown, class_=f"key end{weight}"),
         text(plot.right + _GAP, y + 4.5, numbers(row, digits), class_=f"tick{weight}"),
     ]
     if row.low is not None and row.high is not None:

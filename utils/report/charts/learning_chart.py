@@ -17,19 +17,20 @@ from utils.runs.tasks import METRIC_WORDS, Task
 _LOSS = (("train_loss", "training", "thin"), ("val_loss", "validation", ""))
 
 
-def learning_charts(logs: Mapping[int, pd.DataFrame], task: Task) -> list[Chart]:
+def learning_charts(logs: Mapping[int, pd.DataFrame], task: Task, unit: str = "") -> list[Chart]:
     """Training and validation loss, then the validation metric of the task; a curve per fold, its checkpoint marked.
 
     Args:
         logs: {fold: log as of `utils.runs.epoch_log.read_log`}; an undefined value (NaN) is a gap.
         task: whose metric is drawn.
+        unit: what one prediction is about, by default as the task has it.
     """
     metric = METRIC_WORDS[task.curve]
     return [
         _chart(logs, "Loss over the epochs", "loss", _LOSS),
         _chart(
             logs,
-            f"{metric} of the validation {task.unit}s over the epochs",
+            f"{metric} of the validation {unit or task.unit}s over the epochs",
             metric,
             ((f"val_{task.curve}", "validation", ""),),
         ),

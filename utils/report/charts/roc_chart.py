@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from utils.files.phrases import counted
-from utils.report.charts.chart import Chart, Key, Plot, left_out_text, look, points_per_curve, sentences
+from utils.report.charts.chart import Chart, Key, Plot, left_out_text, look, of_models, points_per_curve, sentences
 from utils.report.charts.svg import thinned_steps
+from utils.runs.class_words import ClassWords
 from utils.runs.predictions import output_columns
 from utils.statistics.roc_band import RocBand, roc_band
 from utils.statistics.survival_stats import UndefinedMetricError
@@ -17,32 +17,42 @@ from utils.statistics.survival_stats import UndefinedMetricError
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def roc_charts(tables: Mapping[int, pd.DataFrame], *, seed: int, n_resamples: int = 1000) -> list[Chart]:
+def roc_charts(
+    tables: Mapping[int, pd.DataFrame],
+    *,
+    seed: int,
+    n_resamples: int = 1000,
+    words: ClassWords | None = None,
+    is_ensemble: bool = False,
+) -> list[Chart]:
     """One chart for two classes (class 1 against class 0), else one chart per class against the rest.
 
     The mean and its pointwise 95 % band are those of `utils.statistics.roc_band.roc_band`. Folds are never pooled. A
-    class that no fold defines has a chart without a picture, whose note says why.
+    class that no fold defines has a chart without a picture, whose note says why. `words` name the classes;
+    `is_ensemble`: the one table is of the ensemble of folds.
     """
     n_classes = len(output_columns(next(iter(tables.values()))))
+    words = words or ClassWords.numbered(n_classes)
     charts = []
     for positive in [1] if n_classes == 2 else range(n_classes):
-        title = "ROC, class 1 against class 0" if n_classes == 2 else f"ROC, class {positive} against the rest"
+        title = f"ROC, {words.against(positive)}"
         try:
             band = roc_band(tables, positive, seed=seed, n_resamples=n_resamples)
         except UndefinedMetricError as error:
             charts.append(Chart(title, "", f"No curve: {error}."))
             continue
-        charts.append(_chart(band, title))
+        charts.append(_chart(band, title, is_ensemble=is_ensemble))
     return charts
 
 
-def _chart(band: RocBand, title: str) -> Chart:
+def _chart(band: RocBand, title: str, *, is_ensemble: bool) -> Chart:
     auc = float(np.mean(list(band.auc.values())))
     limits = f"{band.auc_low:.3f}–{band.auc_high:.3f}"
+    heavy, folds = ("ensemble", {}) if is_ensemble else ("mean", band.folds)
     legend = [
-        Key(f"mean AUC {auc:.3f} ({limits})", "ink"),
+        Key(f"{heavy} AUC {auc:.3f} ({limits})", "ink"),
         Key("95 % band", "s7", "band"),
-        *(Key(f"fold {fold}: {area:.3f}", f"{look(i)} thin") for i, (fold, area) in enumerate(band.auc.items())),
+        *(Key(f"fold {fold}: {band.auc[fold]:.3f}", f"{look(i)} thin") for i, fold in enumerate(folds)),
     ]
     plot = Plot((0, 1), (0, 1), legend=legend, height=None)
     plot.x_axis(_TICKS, "false positive rate (1 - specificity)")
@@ -51,24 +61,26 @@ def _chart(band: RocBand, title: str) -> Chart:
     coarse = np.arange(0, len(grid), 2)
     plot.band(grid[coarse], band.low[coarse], band.high[coarse], 7)
     plot.diagonal()
-    for index, (false_rate, true_rate) in enumerate(band.folds.values()):
+    for index, (false_rate, true_rate) in enumerate(folds.values()):
         kept = thinned_steps(plot.x(false_rate), plot.y(true_rate), points_per_curve(len(band.folds) + 2))
         plot.line(false_rate[kept], true_rate[kept], index, more="thin")
     plot.line(np.append(0, grid), np.append(0, band.mean), 0, more="ink")
     plot.frame()
-    plot.hover("mean", -1, grid[coarse], band.mean[coarse], low=band.low[coarse], high=band.high[coarse])
-    for index, (fold, (false_rate, true_rate)) in enumerate(band.folds.items()):
+    plot.hover(heavy, -1, grid[coarse], band.mean[coarse], low=band.low[coarse], high=band.high[coarse])
+    for index, (fold, (false_rate, true_rate)) in enumerate(folds.items()):
         plot.hover(f"fold {fold}", index, grid[coarse], np.interp(grid[coarse], false_rate, true_rate))
-    description = f"Mean AUC {auc:.3f}, 95 % interval {limits}, over {counted(len(band.auc), 'fold')}."
-    return Chart(title, plot.svg(title, description, x_name="false positive rate"), _note(band))
+    whose = of_models(len(band.auc), is_ensemble=is_ensemble)
+    description = f"Mean AUC {auc:.3f}, 95 % interval {limits}, over {whose}."
+    return Chart(title, plot.svg(title, description, x_name="false positive rate"), _note(band, is_ensemble))
 
 
-def _note(band: RocBand) -> str:
-    skipped = f" ({band.n_skipped} with a fold of one class were skipped)" if band.n_skipped else ""
+def _note(band: RocBand, is_ensemble: bool) -> str:
+    resamples = f"{band.n_used} resamples of the patients{'' if is_ensemble else ' within folds'}"
+    if band.n_skipped:
+        resamples += f" ({band.n_skipped} with {'one class' if is_ensemble else 'a fold of one class'} were skipped)"
+    heavy = "Heavy: mean of the folds' sensitivity at each false positive rate; thin: each fold with its AUC; "
     return sentences(
-        "Heavy: mean of the folds' sensitivity at each false positive rate; thin: each fold with its AUC; dotted: "
-        "chance.",
-        f"Band and interval: 2.5 to 97.5 percentile of {band.n_used} resamples of the patients within folds{skipped}, "
-        "pointwise, with the trained models held fixed.",
+        f"{'' if is_ensemble else heavy}{'Dotted' if is_ensemble else 'dotted'}: chance.",
+        f"Band and interval: 2.5 to 97.5 percentile of {resamples}, pointwise, with the trained models held fixed.",
         left_out_text(band.left_out),
     )

@@ -11,7 +11,7 @@ from utils.files.text_table import format_p
 from utils.report.charts.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text, thinned_steps
-from utils.statistics.risk_groups import RiskGroups, month_ticks, pooled_halves
+from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
 from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
 
 TITLE = "Survival of the predicted risk halves"
@@ -33,14 +33,20 @@ def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     pooled = pooled_halves(tables)
     if not pooled.folds:
         return [Chart(TITLE, "", sentences("No curve.", left_out_text(pooled.left_out)))]
-    p = f"p undefined ({pooled.reason})" if pooled.p is None else f"p {_relation(pooled.p)}"
     n_folds = len(pooled.folds)
+    rule = f"High: risk >= median of the fold{f', test cases of {n_folds} folds pooled' * (n_folds > 1)}"
+    return [risk_group_chart(pooled, TITLE, rule=rule)]
+
+
+def risk_group_chart(pooled: PooledHalves, title: str, *, rule: str) -> Chart:
+    """Survival of two groups of cases; `rule` says how the cases were divided."""
+    p = f"p undefined ({pooled.reason})" if pooled.p is None else f"p {_relation(pooled.p)}"
     note = sentences(
-        f"High: risk >= median of the fold{f', test cases of {n_folds} folds pooled' * (n_folds > 1)}; log-rank {p}.",
+        f"{rule}; log-rank {p}.",
         "Bands: pointwise 95 % limits; ticks: censored cases.",
         left_out_text(pooled.left_out),
     )
-    return [Chart(TITLE, _picture(pooled.groups, p), note)]
+    return Chart(title, _picture(pooled.groups, p, title), note)
 
 
 def _relation(p: float) -> str:
@@ -48,7 +54,7 @@ def _relation(p: float) -> str:
     return f"< {written[1:]}" if written.startswith("<") else f"= {written}"
 
 
-def _picture(groups: RiskGroups, p: str) -> str:
+def _picture(groups: RiskGroups, p: str, title: str) -> str:
     halves = [(name, groups.event[groups.high == high], groups.time[groups.high == high]) for high, name in _HALVES]
     names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
     longest = max(float(groups.time.max()), 1.0)
@@ -63,7 +69,7 @@ def _picture(groups: RiskGroups, p: str) -> str:
         _draw_curve(plot, name, event, time, index)
     plot.frame()
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
-    return plot.svg(TITLE, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
+    return plot.svg(title, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
 
 
 def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
+
+from utils.files.short_names import shortened
 
 LETTER = 13.0  # units of a 480 units wide picture: 9 px where it is shown 340 px wide
 _NARROW, _WIDE = frozenset("iljtfrI.,:;'|!()[]- "), frozenset("mwMW%@—…")
@@ -38,9 +40,15 @@ def tag(name: str, content: str = "", **attributes: object) -> str:
     return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
 
 
-def text(x: float, y: float, words: str, *, width: float | None = None, **attributes: object) -> str:
-    """Words at (x, y) on their baseline; cut with an ellipsis to `width` units, the whole then in `<title>`."""
-    shown = words if width is None else shortened(words, width)
+def text(
+    x: float, y: float, words: str, *, width: float | None = None, shown: str | None = None, **attributes: object
+) -> str:
+    """Words at (x, y) on their baseline, their middle cut out to fit `width` units, or as in `shown`.
+
+    The whole is in `<title>` where it is not shown.
+    """
+    if shown is None:
+        shown = words if width is None else shortened(words, fitting(width))
     whole = tag("title", escape(words)) if shown != words else ""
     return tag("text", escape(shown) + whole, x=x, y=y, **attributes)
 
@@ -64,18 +72,9 @@ def text_width(words: str, letter: float = LETTER) -> float:
     return letter * sum(widths)
 
 
-def shortened(words: str, width: float, letter: float = LETTER) -> str:
-    """The text, cut with an ellipsis where it would be wider than `width` units.
-
-    >>> shortened("attention", 200), shortened("attention", 40)
-    ('attention', 'atte…')
-    """
-    if text_width(words, letter) <= width:
-        return words
-    kept = words
-    while kept and text_width(kept + "…", letter) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
+def fitting(width: float, letter: float = LETTER) -> Callable[[str], bool]:
+    """Whether a text is at most `width` units wide, for `utils.files.short_names`."""
+    return lambda words: text_width(words, letter) <= width
 
 
 def mark(shape: int, x: float, y: float, **attributes: Any) -> str:

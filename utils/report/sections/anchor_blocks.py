@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
+from utils.explain.anchor_notes import named_notes
 from utils.explain.anchor_text import READING_NOTES
 from utils.report.charts.anchor_chart import anchor_charts
 from utils.report.content import UNDEFINED, Block, Bullets, Cell, Charts, Folded, Table, Text, count, number, p_value
 from utils.report.run_results import RunResults
+from utils.runs.class_words import ClassWords
 
+_OF_CLASS = re.compile(r"_(\d+)")
 _INTEGERS = ("anchor", "n_patches", "n_cases")
 _WORDS = {
     "n_patches": "patches",
@@ -34,8 +38,8 @@ def anchor_blocks(results: RunResults) -> tuple[Block, ...]:
         return (Text(_why_none(results)),)
     blocks: list[Block] = [Bullets(tuple(READING_NOTES))]
     for fold, (anchors, mixing) in found.items():
-        table = Folded(f"Table of the anchors of fold {fold}", (anchor_table(anchors, fold),))
-        charts = Charts(tuple(anchor_charts(anchors, mixing)))
+        table = Folded(f"Table of the anchors of fold {fold}", (anchor_table(anchors, fold, results.classes),))
+        charts = Charts(tuple(anchor_charts(anchors, mixing, results.classes)))
         blocks.append(Folded(f"Fold {fold}: {len(anchors)} anchors", (charts, table), is_open=fold == min(found)))
     return tuple(blocks)
 
@@ -51,17 +55,25 @@ def _why_none(results: RunResults) -> str:
     )
 
 
-def anchor_table(anchors: pd.DataFrame, fold: int) -> Table:
+def anchor_table(anchors: pd.DataFrame, fold: int, classes: ClassWords | None = None) -> Table:
     """`anchors.csv` as a table."""
     names = [str(name) for name in anchors.columns]
     words = _WORDS if "log_hazard" in names else _WORDS | {"n_cases": "slides"}
-    rows = tuple(tuple(_cell(name, row[name]) for name in names) for row in anchors.to_dict("records"))
-    return Table(f"Anchors of fold {fold}", tuple(words.get(name, name.replace("_", " ")) for name in names), rows)
+    header = tuple(words.get(name, _named(name, classes).replace("_", " ")) for name in names)
+    rows = tuple(tuple(_cell(name, row[name], classes) for name in names) for row in anchors.to_dict("records"))
+    return Table(f"Anchors of fold {fold}", header, rows)
 
 
-def _cell(name: str, value: object) -> Cell:
+def _named(name: str, classes: ClassWords | None) -> str:
+    """A column of a class with its name: `auc_1_low` becomes `auc_malignant_low`."""
+    if classes is None or not classes.are_names:
+        return name
+    return _OF_CLASS.sub(lambda found: f"_{classes.brief(int(found[1]))}", name, count=1)
+
+
+def _cell(name: str, value: object, classes: ClassWords | None) -> Cell:
     if isinstance(value, str):
-        return Cell(value)
+        return Cell(named_notes(value, classes))
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         return Cell("" if name == "note" else UNDEFINED)
     if name in _INTEGERS:

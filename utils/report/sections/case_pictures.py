@@ -30,10 +30,10 @@ HOW_TO_EXPLAIN = (
 
 def case_blocks(results: RunResults) -> tuple[Block, ...]:
     """The maps of the explained cases, and the table of the most and least certain ones."""
-    table = extreme_cases(results.tables)
+    table = extreme_cases(results.tables, results.classes, results.unit)
     if not results.explained:
         return (Text(HOW_TO_EXPLAIN), table)
-    noun = results.task.unit
+    noun = results.unit
     text = (
         f"Attention is a patch's share of the attention of its {noun}. It says where the model took its features from, "
         f"not why. {CERTAINTY_WORDS[results.task]}"
@@ -41,7 +41,7 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     folds = [
         Folded(
             f"Fold {fold}: {counted(len(explained.cases), f'explained {noun}')}",
-            tuple(_fold_blocks(explained, results.tables.get(fold))),
+            tuple(_fold_blocks(explained, results, results.tables.get(fold))),
             is_open=fold == min(results.explained),
         )
         for fold, explained in results.explained.items()
@@ -50,7 +50,7 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
     return (Text(text), *folds, Folded(f"Table of the most and least certain {noun}s", (table,)))
 
 
-def _fold_blocks(explained: ExplainedFold, table: pd.DataFrame | None) -> Iterator[Block]:
+def _fold_blocks(explained: ExplainedFold, results: RunResults, table: pd.DataFrame | None) -> Iterator[Block]:
     """A gallery per case, below the reason why no slide has a map where that is one and the same."""
     slides = [slide_id for case in explained.cases for slide_id in case.slide_ids]
     reasons = {_no_map(explained, slide_id) for slide_id in slides}
@@ -58,7 +58,7 @@ def _fold_blocks(explained: ExplainedFold, table: pd.DataFrame | None) -> Iterat
     if common is not None:
         yield Text(f"All of these slides: {common.removesuffix('.')}.")
     for case in explained.cases:
-        yield _gallery(explained, case, table, is_said=common is not None)
+        yield _gallery(explained, case, results, table, is_said=common is not None)
 
 
 def _no_map(explained: ExplainedFold, slide_id: str) -> str | None:
@@ -66,7 +66,9 @@ def _no_map(explained: ExplainedFold, slide_id: str) -> str | None:
     return reason if isinstance(reason, str) else None
 
 
-def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame | None, *, is_said: bool) -> Gallery:
+def _gallery(
+    explained: ExplainedFold, case: ExplainedCase, results: RunResults, table: pd.DataFrame | None, *, is_said: bool
+) -> Gallery:
     """The pictures of a case; `is_said`: why there is no map stands above."""
     pictures: list[Picture] = []
     notes: list[str] = []
@@ -87,10 +89,11 @@ def _gallery(explained: ExplainedFold, case: ExplainedCase, table: pd.DataFrame 
         words.append(f"certainty {case.certainty:.3f}")
     rows = None if table is None else table[(table["case_id"] == case.case_id) & _is_of(table, case.slide_ids)]
     if table is not None and rows is not None and len(rows):
-        told = told_words(rows.iloc[0], median_risk(table))
-        words += [f"outcome: {outcome_words(rows.iloc[0])}", f"prediction: {told}"]
+        classes = results.classes
+        told = told_words(rows.iloc[0], median_risk(table), classes)
+        words += [f"outcome: {outcome_words(rows.iloc[0], classes)}", f"prediction: {told}"]
     return Gallery(
-        _heading(case, by_slide=table is not None and "label" in table.columns),
+        _heading(case, by_slide=results.unit == "slide"),
         "; ".join(words),
         tuple(pictures),
         tuple(notes),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from utils.explain.chosen_cases import certainty, choose_by_certainty
 from utils.report.content import Cell, Table, count, number, row
+from utils.runs.class_words import ClassWords
 from utils.runs.predictions import output_columns, task_of
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
@@ -20,34 +21,42 @@ CERTAINTY_WORDS = {
 }
 
 
-def extreme_cases(tables: Mapping[int, pd.DataFrame]) -> Table:
+def extreme_cases(
+    tables: Mapping[int, pd.DataFrame], words: ClassWords | None = None, unit: str | None = None
+) -> Table:
     """The most and the least certain test cases of each fold, three of each; of few cases each comes once.
 
-    In classification a row is a slide, and names it beside its case.
+    Where a row is a slide, it is named beside its case.
+
+    Args:
+        tables: {fold: predictions}.
+        words: names of the classes.
+        unit: what one prediction is about, by default as the task has it.
     """
     task = task_of(next(iter(tables.values())))
-    by_slide = task == CLASSIFICATION
+    unit = unit or task.unit
+    by_slide = unit == "slide"
     rows = []
     for fold, table in tables.items():
         certain = certainty(table)
         median = median_risk(table)
         for chosen in choose_by_certainty(table, N_EXTREME):
             case = table.iloc[chosen.row]
-            words = outcome_words(case), told_words(case, median)
+            told = outcome_words(case, words), told_words(case, median, words)
             names = (case["case_id"], case["slide_ids"]) if by_slide else (case["case_id"],)
-            rows.append(row(*names, count(fold), chosen.reason, number(certain[chosen.row]), *words))
+            rows.append(row(*names, count(fold), chosen.reason, number(certain[chosen.row]), *told))
     return Table(
-        caption=f"Most and least certain test {task.unit}s of each fold",
+        caption=f"Most and least certain test {unit}s of each fold",
         header=("case", *(["slide"] if by_slide else []), "fold", "chosen as", "certainty", "outcome", "prediction"),
         rows=tuple(rows),
         notes=(CERTAINTY_WORDS[task],),
     )
 
 
-def outcome_words(case: pd.Series) -> str:
-    """What is known of a case: `class 1`, or `died after 12.5 months`."""
+def outcome_words(case: pd.Series, words: ClassWords | None = None) -> str:
+    """What is known of a case: `malignant`, `class 1` where classes have no names, or `died after 12.5 months`."""
     if "label" in case.index:
-        return f"class {case['label']}"
+        return _class(case["label"], words)
     return f"{'died after' if case['event'] == 1 else 'censored at'} {case['time']:.1f} months"
 
 
@@ -56,42 +65,56 @@ def median_risk(table: pd.DataFrame) -> float | None:
     return float(np.median(table["risk"])) if "risk" in table.columns else None
 
 
-def told_words(case: pd.Series, median: float | None) -> str:
-    """What the model says: `class 1 (0.93), right`, or `risk -1.978, below the fold's median of -1.309`."""
+def told_words(case: pd.Series, median: float | None, words: ClassWords | None = None) -> str:
+    """What the model says: `malignant (0.93), right`, or `risk -1.978, below the fold's median of -1.309`."""
     if "label" in case.index:
         predicted = case["prediction"]
         right = "right" if case["label"] == predicted else "wrong"
-        return f"class {predicted} ({case[f'prob_{predicted}']:.2f}), {right}"
+        return f"{_class(predicted, words)} ({case[f'prob_{predicted}']:.2f}), {right}"
     risk = case["risk"]
     if median is None or risk == median:
         return f"risk {risk:.3f}" + ("" if median is None else ", the fold's median")
     return f"risk {risk:.3f}, {'above' if risk > median else 'below'} the fold's median of {median:.3f}"
 
 
-def prediction_table(tables: Mapping[int, pd.DataFrame]) -> Table:
-    """The predictions of all test cases, the first 500 rows where there are more."""
+def _class(index: int, words: ClassWords | None) -> str:
+    return f"class {index}" if words is None else words.brief(index)
+
+
+def prediction_table(
+    tables: Mapping[int, pd.DataFrame], words: ClassWords | None = None, unit: str | None = None
+) -> Table:
+    """The predictions of all test cases, the first 500 rows where there are more.
+
+    Arguments as of `extreme_cases`.
+    """
     total = sum(map(len, tables.values()))
     rows = [
-        _prediction_row(fold, case) for fold, table in tables.items() for _, case in table.head(MAX_ROWS).iterrows()
+        _prediction_row(fold, case, words)
+        for fold, table in tables.items()
+        for _, case in table.head(MAX_ROWS).iterrows()
     ]
     first = next(iter(tables.values()))
     if task_of(first) == CLASSIFICATION:
-        names = [f"probability of class {index}" for index in range(len(output_columns(first)))]
+        names = [f"probability of {_class(index, words)}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "class", "predicted", *names)
     else:
         names = [f"hazard {index}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "months", "death", "risk", *names)
     notes = (f"The first {MAX_ROWS} of {total}; all are in fold*/predictions_test.csv.",) if total > MAX_ROWS else ()
-    caption = f"Predictions of the test {task_of(first).unit}s"
+    caption = f"Predictions of the test {unit or task_of(first).unit}s"
     return Table(caption, header, tuple(rows[:MAX_ROWS]), notes=notes)
 
 
-def _prediction_row(fold: int, case: pd.Series) -> tuple[Cell, ...]:
+def _prediction_row(fold: int, case: pd.Series, words: ClassWords | None) -> tuple[Cell, ...]:
     slides = case["slide_ids"].split(";")
     shown = slides[0] if len(slides) == 1 else f"{len(slides)} slides"
     outputs = [number(value) for name, value in case.items() if str(name).startswith(("prob_", "hazard_"))]
     if "label" in case.index:
-        return row(case["case_id"], shown, count(fold), count(case["label"]), count(case["prediction"]), *outputs)
+        known = [count(case[name]) for name in ("label", "prediction")]
+        if words is not None and words.are_names:
+            known = [Cell(words.brief(case[name])) for name in ("label", "prediction")]
+        return row(case["case_id"], shown, count(fold), *known, *outputs)
     return row(
         case["case_id"],
         shown,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from utils.report.content import UNDEFINED, Block, Cell, Table, Text, count, row
 from utils.report.run_results import RunResults
+from utils.runs.class_words import ClassWords
 from utils.runs.tasks import CLASSIFICATION
 
 PARTS = ("train", "val", "test")
@@ -27,7 +28,7 @@ def cohort_blocks(results: RunResults) -> tuple[Block, ...]:
     classes = list(dict.fromkeys(name for part in parts for name in part.get("slides_per_class", {})))
     follow_up = any("median_follow_up_months" in part for part in parts)
     words = _KEYS
-    if results.task == CLASSIFICATION and "patients" not in columns:  # there, a case of the tables is a slide
+    if results.task == CLASSIFICATION and "patients" not in columns:  # there, a case of the tables may be a slide
         words = _KEYS | {"cases": "patients"}
     header = ["fold", "part", *(words[name] for name in columns), *(f"slides of class {name}" for name in classes)]
     rows = [
@@ -60,20 +61,20 @@ def cohort_counts(results: RunResults) -> tuple[dict[int, Mapping[str, Mapping[s
             parts["train"] = {"cases": len(train), "events": int(train["event"].sum())}
         for part, tables in (("val", results.validation), ("test", results.tables)):
             if fold in tables:
-                parts[part] = _count_table(tables[fold])
+                parts[part] = _count_table(tables[fold], results.classes)
         counted[fold] = parts
     note = "Counted from the predictions and outcomes of the run, as run.json holds no counts of the cohort."
     return counted, (note,)
 
 
-def _count_table(table: pd.DataFrame) -> dict[str, Any]:
+def _count_table(table: pd.DataFrame, words: ClassWords) -> dict[str, Any]:
     """Cases, slides, and slides per class or deaths of a prediction table."""
     slides = table["slide_ids"].str.count(";") + 1
     counts: dict[str, Any] = {"cases": table["case_id"].nunique(), "slides": int(slides.sum())}
     if "event" in table.columns:
         return counts | {"events": int(table["event"].sum())}
     return counts | {
-        "slides_per_class": {str(name): int(n) for name, n in slides.groupby(table["label"]).sum().items()}
+        "slides_per_class": {words.names[label]: int(n) for label, n in slides.groupby(table["label"]).sum().items()}
     }
 
 

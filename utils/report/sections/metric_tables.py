@@ -10,19 +10,18 @@ from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value, row
 from utils.report.run_results import RunResults
-from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
+from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_metric, validation_word
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.metric_intervals import Interval
 from utils.tables.summary_text import POOLED_METHOD, pooled_notes, pooled_p_text
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
-_DEFINITIONS = {
-    CLASSIFICATION: "Macro F1 over the classes among labels or predictions; AUC of class 1, or beyond two classes the "
-    "mean of each class against the rest.",
-    SURVIVAL: "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
+_SURVIVAL_METRICS = (
+    "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
     "the halves of the fold's test cases (high: risk >= median of the fold). Corrected for the censoring of the "
     "training cases: Uno's C, the mean cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the "
-    "integrated Brier score, IBS (lower is better).",
-}
+    "integrated Brier score, IBS (lower is better)."
+)
 
 
 def mean_text(summary: Mapping[str, Any], metric: str) -> str:
@@ -59,7 +58,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     n_folds = summary["n_defined"][results.metric]
     if n_folds == 0:
         return (f"{word} is undefined in every fold: {reasons_in_words(summary, results.metric)}.",)
-    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), results.task.unit
+    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), results.unit
     spread = "mean ± standard deviation over " if n_folds > 1 else ""
     line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
     if overall.low is None or overall.high is None:
@@ -85,15 +84,17 @@ def metric_table(results: RunResults) -> Table:
     if summary is None:
         raise ValueError(f"{results.run_dir}: expected a run with test predictions")
     survival = results.task == SURVIVAL
-    header = ["fold", f"test {results.task.unit}s", *([METRIC_WORDS["n_events"]] if survival else [])]
+    header = ["fold", f"test {results.unit}s", *([METRIC_WORDS["n_events"]] if survival else [])]
     for metric in metrics:
         header += [METRIC_WORDS[metric], *(["95 % interval"] if metric in results.intervals else [])]
-    if survival:
-        header.insert(header.index("95 % interval") + 1, METRIC_WORDS["logrank_p"])
+        if metric == "c_index":
+            header.append(METRIC_WORDS["logrank_p"])
+        if metric == results.metric and results.validation:
+            header.append(validation_word(metric))
     missing = [row(str(fold), "missing", *[""] * (len(header) - 2)) for fold in summary["missing_folds"]]
     folds = [tuple(_fold_cells(results, fold, metrics)) for fold in summary["folds"]]
     return Table(
-        caption=f"Metrics of the test {results.task.unit}s, fold by fold",
+        caption=f"Metrics of the test {results.unit}s, fold by fold",
         header=tuple(header),
         rows=(*folds, *missing),
         footer=(tuple(_mean_cells(results, metrics)), *([tuple(_pooled_cells(results, metrics))] if survival else [])),
@@ -112,6 +113,8 @@ def _fold_cells(results: RunResults, fold: dict[str, Any], metrics: tuple[str, .
             yield interval_cell(results.intervals[metric].per_fold.get(fold["fold"]))
         if metric == "c_index":
             yield p_value(fold["logrank_p"])
+        if metric == results.metric and results.validation:
+            yield number(validation_metric(results, fold["fold"]))
 
 
 def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
@@ -125,6 +128,8 @@ def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]
             yield interval_cell(results.intervals[metric].overall)
         if metric == "c_index":
             yield Cell("")  # a mean of p values says nothing
+        if metric == results.metric and results.validation:
+            yield Cell(mean_text(validation_averages([results]), metric))
 
 
 def _pooled_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
@@ -138,11 +143,21 @@ def _pooled_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cel
             yield Cell("")
         if metric == "c_index":
             yield pooled_p(summary)
+        if metric == results.metric and results.validation:
+            yield Cell("")
+
+
+def _classification_metrics(results: RunResults) -> str:
+    words = results.classes
+    auc = "the mean over classes, each against the rest" if len(words.names) > 2 else f"of {words.full(1)}"
+    return f"Macro F1 over the classes among labels or predictions; AUC: {auc}."
 
 
 def _notes(results: RunResults) -> Iterator[str]:
     summary: Any = results.summary
-    yield _DEFINITIONS[results.task]
+    yield _SURVIVAL_METRICS if results.task == SURVIVAL else _classification_metrics(results)
+    if results.validation:
+        yield VALIDATION_NOTE
     yield (
         f"Intervals: 2.5 and 97.5 percentile of {results.n_resamples} bootstrap resamples of the patients of each fold "
         f"(seed {summary['seed']}), with the trained models held fixed; in the row of the mean that of the mean over "

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from utils.errors import UserError
-from utils.files.phrases import counted
+from utils.files.phrases import counted, listed
 from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, p_value, row
 from utils.report.run_results import RunResults
 from utils.report.sections.metric_tables import CHANCE
+from utils.report.seed_pools import SeedPool
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
-from utils.statistics.paired_bootstrap import PairedDifference, Predictions, paired_difference
+from utils.statistics.paired_bootstrap import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
 
 
@@ -23,26 +24,22 @@ from utils.statistics.survival_stats import UndefinedMetricError
 class Difference:
     """MiCo (`ours`) minus `other` on the same test cases; `result` is None where `reason` says why there is none."""
 
-    ours: RunResults
-    other: RunResults
+    ours: SeedPool
+    other: SeedPool
     result: PairedDifference | None
     reason: str = ""
     p_holm: float | None = None
 
 
-def reference_runs(runs: Sequence[RunResults]) -> list[RunResults]:
+def reference_pools(pools: Sequence[SeedPool]) -> list[SeedPool]:
     """The MiCo runs that others may be compared with, best first: predicted, whole (no ablation), all of one form.
 
-    The released form where it is there; among its runs the one with the name that main.py gives, then by name.
+    The released form where it is there; among its runs those with the name that main.py gives, then by name.
     """
-    whole = [run for run in runs if run.run["model"] == MICO and not run.run["settings"].get("ablate") and run.tables]
-    forms = [*FORMULATIONS, *(run.run["formulation"] for run in whole)]
-    whole.sort(key=lambda run: (forms.index(run.run["formulation"]), run.name != _usual_name(run), run.name))
-    return [run for run in whole if run.run["formulation"] == whole[0].run["formulation"]]
-
-
-def _usual_name(run: RunResults) -> str:
-    return f"{run.run['model']}_{run.run['formulation']}"
+    whole = [pool for pool in pools if _is_whole_mico(pool.first) and pool.folds]
+    forms = [*FORMULATIONS, *(_form(pool) for pool in whole)]
+    whole.sort(key=lambda pool: (forms.index(_form(pool)), not _has_usual_name(pool), pool.name))
+    return [pool for pool in whole if _form(pool) == _form(whole[0])]
 
 
 def split_difference(ours: RunResults, other: RunResults) -> str:
@@ -52,23 +49,22 @@ def split_difference(ours: RunResults, other: RunResults) -> str:
     return f"not comparable: other splits ({', '.join(differ)} differs)" if differ else ""
 
 
-def differences(runs: Sequence[RunResults], *, seed: int, n_resamples: int) -> list[Difference]:
-    """MiCo against each other run of a cohort, in the main metric of its task; empty without a MiCo run.
+def differences(pools: Sequence[SeedPool], *, seed: int, n_resamples: int) -> list[Difference]:
+    """MiCo against each other model of a cohort, in the main metric of its task; empty without a MiCo run.
 
-    A run is compared with the first of the `reference_runs` of its own seed. Each is
-    `utils.statistics.paired_bootstrap.paired_difference` over the folds that both have. Holm's correction is left to
-    `adjusted`, as its family reaches over cohorts.
+    A model is compared with the first of the `reference_pools` that has a seed of it, over the seeds and folds that
+    both have. Each is `utils.statistics.paired_bootstrap.paired_difference`. Holm's correction is left to `adjusted`,
+    as its family reaches over cohorts.
     """
-    references = reference_runs(runs)
-    of_seed = {run.run["seed"]: run for run in reversed(references)}  # the first of each seed
+    references = reference_pools(pools)
     compared = []
-    for run in runs if references else ():
-        ours = of_seed.get(run.run["seed"])
+    for pool in pools if references else ():
+        ours = next((one for one in references if set(one.seeds) & set(pool.seeds)), None)
         if ours is None:
-            reason = f"no {references[0].model} run of its seed, {run.run['seed']}"
-            compared.append(Difference(references[0], run, None, reason))
-        elif ours is not run:
-            compared.append(_difference(ours, run, seed, n_resamples))
+            reason = f"no {references[0].model} run of its {_seeds(pool)}"
+            compared.append(Difference(references[0], pool, None, reason))
+        elif ours is not pool:
+            compared.append(_difference(ours, pool, seed, n_resamples))
     return compared
 
 
@@ -87,6 +83,8 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
             rows.append(row(*names, *[UNDEFINED] * 4, one.reason))
             continue
         result = one.result
+        seeds = [counted(result.n_seeds, "seed")] if result.n_seeds > 1 else []
+        basis = [counted(result.n_folds, "fold"), *seeds, counted(result.n_cases, "patient")]
         rows.append(
             row(
                 *names,
@@ -94,10 +92,10 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
                 Cell(f"{result.low:+.3f} to {result.high:+.3f}", result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
-                f"{counted(result.n_folds, 'fold')}, {counted(result.n_cases, 'patient')}; {one.ours.name}",
+                f"{', '.join(basis)}; {one.ours.name}",
             )
         )
-    word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.task.unit
+    word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.first.unit
     return Table(
         caption=f"{word} of {_reference(compared)} minus {word} of the others, on the same test {noun}s",
         header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
@@ -105,42 +103,30 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
         notes=(
             _why_reference(compared),
             f"Interval and two-sided p value of {n_resamples} paired bootstrap resamples of the patients of each fold, "
-            "with the trained models held fixed. p (Holm) is adjusted for all comparisons of this metric on this page.",
+            "with the trained models held fixed; of several seeds the mean. p (Holm) is adjusted for all comparisons "
+            "of this metric on this page.",
         ),
     )
 
 
-def _reference(compared: Sequence[Difference]) -> str:
-    names = dict.fromkeys(one.ours.name for one in compared)
-    return next(iter(names)) if len(names) == 1 else "the MiCo run of the same seed"
-
-
-def _why_reference(compared: Sequence[Difference]) -> str:
-    references = {one.ours.run["seed"]: one.ours for one in compared}
-    form = compared[0].ours.run["formulation"]
-    named = "; ".join(f"{run.name} (seed {seed})" for seed, run in sorted(references.items()))
-    return (
-        f"Reference: {named}: MiCo without ablation, form {form}. Of several such runs of a seed it is the one named "
-        f"{_usual_name(compared[0].ours)}, as main.py names them, else the first by name."
-    )
-
-
-def model_forest(runs: Sequence[RunResults], ours: RunResults | None) -> Chart:
-    """The main metric of each run with its interval, MiCo emphasised.
+def model_forest(pools: Sequence[SeedPool], ours: SeedPool | None) -> Chart:
+    """The main metric of each run, or mean of several seeds, with its interval, MiCo emphasised.
 
     Runs of other splits are left out and said, and those of fewer folds than the fullest run of the cohort are named.
     """
-    word, rows, left_out, short = METRIC_WORDS[runs[0].metric], [], [], []
-    most = max(len(run.tables) for run in runs)
-    for run in runs:
-        overall = run.intervals[run.metric].overall if run.intervals else None
-        if overall is None or overall.value is None:
-            left_out.append(f"{run.name} (undefined)")
-        elif ours is not None and split_difference(ours, run):
-            left_out.append(f"{run.name} (other splits)")
+    word, rows, left_out, short = METRIC_WORDS[pools[0].metric], [], [], []
+    most = max(len(pool.folds) for pool in pools)
+    stems = [pool.stem for pool in pools]
+    for pool in pools:
+        overall = pool.interval
+        if overall.value is None:
+            left_out.append(f"{pool.name} (undefined)")
+        elif ours is not None and split_difference(ours.first, pool.first):
+            left_out.append(f"{pool.name} (other splits)")
         else:
-            rows.append(ForestRow(run.name, overall.value, overall.low, overall.high, emphasis=run is ours))
-            short += [f"{run.name} ({len(run.tables)} of {counted(most, 'fold')})"] if len(run.tables) < most else []
+            label = pool.stem if stems.count(pool.stem) == 1 else pool.name
+            rows.append(ForestRow(label, overall.value, overall.low, overall.high, emphasis=pool is ours))
+            short += [f"{pool.name} ({len(pool.folds)} of {counted(most, 'fold')})"] if len(pool.folds) < most else []
     chart = forest_chart(rows, title=f"{word} of each run, mean over folds", axis=word, reference=CHANCE)
     note = sentences(
         chart.note,
@@ -150,17 +136,50 @@ def model_forest(runs: Sequence[RunResults], ours: RunResults | None) -> Chart:
     return replace(chart, note=note)
 
 
-def _difference(ours: RunResults, other: RunResults, seed: int, n_resamples: int) -> Difference:
-    reason = split_difference(ours, other) or ("" if other.tables else "no test predictions yet")
+def _is_whole_mico(run: RunResults) -> bool:
+    return run.run["model"] == MICO and not run.run["settings"].get("ablate")
+
+
+def _form(pool: SeedPool) -> str:
+    return str(pool.first.run["formulation"])
+
+
+def _has_usual_name(pool: SeedPool) -> bool:
+    return any(run.name == _usual_name(pool) for run in pool.runs)
+
+
+def _usual_name(pool: SeedPool) -> str:
+    return f"{pool.first.run['model']}_{_form(pool)}"
+
+
+def _seeds(pool: SeedPool) -> str:
+    return f"seed{'s' * (len(pool.seeds) > 1)}, {listed(pool.seeds)}"
+
+
+def _reference(compared: Sequence[Difference]) -> str:
+    names = dict.fromkeys(one.ours.name for one in compared)
+    return next(iter(names)) if len(names) == 1 else "the MiCo run of the same seed"
+
+
+def _why_reference(compared: Sequence[Difference]) -> str:
+    references = {one.ours.name: one.ours for one in compared}
+    form = _form(compared[0].ours)
+    named = "; ".join(
+        pool.name if len(pool.runs) > 1 else f"{pool.name} ({_seeds(pool).replace(',', '')})"
+        for pool in references.values()
+    )
+    return (
+        f"Reference: {named}: MiCo without ablation, form {form}. Of several such runs of a seed it is the one named "
+        f"{_usual_name(compared[0].ours)}, as main.py names them, else the first by name."
+    )
+
+
+def _difference(ours: SeedPool, other: SeedPool, seed: int, n_resamples: int) -> Difference:
+    reason = split_difference(ours.first, other.first) or ("" if other.folds else "no test predictions yet")
     if reason:
         return Difference(ours, other, None, reason)
     try:
-        result = paired_difference(_keyed(ours), _keyed(other), ours.metric, seed=seed, n_resamples=n_resamples)
+        result = paired_difference(ours.tables, other.tables, ours.metric, seed=seed, n_resamples=n_resamples)
     except (UserError, UndefinedMetricError) as error:
         return Difference(ours, other, None, str(error))
     return Difference(ours, other, result)
-
-
-def _keyed(run: RunResults) -> Predictions:
-    """{(seed of the run, fold): predictions}."""
-    return {(run.run["seed"], fold): table for fold, table in run.tables.items()}

@@ -18,20 +18,23 @@ def outcome_charts(results: RunResults) -> tuple[Chart, ...]:
     if results.task == SURVIVAL:
         return tuple(survival_charts(dict(results.tables)))
     seed = results.run["seed"]
-    return tuple(roc_charts(dict(results.tables), seed=seed, n_resamples=results.n_resamples))
+    options = {"seed": seed, "n_resamples": results.n_resamples, "words": results.classes}
+    return tuple(roc_charts(dict(results.tables), **options))
 
 
 def calibration(results: RunResults) -> tuple[Chart, ...]:
     """Predicted against observed probabilities."""
-    return tuple(calibration_charts(dict(results.tables), dict(results.outcomes) or None))
+    words = results.classes, results.unit
+    return tuple(calibration_charts(dict(results.tables), dict(results.outcomes) or None, *words))
 
 
 def distributions(results: RunResults) -> tuple[Chart, ...]:
     """Where the predictions lie, and for classification which class is taken for which."""
-    confusion = confusion_charts(dict(results.tables)) if results.task == CLASSIFICATION else []
-    return (*confusion, *risk_charts(dict(results.tables)))
+    shown = dict(results.tables), results.classes, results.unit
+    confusion = confusion_charts(*shown) if results.task == CLASSIFICATION else []
+    return (*confusion, *risk_charts(*shown))
 
 
 def learning(results: RunResults) -> tuple[Chart, ...]:
     """Loss and metric over epochs; none where no fold has a log."""
-    return tuple(learning_charts(dict(results.logs), results.task)) if results.logs else ()
+    return tuple(learning_charts(dict(results.logs), results.task, results.unit)) if results.logs else ()

@@ -1,4 +1,4 @@
-// Sorting of tables, enlarging of pictures, the theme button, and folded parts opened for printing.
+// Sorting of tables, hints to scroll, enlarging of pictures, the theme button, and folded parts opened for printing.
 "use strict";
 (() => {
   const make = (tag, properties, ...children) => {
@@ -63,6 +63,17 @@
       });
     });
   }
+
+  // A line above each table that is wider than its box, for as long as it is.
+  const hints = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const scroll = target.closest(".scroll");
+    scroll.previousElementSibling.hidden = scroll.scrollWidth <= scroll.clientWidth + 8;
+  }));
+  document.querySelectorAll(".scroll").forEach((scroll) => {
+    scroll.before(make("p", { className: "hint", hidden: true, textContent: "Scroll sideways for all columns \u2192" }));
+    hints.observe(scroll);
+    hints.observe(scroll.firstElementChild);
+  });
 
   // Theme: that of the system, until the reader chooses.
   const root = document.documentElement;

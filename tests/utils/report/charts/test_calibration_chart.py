@@ -5,7 +5,13 @@ import numpy as np
 from tests.utils.report.cohorts import classification_fold, outcomes_of, survival_fold, table_of_survival
 from tests.utils.report.pictures import check_picture, parsed, texts, tips
 from utils.report.charts.calibration_chart import calibration_charts
-from utils.statistics.calibration import brier_score, expected_calibration_error, reliability, survival_reliability
+from utils.statistics.calibration import (
+    brier_score,
+    expected_calibration_error,
+    reliability,
+    survival_reliability,
+    training_edges,
+)
 
 
 def _marks(svg: str) -> list[tuple[float, ...]]:
@@ -35,6 +41,23 @@ def test_two_classes_have_the_reliability_of_class_1_over_all_folds():
     assert {"predicted probability of class 1", "observed share"} <= set(texts(chart.svg))
 
 
+def test_limits_count_patients_not_slides():
+    """60 slides of 20 patients: groups of ten patients, and limits as wide as those of 20."""
+    table = classification_fold(0, n=60)
+    several = table.assign(case_id=[f"P{row // 3}" for row in range(60)])
+    (chart,) = calibration_charts({0: several}, None)
+    (plain,) = calibration_charts({0: table}, None)
+    bins = reliability(table["prob_1"].to_numpy(), table["label"].to_numpy() == 1, 2, several["case_id"].to_numpy())
+    assert [lines[1] for lines in tips(chart.svg)] == [
+        f"observed {o:.3f} ({low:.3f} to {high:.3f})"
+        for o, low, high in zip(bins.observed, bins.low, bins.high, strict=True)
+    ]
+    assert (
+        "60 test slides of 1 fold in 2 groups of similar prediction; bars: 95 % Wilson limits that count" in chart.note
+    )
+    assert "in 6 groups of similar prediction; bars: 95 % Wilson limits; on the diagonal" in plain.note
+
+
 def test_more_classes_have_a_chart_each():
     charts = calibration_charts({0: classification_fold(0, n_classes=3)}, None)
     assert [chart.title[-7:] for chart in charts] == ["class 0", "class 1", "class 2"]
@@ -47,7 +70,7 @@ def test_survival_is_that_at_the_middle_edge():
     outcomes = {fold: outcomes_of(survival_fold(7 + fold, n=200)) for fold in range(2)}
     (chart,) = calibration_charts(tables, outcomes)
     check_picture(chart.svg)
-    result = survival_reliability(tables, outcomes)
+    result = survival_reliability(tables, training_edges(tables, outcomes)[0])
     assert [lines[1].split()[1] for lines in tips(chart.svg)] == [f"{value:.3f}" for value in result.groups.observed]
     assert "predicted probability of survival" in texts(chart.svg)
     first, last = sorted(result.edges.values())

@@ -6,6 +6,7 @@ import pytest
 from tests.utils.report.cohorts import classification_fold, table_of_classes
 from tests.utils.report.pictures import check_picture, parsed, texts, tips
 from utils.report.charts.confusion_chart import confusion_charts
+from utils.runs.class_words import ClassWords
 
 
 def test_counts_and_row_percentages_of_a_hand_worked_matrix():
@@ -42,3 +43,19 @@ def test_many_classes_fit(n_classes: int):
     (chart,) = confusion_charts(tables)
     check_picture(chart.svg)
     assert sum(int(lines[1].split()[0]) for lines in tips(chart.svg)) == 10000
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 9])
+def test_classes_have_their_names_and_long_ones_fit(n_classes: int):
+    words = ClassWords(tuple(f"carcinoma of an unusually long name, grade {grade}" for grade in range(n_classes)))
+    (chart,) = confusion_charts({0: classification_fold(0, n_classes=n_classes)}, words, "patient")
+    check_picture(chart.svg)
+    assert tips(chart.svg)[1][0] == f"{words.full(0)} predicted as {words.full(1)}"
+    shown = [text for text in texts(chart.svg) if "…" in text]
+    assert len(set(shown)) == len(shown) == (n_classes if n_classes > 5 else 2 * n_classes)  # else numbers above
+    assert chart.note.startswith("60 test patients of 1 fold")
+
+
+def test_short_names_stand_at_their_rows_and_columns():
+    (chart,) = confusion_charts({0: classification_fold(0)}, ClassWords(("benign", "malignant")))
+    assert [texts(chart.svg).count(name) for name in ("benign", "malignant")] == [2, 2]

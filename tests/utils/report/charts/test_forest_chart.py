@@ -55,7 +55,22 @@ def test_a_limit_far_away_ends_in_an_arrow_and_is_written_whole():
 def test_long_labels_are_cut():
     svg = forest_chart([ForestRow("a model with a very long name " * 3, 0.5, 0.4, 0.6, True)], title="t", axis="a").svg
     check_picture(svg)
-    assert texts(svg)[-2].endswith("…")
+    assert "…" in texts(svg)[-2]
+
+
+def test_seeds_of_long_names_can_be_told_apart():
+    names = [f"mico_released_without_cluster_route_k64_seed{seed}" for seed in (1, 2)]
+    chart = forest_chart([ForestRow(name, 0.5, 0.4, 0.6, True) for name in names], title="t", axis="a")
+    check_picture(chart.svg)
+    first, second = (text for text in texts(chart.svg) if text.startswith("mico"))
+    assert first != second
+
+
+def test_a_short_label_is_whole_beside_a_strong_one():
+    chart = forest_chart(
+        [ForestRow("fold 0", 0.5, 0.4, 0.6), ForestRow("mean", 0.5, 0.4, 0.6, True)], title="t", axis="a"
+    )
+    assert {"fold 0", "mean"} <= set(texts(chart.svg))
 
 
 @pytest.mark.parametrize("rows", [[], [ForestRow("fold 0", None, None, None)]])

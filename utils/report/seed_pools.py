@@ -1,0 +1,169 @@
+"""Runs of one cohort that differ by their seed only, taken together as the paper's tables take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from utils.files.phrases import listed
+from utils.report.run_results import RunResults
+from utils.report.validation_metrics import validation_averages
+from utils.runs.deciding_options import deciding_options
+from utils.runs.protocol import completed
+from utils.runs.run_record import DEFAULT_SEED
+from utils.runs.tasks import Task
+from utils.statistics.metric_intervals import Interval
+from utils.statistics.resampled_metrics import resampled_metric, resampled_patients
+from utils.tables.averages import over_folds
+
+
+@dataclass(frozen=True)
+class SeedPool:
+    """Runs that differ by their seed only, in the order of their seeds; most often one."""
+
+    runs: tuple[RunResults, ...]
+
+    @property
+    def first(self) -> RunResults:
+        """The run of the lowest seed, which stands for what all have in common."""
+        return self.runs[0]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each run."""
+        return tuple(run.run["seed"] for run in self.runs)
+
+    @cached_property
+    def name(self) -> str:
+        """The name of the run, or what the names of several have in common, with their seeds."""
+        return self.first.name if len(self.runs) == 1 else f"{self.stem} (seeds {listed(self.seeds)})"
+
+    @cached_property
+    def stem(self) -> str:
+        """The same without seeds."""
+        if len(self.runs) == 1:
+            return self.first.name
+        stems = {_without_seed(run.name, run.run["seed"]) for run in self.runs}
+        return next(iter(stems)) if len(stems) == 1 else self.first.name
+
+    @property
+    def model(self) -> str:
+        """The model in words."""
+        return self.first.model
+
+    @property
+    def task(self) -> Task:
+        """The task of the runs."""
+        return self.first.task
+
+    @property
+    def metric(self) -> str:
+        """The metric that the runs are judged by."""
+        return self.first.metric
+
+    @property
+    def tables(self) -> dict[tuple[int, int], pd.DataFrame]:
+        """{(seed, fold): predictions of its test cases}."""
+        return {(run.run["seed"], fold): table for run in self.runs for fold, table in run.tables.items()}
+
+    @property
+    def folds(self) -> set[int]:
+        """The folds that any seed tested."""
+        return {fold for run in self.runs for fold in run.tables}
+
+    @cached_property
+    def averages(self) -> Mapping[str, Mapping[str, Any]]:
+        """`mean`, `std`, `n_defined` {metric: value} over folds of the mean over seeds, as in the paper's tables."""
+        rows: dict[int, dict[str, list[float]]] = {}
+        for run in self.runs:
+            for row in (run.summary or {"folds": ()})["folds"]:
+                of_fold = rows.setdefault(row["fold"], {})
+                for metric in self.task.metrics:
+                    of_fold.setdefault(metric, []).extend([] if row[metric] is None else [row[metric]])
+        means = [
+            {metric: float(np.mean(values)) if values else None for metric, values in of_fold.items()}
+            for of_fold in rows.values()
+        ]
+        return over_folds(means, self.task.metrics)
+
+    @cached_property
+    def validation(self) -> Mapping[str, Mapping[str, Any]]:
+        """The same of the main metric of the validation cases."""
+        return validation_averages(self.runs)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """The main metric with its 95 % interval: of the mean over folds of the mean over seeds.
+
+        A resample draws the patients of each fold, the same for all seeds; the trained models are held fixed.
+        """
+        if len(self.runs) == 1:
+            return self.first.intervals[self.metric].overall
+        of_folds = [values for fold in sorted(self.folds) if (values := self._resampled(fold)) is not None]
+        if not of_folds:
+            return Interval(None, None, None, "undefined in every fold")
+        value, *resampled = np.mean(of_folds, axis=0)
+        used = np.array(resampled)[~np.isnan(resampled)]
+        if len(used) == 0:
+            return Interval(float(value), None, None, "undefined in every bootstrap resample")
+        low, high = np.percentile(used, (2.5, 97.5))
+        return Interval(float(value), float(low), float(high))
+
+    def _resampled(self, fold: int) -> np.ndarray | None:
+        """(1 + n_resamples,): the mean over seeds of the fold and of each resample; None where it is undefined."""
+        drawn = []
+        for run in self.runs:
+            if fold in run.tables:
+                options = {"seed": DEFAULT_SEED, "n_resamples": run.n_resamples}
+                counts = resampled_patients(run.tables[fold], fold, **options)
+                drawn.append(resampled_metric(self.metric, run.tables[fold], counts))
+        means: np.ndarray = np.mean(drawn, axis=0)
+        return None if np.isnan(means[0]) else means
+
+
+Cohorts = dict[tuple[str, str], list[SeedPool]]  # {(task, data set): its runs}
+
+
+def seed_pools(runs: Sequence[RunResults]) -> list[SeedPool]:
+    """The runs of a cohort with those together that differ by their seed only, in the order of their first names.
+
+    Runs of other splits or anchors, or of one seed, are never put together.
+    """
+    pools: list[list[RunResults]] = []
+    for run in runs:
+        for pool in pools:
+            if all(_belong_together(run, other) for other in pool):
+                pool.append(run)
+                break
+        else:
+            pools.append([run])
+    return [SeedPool(tuple(sorted(pool, key=lambda run: run.run["seed"]))) for pool in pools]
+
+
+def options_of(run: RunResults) -> dict[str, Any]:
+    """The options of a run that its numbers depend on, but for the seed, and what no option decides."""
+    options = deciding_options(run.run) | {"formulation": run.run["formulation"]} | completed(run.run)["protocol"]
+    return {name: value for name, value in options.items() if name != "seed"}
+
+
+def _belong_together(one: RunResults, other: RunResults) -> bool:
+    if one.run["seed"] == other.run["seed"] or options_of(one) != options_of(other):
+        return False
+    return all(_agree(one.run.get(name), other.run.get(name)) for name in ("splits", "anchors"))
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two records {name: digest} have the same digest for each name that both have."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return one == other
+    return all(one[name] == other[name] for name in one.keys() & other.keys())
+
+
+def _without_seed(name: str, seed: int) -> str:
+    """`mico_released_seed7` without `_seed7`; a name that does not end so stays as it is."""
+    return name.removesuffix(f"seed{seed}").rstrip("_-. ") or name

@@ -1,0 +1,43 @@
+"""The main metric of the validation cases of a run, to stand beside that of its test cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from utils.report.run_results import RunResults
+from utils.runs.tasks import METRIC_WORDS
+from utils.tables.averages import over_folds
+from utils.tables.summary import fold_metrics
+
+VALIDATION_NOTE = (
+    "Validation: the same metric of the fold's validation cases, which chose the epoch, so that it is optimistic. "
+    "Choose options by it, never by the test cases."
+)
+
+
+def validation_word(metric: str) -> str:
+    """The name of the column: `validation AUC`."""
+    return f"validation {METRIC_WORDS[metric]}"
+
+
+def validation_metric(results: RunResults, fold: int) -> float | None:
+    """The main metric of the validation cases of a fold; None where it is undefined or the fold has none."""
+    if fold not in results.validation:
+        return None
+    value: float | None = fold_metrics(results.validation[fold], seed=0, n_resamples=0)[results.metric]
+    return value
+
+
+def validation_averages(runs: Sequence[RunResults]) -> Mapping[str, Mapping[str, Any]]:
+    """`mean`, `std` and `n_defined` over folds of the mean over runs, as of `utils.tables.averages.over_folds`."""
+    metric = runs[0].metric
+    of_fold: dict[int, list[float]] = {}
+    for run in runs:
+        for fold in run.validation:
+            value = validation_metric(run, fold)
+            if value is not None:
+                of_fold.setdefault(fold, []).append(value)
+    return over_folds([{metric: float(np.mean(values))} for values in of_fold.values()], [metric])
