@@ -82,7 +82,7 @@ def test_it_is_trained_with_its_option_which_is_recorded(extended, cohort, tmp_p
         chosen = ("--model", "softmax_pool", "--temperature", temperature)
         ended = train(extended, cohort, tmp_path / temperature, *chosen)
         assert ended.returncode == 0, ended.stderr
-        run_dir = tmp_path / temperature / "cls" / "toy" / "softmax_pool_released"
+        run_dir = tmp_path / temperature / "cls" / "toy" / "softmax_pool"
         settings = json.loads((run_dir / "run.json").read_text())["settings"]
         assert (settings["model"], settings["temperature"]) == ("softmax_pool", float(temperature))
         checkpoint = torch.load(run_dir / "fold0" / "checkpoint.pt", weights_only=True)

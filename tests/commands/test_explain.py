@@ -103,7 +103,7 @@ def test_a_model_without_anchors_has_maps_of_its_attention(cls_cohort, run_main,
     arguments = cls_arguments(cls_cohort, tmp_path, "--model", "abmil", "--folds", "0")
     run_main(*arguments).check()
     explain(run_main, arguments, "--explain_cases", "1")
-    place = tmp_path / "cls" / "toy" / "abmil_released" / "fold0" / "explain"
+    place = tmp_path / "cls" / "toy" / "abmil" / "fold0" / "explain"
     slides = read_cases(place / "cases.csv")["slide_ids"]
     names = [name for name in SLIDE_FILES if name != "anchors.png"]
     assert files_in(place) == sorted(["cases.csv", *(f"{slide}/{name}" for slide in slides for name in names)])

@@ -276,6 +276,6 @@ def test_a_baseline_takes_the_scale_of_anchors_of_any_number(cls_cohort, run_mai
     run_clustering(*fit, "--input_dir", cls_cohort.features_dir, "--feature_norm", "l2").check()
     anchors = ["--anchors", tmp_path / "anchors" / "toy_C_4_init.pt", "--folds", "0", "--epochs", "1"]
     run_main(*cls_arguments(cls_cohort, tmp_path / "r", *anchors, "--model", "meanpool")).check()
-    record = json.loads((tmp_path / "r/cls/toy/meanpool_released/run.json").read_text())
+    record = json.loads((tmp_path / "r/cls/toy/meanpool/run.json").read_text())
     assert record["feature_norm"] == "l2"
     refused(run_main(*cls_arguments(cls_cohort, tmp_path / "s", *anchors)), tmp_path / "s", "4 anchors")

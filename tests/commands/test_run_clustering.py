@@ -335,3 +335,17 @@ def test_anchors_of_unknown_origin_are_neither_kept_nor_replaced(run_clustering,
     assert (tmp_path / "out" / name).read_bytes() == before
     run_clustering(*arguments(tmp_path, "--scope", scope, "--overwrite")).check()
     assert (tmp_path / "out" / name).read_bytes() != before
+
+
+def test_patients_in_two_parts_are_refused_before_any_file_is_read(run_clustering, tmp_path):
+    """`main.py` would refuse these folds: that is said before anchors are fitted for them."""
+    write_features(tmp_path / "features", {"s1": 30, "s2": 20, "s3": 10})
+    fold_csv = tmp_path / "fold0.csv"
+    columns = [f"{part}_{name}" for part in ("train", "val", "test") for name in ("slide_id", "label", "case_id")]
+    fold_csv.write_text(",".join(columns) + "\ns1,0,P1,s2,1,P2,s3,0,P1\n", encoding="utf-8")
+    given = arguments(tmp_path, "--fold_csv", fold_csv, "--scope", "dataset")
+    refused(run_clustering(*given), "1 in train and test (P1)", "--allow_patient_overlap")
+    assert not (tmp_path / "out").exists()
+    ended = run_clustering(*given, "--allow_patient_overlap").check()
+    assert "warning: patients are in two parts" in ended.out + ended.err
+    assert (tmp_path / "out" / "toy_C_4_init_fold0.pt").exists()

@@ -72,12 +72,13 @@ def test_the_demonstration(demo):
 def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     places = {"FEATURES_DIR": cls_cohort.features_dir, "SPLITS_DIR": cls_cohort.splits_dir}
     places |= {"ANCHORS_DIR": tmp_path / "anchors", "RESULTS_DIR": tmp_path / "results"}
-    settings = {"DATASET": "TOY", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0}
+    settings = {"DATASET": "TOY", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0, "UNIT": "patient"}
     ended = bash("script/run_cls.sh", "--embed_dim", "8", ANCHOR_SCOPE="slide", **places, **settings)
     assert ended.returncode == 0, ended.stderr
-    summary = json.loads((tmp_path / "results/cls/TOY/mico_released/summary.json").read_text())
+    summary = json.loads((tmp_path / "results/cls/TOY/mico_released_patient/summary.json").read_text())
     assert [fold["fold"] for fold in summary["folds"]] == [0, 1]  # all of the splits
     assert summary["folds_left_out"] == ""
+    assert summary["unit"] == "patient"
     ended = bash("script/run_cls.sh", ANCHOR_SCOPE="slide", **places, **settings)
     assert ended.returncode == 2
     assert "already holds" in ended.stderr
@@ -103,6 +104,13 @@ def test_scripts_hold_the_released_values(script):
         assert type(defaults[name])(values[name.upper()]) == defaults[name], name
     assert values["FEATURE_NORM"] == ClusteringSettings.__dataclass_fields__["feature_norm"].default
     assert values["FOLDS"] == "all"
+    assert values.get("UNIT") == (defaults["unit"] if script == "run_cls.sh" else None)
+
+
+def test_an_unknown_unit_is_refused_before_any_work():
+    ended = bash("script/run_cls.sh", UNIT="case")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "error: got UNIT=case, expected slide or patient\n"
 
 
 def test_setup_does_nothing_when_nothing_changed():
@@ -120,14 +128,17 @@ def test_setup_refuses_what_it_does_not_know():
 
 
 def test_every_python_command_of_the_readme_has_options_that_exist():
-    parsers = {"main.py": main_command.get_args_parser(), "run_clustering.py": clustering_command.get_args_parser()}
+    parsers = {
+        "main.py": main_command.parse_arguments,
+        "run_clustering.py": clustering_command.get_args_parser().parse_args,
+    }
     seen = set()
     for block in blocks("bash"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             script = next((word for word in words if word in parsers), None)
             if script is not None:
-                parsers[script].parse_args(words[words.index(script) + 1 :])
+                parsers[script](words[words.index(script) + 1 :])
                 seen.add(script)
     assert seen == set(parsers)
 
@@ -149,12 +160,15 @@ def test_the_python_of_the_readme_runs(demo):
 
     scope = {}
     exec(trained.replace('Path("demo/', f'Path("{demo}/'), scope)
-    test = pd.read_csv(demo / "results/cls/ucsb_breast/mico_released/fold0/predictions_test.csv")
-    val = pd.read_csv(demo / "results/cls/ucsb_breast/mico_released/fold0/predictions_val.csv")
-    known = pd.concat([test, val]).set_index("slide_ids")["prob_1"]
-    for slide_id in (test["slide_ids"][0], val["slide_ids"][0]):
+    run_dir = demo / "results/cls/ucsb_breast/mico_released"
+    folds = [
+        pd.concat(pd.read_csv(run_dir / f"fold{k}" / f"predictions_{part}.csv") for part in ("train", "val", "test"))
+        for k in range(4)
+    ]
+    for slide_id in ("ucsb_01", "ucsb_58"):
         exec(trained.replace('Path("demo/', f'Path("{demo}/').replace("ucsb_01", slide_id), scope)
-        assert scope["out"].logits.softmax(dim=1)[0, 1].item() == pytest.approx(known[slide_id], abs=1e-5)
+        expected = sum(fold.set_index("slide_ids")["prob_1"][slide_id] for fold in folds) / 4
+        assert scope["probabilities"][1].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_tables_and_figures_as_commands(surv_cohort, run_main, tmp_path):

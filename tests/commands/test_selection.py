@@ -69,7 +69,7 @@ def train_unbalanced(unbalanced: dict[str, Path], results: Path, run_main, *more
     places = ["--features_dir", unbalanced["features"], "--splits_dir", unbalanced["splits"], "--results_dir", results]
     options = "--task cls --dataset u --anchors random --n_clusters 8 --embed_dim 16 --batch_size 8 --grad_accum 1"
     ended = run_main(*options.split(), *places, "--lr", "5e-4", "--seed", "3", "--device", "cpu", *more).check()
-    return results / "cls" / "u" / "mico_released", ended.out + ended.err
+    return results / "cls" / "u" / "mico_released_seed3", ended.out + ended.err
 
 
 def test_a_score_that_stands_still_is_said_and_does_not_keep_the_untrained_model(unbalanced, run_main, tmp_path):

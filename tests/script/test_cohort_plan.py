@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,10 @@ def test_the_calls_are_ones_that_the_commands_take(tmp_path):
     parsed = [clustering_command.get_args_parser().parse_args(job.arguments) for job in fits]
     assert [p.n_clusters for p in parsed] == [32, 64, 128]
     assert all(p.gpu and p.feature_norm == "zscore" for p in parsed)
+    assert not any(p.allow_patient_overlap for p in parsed)
+    overlapping = replace(nsclc, options=(*nsclc.options, "--allow_patient_overlap"))
+    fits = list(anchor_jobs(overlapping, PLAN, tmp_path / "anchors", tmp_path / "logs", []))
+    assert all(clustering_command.get_args_parser().parse_args(job.arguments).allow_patient_overlap for job in fits)
     runs = plan_runs([blca, nsclc], PLAN)
     for run in runs:
         job = run_job_of(run, tmp_path / "anchors", tmp_path / "r", tmp_path / "logs", ["--device", "cpu"])
