@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from datasets.bags import BagDataset
@@ -9,21 +10,24 @@ from datasets.slides.features import check_widths, find_slides
 from utils.errors import UserError
 from utils.explain.slide_image import require_slide_reader
 from utils.machine.device import resolve_device
+from utils.pipeline.cohort_checks import check_same_models
 from utils.pipeline.cohort_logits import groups_of_folds, precision_of
 from utils.pipeline.ensemble import Ensemble, load_ensemble
 from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases
-from utils.pipeline.predict_cohort import check_same_models
 from utils.pipeline.predict_settings import PredictSettings
 from utils.pipeline.train_fold import Computation
 from utils.pipeline.trained_on import cases_of_table
+from utils.report.validation_page import write_validation_report
 from utils.runs.class_words import ClassWords
 from utils.runs.predict_dir import ADVICE, fold_predictions, read_record
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_dir
 
+logger = logging.getLogger("main")
+
 
 def explain_cohort(settings: PredictSettings) -> None:
-    """Explain cases of a predicted cohort by each fold, in `RUN_DIR/predict/NAME/fold{k}/explain`.
+    """Explain cases of a predicted cohort by each fold, in `RUN_DIR/predict/NAME/fold{k}/explain`, and in its report.
 
     Raises:
         UserError: for a cohort that was not predicted by these folds, slides that are not among its own, or features or
@@ -67,6 +71,8 @@ def explain_cohort(settings: PredictSettings) -> None:
                 folder=fold_dir(settings.folder, fold.index) / "explain",
             )
             explain_cases(explained, explanation, computation)
+    if (settings.folder / "summary.json").exists() and not settings.no_figures:
+        logger.info("wrote %s", write_validation_report(settings.folder))
 
 
 def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[str, Path], ensemble: Ensemble) -> None:

@@ -14,7 +14,6 @@ import pandas as pd
 from torch import Tensor
 
 from datasets.folds.cases import Case
-from datasets.folds.fold_checks import first_ids
 from datasets.folds.survival_bins import assign_bins
 from datasets.slides.features import check_widths, find_slides
 from datasets.slides.fingerprint import fingerprint
@@ -23,19 +22,17 @@ from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
 from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort import Cohort, read_cohort
+from utils.pipeline.cohort_checks import check_same_models, overlap_warnings, scale_warnings
 from utils.pipeline.cohort_logits import cohort_logits, groups_of_folds
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
-from utils.pipeline.feature_facts import check_same_scale, facts_of
 from utils.pipeline.inputs import READING_THREADS
 from utils.pipeline.predict_settings import PredictSettings
 from utils.pipeline.prediction_table import prediction_table
-from utils.pipeline.trained_on import trained_on
 from utils.runs.predict_dir import (
     ENSEMBLE,
     PARTIAL,
     holds_predictions,
     is_cohort,
-    read_record,
     remove_predictions,
     write_record,
 )
@@ -61,6 +58,7 @@ def predict_cohort(settings: PredictSettings) -> Path:
         UserError: for a run, features or labels that cannot be read or do not go together, patients that a fold was
             trained on, or a folder that holds predictions already.
     """
+    _check_free(settings)
     ensemble = load_ensemble(settings.run_dir, settings.folds)
     if settings.resume and is_cohort(settings.folder):
         check_same_models(settings.folder, ensemble)
@@ -73,8 +71,8 @@ def predict_cohort(settings: PredictSettings) -> Path:
     check_widths(paths, ensemble.dim_in)
     warnings = [
         *cohort.warnings,
-        *_scale_warnings(ensemble, list(paths.values())),
-        *_overlap_warnings(settings, ensemble, cohort),
+        *scale_warnings(ensemble, list(paths.values())),
+        *overlap_warnings(ensemble, cohort.cases, allow_overlap=settings.allow_patient_overlap),
     ]
     prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
     groups = groups_of_folds(settings, ensemble, paths)
@@ -96,70 +94,25 @@ def predict_cohort(settings: PredictSettings) -> Path:
     return folder
 
 
-def check_same_models(folder: Path, ensemble: Ensemble) -> None:
-    """Check that a cohort was predicted by these models.
-
-    Raises:
-        UserError: for predictions of other folds, or of folds that were trained again since.
-    """
-    models = read_record(folder).get("models") or {}
-    for fold in ensemble.folds:
-        if models.get(f"fold{fold.index}") != fold.digest():
-            raise UserError(
-                f"fold {fold.index} of {ensemble.source} is not the model that predicted {folder}, as it was trained "
-                "again or not used: predict the cohort again with --overwrite"
-            )
-
-
-def _scale_warnings(ensemble: Ensemble, paths: Sequence[Path]) -> list[str]:
-    if ensemble.facts is None:
-        return ["the run does not say on which scale its features were, so that those of the cohort are not compared"]
-    check_same_scale(facts_of(paths), ensemble.facts)
-    return []
-
-
-def _overlap_warnings(settings: PredictSettings, ensemble: Ensemble, cohort: Cohort) -> list[str]:
-    """Nobody may be among those that a used fold was trained on; among those that chose its epoch is worth a warning.
-
-    Raises:
-        UserError: for patients or slides of training cases, unless the settings accept them.
-    """
-    warnings, refused = [], []
-    for fold in ensemble.folds:
-        shared = trained_on(cohort.cases, fold.trained_on)
-        if shared:
-            refused.append(f"{len(shared)} by fold {fold.index} ({first_ids(shared)})")
-        chosen = [case_id for case_id in trained_on(cohort.cases, fold.chosen_on) if case_id not in shared]
-        if chosen:
-            warnings.append(
-                f"fold {fold.index} chose its epoch by {len(chosen)} patients of the cohort ({first_ids(chosen)})"
-            )
-    if refused:
-        message = f"patients of the cohort were in training: {'; '.join(refused)}"
-        if not settings.allow_patient_overlap:
-            raise UserError(
-                f"{message}; predict others, give the --folds that did not see them, or pass --allow_patient_overlap "
-                "to report inflated results"
-            )
-        warnings.insert(0, message)
-    return warnings
+def _check_free(settings: PredictSettings) -> None:
+    """Predictions that are there are replaced or continued only where the settings say so."""
+    if holds_predictions(settings.folder) and not (settings.overwrite or settings.resume):
+        raise UserError(
+            f"{settings.folder} already holds predictions: pass --overwrite to replace them, --resume to go on with "
+            "unfinished ones, or another --cohort"
+        )
 
 
 def _claim(settings: PredictSettings) -> None:
-    """Make the folder ready; results that are there are replaced or continued only where the settings say so.
+    """Make the folder ready.
 
     Raises:
-        UserError: for a folder that holds predictions, or cannot be written.
+        UserError: for a folder that cannot be written.
     """
     folder = settings.folder
     try:
         if settings.overwrite:
             remove_predictions(folder)
-        elif holds_predictions(folder) and not settings.resume:
-            raise UserError(
-                f"{folder} already holds predictions: pass --overwrite to replace them, --resume to go on with "
-                "unfinished ones, or another --cohort"
-            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror or error}): give a writable --run_dir") from error

@@ -99,25 +99,25 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
     problems: list[str] = []
     tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
     summary = summarise(run_dir) if tables else None
-    logs = _read_each(run_dir, "log.csv", read_log, problems)
-    outcomes = _read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
+    logs = read_each(run_dir, "log.csv", read_log, problems)
+    outcomes = read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
     return RunResults(
         run_dir=run_dir,
         run=run,
         summary=summary,
         intervals=metric_intervals(tables, seed=run["seed"], n_resamples=n_resamples) if tables else {},
         tables=tables,
-        validation=_read_each(run_dir, "predictions_val.csv", read_predictions, problems),
+        validation=read_each(run_dir, "predictions_val.csv", read_predictions, problems),
         outcomes=outcomes if run["task"] == SURVIVAL.name else {},
         logs={fold: log for fold, log in logs.items() if len(log)},
-        explained=_read_each(run_dir, "explain/cases.csv", read_explained_fold, problems),
+        explained=read_each(run_dir, "explain/cases.csv", read_explained_fold, problems),
         problems=tuple(problems),
         n_resamples=n_resamples,
     )
 
 
-def _read_each(run_dir: Path, name: str, read: Callable[[Path], _Read], problems: list[str]) -> dict[int, _Read]:
-    """{fold: file}; a damaged one is left out and said."""
+def read_each(run_dir: Path, name: str, read: Callable[[Path], _Read], problems: list[str]) -> dict[int, _Read]:
+    """{fold: run_dir/fold{k}/name}, as `read` reads it; a damaged one is left out and said in `problems`."""
     found: dict[int, _Read] = {}
     for fold, path in optional_files(run_dir, name).items():
         try:

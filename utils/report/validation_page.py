@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from utils.files.phrases import counted
+from utils.paper.run_plan import MICO
 from utils.report.charts.calibration_chart import calibration_charts, survival_chart
 from utils.report.charts.chart import Chart
 from utils.report.charts.confusion_chart import confusion_charts
@@ -34,7 +35,11 @@ from utils.report.content import (
     p_value,
     row,
 )
+from utils.report.explained_fold import read_explained_fold
 from utils.report.page import write_page
+from utils.report.run_results import RunResults, read_each
+from utils.report.sections.anchor_blocks import anchor_blocks
+from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
 from utils.report.sections.metric_tables import CHANCE
 from utils.runs.class_words import ClassWords
@@ -60,12 +65,14 @@ class Validation:
         summary: see `utils.tables.validation.validate`.
         ensemble: predictions of the cases with outcomes.
         folds: {fold: its predictions of them}.
+        explained: what was explained of the cohort, fold by fold, in the form that the sections of a run's report take.
     """
 
     record: Mapping[str, Any]
     summary: Mapping[str, Any]
     ensemble: pd.DataFrame
     folds: Mapping[int, pd.DataFrame]
+    explained: RunResults
 
     @property
     def task(self) -> Task:
@@ -86,8 +93,18 @@ def write_validation_report(folder: Path, *, n_resamples: int = N_RESAMPLES) -> 
         UserError: see `utils.tables.validation.validate`; nothing is written then.
     """
     record, ensemble, folds = read_cohort_predictions(folder)
-    found = Validation(record, validate(folder, n_resamples=n_resamples), ensemble, folds)
+    summary = validate(folder, n_resamples=n_resamples)
+    found = Validation(record, summary, ensemble, folds, _explained(folder, record, folds, n_resamples))
     return write_page(folder / REPORT, validation_page(found, n_resamples=n_resamples))
+
+
+def _explained(
+    folder: Path, record: Mapping[str, Any], folds: Mapping[int, pd.DataFrame], n_resamples: int
+) -> RunResults:
+    problems: list[str] = []
+    explained = read_each(folder, "explain/cases.csv", read_explained_fold, problems)
+    run = {**record["run"], "settings": {"unit": record["unit"], "ablate": record["run"].get("ablate")}}
+    return RunResults(folder, run, None, {}, folds, {}, {}, {}, explained, tuple(problems), n_resamples)
 
 
 def validation_page(found: Validation, *, n_resamples: int) -> Page:
@@ -120,7 +137,7 @@ def _verdict(found: Validation) -> Iterator[str]:
 
 
 def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
-    warnings = tuple(found.record["warnings"])
+    warnings = (*found.record["warnings"], *found.explained.problems)
     shown: Block = Bullets(warnings, kind="warning") if warnings else Text("None.")
     yield Section("warnings", "Warnings", (shown,))
     yield Section("cohort", "Cohort", (_cohort_table(found), Bullets(tuple(_cohort_facts(found)))))
@@ -128,6 +145,10 @@ def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
     title = "Survival by risk" if found.task == SURVIVAL else "ROC curves"
     yield Section("curves", title, (Charts(_curves(found, n_resamples)),))
     yield Section("calibration", "Calibration and distribution", (Charts(_calibration(found)),))
+    if found.explained.explained:
+        yield Section("cases", "Where the models look", case_blocks(found.explained))
+        if found.record["run"]["model"] == MICO:
+            yield Section("anchors", "Anchors", anchor_blocks(found.explained))
     table = prediction_table({0: found.ensemble}, found.words, found.summary["unit"])
     folded = Folded(f"Predictions of the ensemble ({len(found.ensemble)} rows)", (table,))
     yield Section("predictions", "Predictions", (folded,))
