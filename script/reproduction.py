@@ -13,6 +13,7 @@ from typing import Any
 
 import main as training
 import run_clustering as clustering
+from script.check_run import check_model
 from script.cohort_plan import (
     OVERLAP,
     Plan,
@@ -103,7 +104,9 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
     jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]
     for job in jobs:
         command = COMMANDS[job.command]
-        command.settings_of(command.get_args_parser().parse_args(job.arguments))
+        settings = command.settings_of(command.get_args_parser().parse_args(job.arguments))
+        if command is training:  # a cohort that is not as it should be stops its own parts only
+            check_model(settings, n_outputs=2)
     return runs, jobs
 
 

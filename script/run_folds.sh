@@ -5,10 +5,18 @@ case "$TASK-${UNIT:-}" in
     cls-*) echo "error: got UNIT=$UNIT, expected slide or patient" >&2; exit 2 ;;
     *) unit=() ;; # survival is by patient
 esac
+stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
+case "$ANCHOR_SCOPE-$FEATURE_NORM" in
+    dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;
+    slide-zscore) anchors="${stem}_slides_fold{fold}" ;;
+    slide-*) anchors="${stem}_slides" ;;
+    *) echo "error: got ANCHOR_SCOPE=$ANCHOR_SCOPE, expected dataset or slide" >&2; exit 2 ;;
+esac
 if [ -n "$SLIDES_DIR" ] && [ ! -d "$SLIDES_DIR" ]; then
     echo "error: got SLIDES_DIR=$SLIDES_DIR, expected a directory of slide images" >&2; exit 2
 fi
 bash script/setup.sh
+mapfile -d '' -t more < <(.venv/bin/python -m script.option_words EXPLAIN_OPTIONS "$EXPLAIN_OPTIONS"); wait "$!"
 
 if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
@@ -39,26 +47,20 @@ else
     fold_csvs=("${fold_csvs[@]/%/.csv}")
 fi
 
-stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
-.venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
-    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
-    --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
-
-case "$ANCHOR_SCOPE-$FEATURE_NORM" in
-    dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;
-    slide-zscore) anchors="${stem}_slides_fold{fold}" ;;
-    slide-*) anchors="${stem}_slides" ;;
-    *) echo "error: got ANCHOR_SCOPE=$ANCHOR_SCOPE, expected dataset or slide" >&2; exit 2 ;;
-esac
 arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     --splits_dir "$SPLITS_DIR" --anchors "$anchors" --n_clusters "$N_CLUSTERS" ${chosen[@]+"${chosen[@]}"}
     ${unit[@]+"${unit[@]}"}
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
     --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")
+explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
+    ${more[@]+"${more[@]}"})
+
+# What main.py refuses is said before anchors are fitted, and not after minutes or hours.
+.venv/bin/python -m script.check_run "${arguments[@]}"
+if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi
+.venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
+    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
+    --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
 .venv/bin/python main.py "${arguments[@]}"
-if [ "$EXPLAIN" != 0 ]; then
-    read -r -a more <<< "$EXPLAIN_OPTIONS"
-    .venv/bin/python main.py "${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" \
-        ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"} ${more[@]+"${more[@]}"}
-fi
+if [ "$EXPLAIN" != 0 ]; then .venv/bin/python main.py "${explained[@]}"; fi

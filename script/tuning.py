@@ -14,12 +14,14 @@ from pathlib import Path
 import main as training
 import run_clustering as clustering
 from datasets.folds.splits import find_folds
+from script.check_run import check_runs
 from script.grid import Trial, read_grid, trials_of
 from script.job_queue import Job, run_with_progress
 from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 from utils.files.phrases import counted
-from utils.tables.tuning import compare_runs, write_comparison
+from utils.pipeline.model_options import run_settings
+from utils.tables.tuning import check_metric, compare_runs, write_comparison
 from utils.tables.tuning_text import format_tuning
 
 # What the script sets for each run by itself.
@@ -61,7 +63,8 @@ def main(args: argparse.Namespace) -> int:
     try:
         trials, jobs = planned(args)
         logs = jobs[0].log.parent
-        sys.stdout.write(f"{counted(len(trials), 'run')} to train, {args.jobs} at a time; logs in {logs}\n")
+        parts = f"{len(jobs)} parts ({len(jobs) - len(trials)} of anchors, {counted(len(trials), 'run')})"
+        sys.stdout.write(f"{parts}, {args.jobs} at a time, of which finished ones are kept; logs in {logs}\n")
         ended = run_with_progress(jobs, args.jobs)
         trained = [place / trial.run_name for trial in trials if (place / trial.run_name / "run.json").exists()]
         if trained:
@@ -100,8 +103,11 @@ def planned(args: argparse.Namespace) -> tuple[list[Trial], list[Job]]:
     runs = [_run_job(args, trial, fixed) for trial in trials]
     numbers = dict.fromkeys(trial.options.get("n_clusters", fixed["n_clusters"]) for trial in trials)
     anchors = list(_anchor_jobs(args, list(numbers)))
-    for job, command in [*((job, clustering) for job in anchors), *((job, training) for job in runs)]:
-        command.settings_of(command.get_args_parser().parse_args(job.arguments))
+    for job in anchors:
+        clustering.settings_of(clustering.get_args_parser().parse_args(job.arguments))
+    settings = [run_settings(training.get_args_parser().parse_args(job.arguments)) for job in runs]
+    check_metric(args.by, args.task, [name for name, values in grid.items() if len(values) > 1])
+    check_runs(settings)
     return trials, [*anchors, *runs]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from utils.errors import UserError
 from utils.files.json_object import read_json_object
+from utils.files.plain_text import plain_text
 
 RECORD = "splits.json"
 _ADVICE = "make the splits again, or remove the file to go on without names of classes"
@@ -35,4 +36,4 @@ def read_class_names(splits_dir: Path, n_classes: int) -> tuple[str, ...] | None
             f"{path}: classes is {classes!r}, expected the names of the {n_classes} classes of the folds beside it, "
             f"each with its number from 0 to {n_classes - 1}; {_ADVICE}."
         )
-    return tuple(sorted(classes, key=lambda name: int(classes[name])))
+    return tuple(map(plain_text, sorted(classes, key=lambda name: int(classes[name]))))

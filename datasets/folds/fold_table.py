@@ -13,6 +13,7 @@ from datasets.folds.cases import PARTS
 from datasets.folds.slide_ids import plain_slide_id
 from utils.errors import UserError
 from utils.files.atomic import atomic_path
+from utils.files.plain_text import plain_text
 
 # An empty cell, and what pandas prints for one.
 _BLANKS = ("", "nan", "NaN")
@@ -93,7 +94,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            header = [cell.strip() for cell in next(reader, [])]
+            header = [plain_text(cell) for cell in next(reader, [])]
             lines = [(reader.line_num, [_text(cell) for cell in cells]) for cells in reader]
     except OSError as error:
         raise UserError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
@@ -110,7 +111,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _text(cell: str) -> str:
-    cell = cell.strip()
+    cell = plain_text(cell)
     return "" if cell in _BLANKS else cell
 
 

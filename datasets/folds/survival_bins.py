@@ -30,8 +30,8 @@ def bin_edges(time: ArrayLike, censored: ArrayLike, n_bins: int = 4) -> np.ndarr
     events = times[flags == 0]
     if events.size == 0:
         raise UserError(
-            f"there are no events among the {times.size} training cases, so there are no time bins: expected some with "
-            "censorship 0 (1 = censored, 0 = event)"
+            f"there are no events among the {times.size} training cases: expected some with censorship 0 (1 = "
+            "censored, 0 = event)"
         )
     inner = np.quantile(events, np.arange(1, n_bins) / n_bins)
     edges = np.concatenate([[0.0], inner, [np.inf]])

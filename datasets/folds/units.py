@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets.folds.cases import PARTS, Case, Fold
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
-from utils.files.phrases import listed
+from utils.files.phrases import listed, quoted
 
 
 def patients_as_bags(fold: Fold) -> Fold:
@@ -61,7 +61,7 @@ def _check_one_class(cases: Sequence[Case], path: Path, class_names: Sequence[st
         classes.setdefault(case.case_id, set()).update(() if case.label is None else (case.label,))
     torn = {patient: sorted(labels) for patient, labels in classes.items() if len(labels) > 1}
     if torn:
-        words = class_names or range(max(map(max, torn.values())) + 1)
+        words = quoted(class_names) if class_names else range(max(map(max, torn.values())) + 1)
         named = [f"{patient} of {listed([words[label] for label in labels])}" for patient, labels in torn.items()]
         raise UserError(
             f"{len(torn)} of the {len(classes)} patients have slides of different classes in {path} "

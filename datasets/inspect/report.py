@@ -14,6 +14,7 @@ from utils.files.phrases import counted
 
 _SHOWN = 10
 _WIDTHS = 3
+_NOT_READ = "not read; --values looks for NaN and infinity"
 
 
 def describe_file(file: FileFacts, *, values: bool) -> str:
@@ -30,7 +31,7 @@ def describe_file(file: FileFacts, *, values: bool) -> str:
         ("width", f"{file.width:,}: {encoders_of(file.width)}"),
         ("coordinates", extent),
         ("patch size", _size(file.geometry, file.micrometres)),
-        ("values", _values(values)),
+        ("values", "all finite" if values else _NOT_READ),
     ]
     return _block(str(file.path), rows)
 
@@ -52,7 +53,7 @@ def describe_folder(facts: FolderFacts, *, values: bool) -> str:
         ("patches", f"{patches[0]:,} to {patches[-1]:,} in a slide, median {median:,}; {sum(patches):,} in all"),
         ("coordinates", f"in {sum(file.extent is not None for file in files)} of {len(files)} files"),
         ("patch size", most_common(_size(file.geometry, file.micrometres) for file in files)),
-        ("values", _values(values)),
+        ("values", f"all finite in {len(files)} of {facts.n_files} files" if values else _NOT_READ),
     ]
     return _block(title, rows)
 
@@ -82,10 +83,6 @@ def _size(geometry: PatchGeometry, micrometres: float | None) -> str:
         return f"unknown, since {geometry.source}"
     physical = "" if micrometres is None or geometry.in_micrometres else f" = {micrometres:g} micrometres"
     return f"{geometry.size:,} {_unit(geometry)}{physical} by {geometry.source}"
-
-
-def _values(were_read: bool) -> str:
-    return "all finite, but for the problems below" if were_read else "not read; --values looks for NaN and infinity"
 
 
 def _bytes(number: int) -> str:

@@ -30,9 +30,11 @@ def get_args_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def get_conversion_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command with `--from`."""
-    parser = build_parser(ForeignSettings, PROG, "Write fold files from the splits of another repository.")
+def get_conversion_parser(layout: str = "clam") -> argparse.ArgumentParser:
+    """Return the parser of the command with `--from`; its errors point to the help of this layout."""
+    prog = f"{PROG} --from {layout}"
+    parser = build_parser(ForeignSettings, prog, "Write fold files from the splits of another repository.")
+    parser.usage = f"{PROG} --from LAYOUT PATH --task TASK --output_dir OUTPUT_DIR [options]"
     layouts = "; ".join(f"{name}: {what}" for name, what in LAYOUTS.items())
     parser.add_argument("--from", dest="layout", choices=tuple(LAYOUTS), required=True, help=layouts)
     parser.add_argument("place", type=Path, metavar="PATH", help="the folder of the splits, or the file of one fold")
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after one sentence on stderr."""
     words = sys.argv[1:] if argv is None else list(argv)
     converts = any(word.split("=")[0] == "--from" for word in words)
-    arguments = (get_conversion_parser() if converts else get_args_parser()).parse_args(words)
+    named = next((name for name in LAYOUTS if name in words or f"--from={name}" in words), "clam")
+    arguments = (get_conversion_parser(named) if converts else get_args_parser()).parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ProgressBarHandler()])
 
     def work() -> None:
@@ -64,7 +67,7 @@ def _report(output_dir: Path, split: Split) -> None:
     for note in labelled.notes:
         _log.info("%s", note)
     if labelled.classes:
-        _log.info("classes: %s", ", ".join(f"{name} = {number}" for name, number in labelled.classes.items()))
+        _log.info("classes: %s", ", ".join(f"{name!r} = {number}" for name, number in labelled.classes.items()))
     for warning in split.warnings:
         _log.warning("warning: %s", warning)
     _log.info("%s", format_counts(split.counts()))

@@ -10,12 +10,13 @@ from typing import Any
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
-from datasets.folds.near_ids import did_you_mean
+from datasets.make_splits.class_numbers import classes_of_model, numbered_classes, plain_names
 from datasets.make_splits.label_entries import Entry
 from datasets.make_splits.label_table import LabelTable, TableRow, whole_number
 from datasets.make_splits.outcome_columns import TIME_UNITS, OutcomeColumns
 from datasets.make_splits.vocabulary import describe_status, is_event, is_missing
 from utils.errors import UserError
+from utils.files.phrases import counted
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class LabelledCases:
         notes: what was found, assumed or left out, each one sentence.
         warnings: what a user should look at, each one sentence.
         record: how the table was read, as JSON values: its SHA-256, separator, encoding or sheet, columns.
+        patients: slide -> patient, of each slide that the table (or a second one) names, with a label or without.
     """
 
     cases: tuple[Case, ...]
@@ -40,6 +42,7 @@ class LabelledCases:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,12 @@ class CompleteEntries:
     missing: Mapping[str, Mapping[str, int]]
 
     def note(self) -> str:
-        """Return what was left out and why, in one sentence; nothing where nothing was."""
+        """Return which slides have no label and why, in one sentence; nothing where all have one."""
         if not self.dropped:
             return ""
         why = "; ".join(f"{column}: {counted_words(words)}" for column, words in self.missing.items())
-        plural = "slide whose label is" if len(self.dropped) == 1 else "slides whose labels are"
-        return f"dropped {len(self.dropped)} {plural} missing ({why}): {first_ids(self.dropped)}"
+        have = "has" if len(self.dropped) == 1 else "have"
+        return f"{counted(len(self.dropped), 'slide')} {have} no label ({why}): {first_ids(self.dropped)}"
 
 
 def counted_words(words: Mapping[str, int]) -> str:
@@ -109,18 +112,18 @@ def classification_cases(
         UserError: a label outside `class_names` or `known_classes`, a class without slides, fewer than two classes.
     """
     written = [entry.row.cells[label_column] for entry in complete.entries]
-    plain = _plain_names(written)
+    plain = plain_names(written)
     where = f"column {label_column} of {complete.entries[0].row.path}"
     if known_classes is None:
-        classes = _numbered(set(plain.values()), where, class_names, complete.note())
+        classes = numbered_classes(set(plain.values()), where, class_names, complete.note())
     else:
-        classes = _known(set(plain.values()), where, class_names, known_classes)
+        classes = classes_of_model(set(plain.values()), where, class_names, known_classes)
     cases = (
         Case(entry.patient, (entry.slide_id,), label=classes[plain[text]])
         for entry, text in zip(complete.entries, written, strict=True)
     )
     ordered = tuple(sorted(cases, key=lambda case: (case.case_id, case.slide_ids)))
-    return LabelledCases(ordered, complete.dropped, classes, complete.missing)
+    return LabelledCases(ordered, complete.dropped, classes=classes, missing=complete.missing)
 
 
 def survival_cases(complete: CompleteEntries, table: LabelTable, columns: OutcomeColumns) -> LabelledCases:
@@ -142,10 +145,11 @@ def survival_cases(complete: CompleteEntries, table: LabelTable, columns: Outcom
         if (first.time, first.censored) != (time, censored):
             raise UserError(
                 f"case {patient} has two outcomes in {table.path} (its slide {slide_id}, line {row.line}, differs from "
-                f"its slide {first.slide_ids[0]} in {column} or {columns.status}): expected one per case"
+                f"its slide {first.slide_ids[0]} in {column} or {columns.status}): expected one per case; correct "
+                "the table, or who the patient is (--case_column or --patient_pattern)"
             )
         cases[patient] = replace(first, slide_ids=(*first.slide_ids, slide_id))
-    notes = [_status_note(rows, died, columns.status)]
+    notes = [_status_note(complete.entries, died, columns.status)]
     notes += [
         f"{text} in column {name} was read as {text.replace(',', '.')}: a decimal comma"
         for name, text in commas.items()
@@ -180,65 +184,14 @@ def _died(row: TableRow, columns: OutcomeColumns) -> bool:
     return died
 
 
-def _status_note(rows: Sequence[TableRow], died: Mapping[tuple[Path, int], bool], column: str) -> str:
-    """How the words of a status were read, such as `OS_STATUS: 1:DECEASED = event (45), 0:LIVING = censored (12)`."""
-    read = Counter((row.cells[column], died[row.place]) for row in rows)
+def _status_note(entries: Sequence[Entry], died: Mapping[tuple[Path, int], bool], column: str) -> str:
+    """How the words of a status were read, such as `OS_STATUS: Dead = event (45 patients), Alive = censored (1
+    patient)`; a patient with several slides or rows counts once.
+    """
+    said = dict.fromkeys((entry.patient, entry.row.cells[column], died[entry.row.place]) for entry in entries)
     meaning = {True: "event", False: "censored"}
-    words = (f"{text} = {meaning[event]} ({number})" for (text, event), number in read.most_common())
+    words = (
+        f"{text} = {meaning[event]} ({counted(number, 'patient')})"
+        for (text, event), number in Counter((text, event) for _, text, event in said).most_common()
+    )
     return f"{column}: {', '.join(words)}"
-
-
-def _plain_names(labels: Collection[str]) -> dict[str, str]:
-    """Each label -> its name: integers as `3` even where they are written `3.0`, when all labels are integers."""
-    integers = {text: whole_number(text) for text in labels}
-    if None in integers.values():
-        return {text: text for text in labels}
-    return {text: str(integer) for text, integer in integers.items()}
-
-
-def _numbered(found: Collection[str], where: str, class_names: Sequence[str] | None, dropped: str) -> dict[str, int]:
-    """Class name -> 0..C-1."""
-    integers = all(whole_number(name) is not None for name in found)
-    if class_names is None:
-        names = sorted(found, key=int) if integers else sorted(found)
-    else:
-        plain = _plain_names(class_names) if integers else {name: name for name in class_names}
-        names = [plain[name] for name in class_names]
-    _refuse_others(found, where, names, "--classes")
-    without = [name for name in names if name not in found]
-    if without:
-        raise UserError(
-            f"no row has the class {without[0]} in {where} (found {first_ids(sorted(found))}): correct --classes"
-        )
-    if len(set(names)) != len(names):
-        raise UserError(f"--classes {' '.join(names)} names a class twice: expected each once")
-    if len(names) < 2:
-        more = f"; {dropped}; a class of that name is kept by --classes" if dropped else ""
-        raise UserError(f"{where} holds one class only ({names[0]}): expected two or more{more}")
-    return {name: index for index, name in enumerate(names)}
-
-
-def _known(
-    found: Collection[str], where: str, class_names: Sequence[str] | None, known_classes: Sequence[str]
-) -> dict[str, int]:
-    """The classes of a model with their numbers; `class_names` are the words that the table has for them."""
-    names, other_words = list(known_classes), "; where the table has other words for them, --classes gives these"
-    if class_names is not None and not set(class_names) <= set(names):
-        if len(class_names) != len(names):
-            raise UserError(
-                f"--classes names {len(class_names)} classes ({' '.join(class_names)}): expected the words of the "
-                f"table for the {len(names)} of the model, in the order {' '.join(names)}"
-            )
-        names, other_words = list(class_names), ""
-    _refuse_others(found, where, names, "the classes of the model,", other_words)
-    return {name: index for index, name in enumerate(names)}
-
-
-def _refuse_others(found: Collection[str], where: str, names: Sequence[str], of: str, more: str = "") -> None:
-    unknown = sorted(set(found) - set(names))
-    if unknown:
-        raise UserError(
-            f"{where} holds {first_ids(unknown)}, not among {of} {' '.join(names)}"
-            f"{did_you_mean(unknown[0], names)}: correct it, or blank these cells or give the words to --missing to "
-            f"leave the rows out{more}"
-        )

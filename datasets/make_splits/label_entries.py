@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
@@ -27,11 +28,23 @@ class Entry(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """The entries of a table, one per slide; `notes` and `warnings`, each one sentence."""
+    """The entries of a table, one per slide.
+
+    Attributes:
+        entries: of the slides that have a row.
+        notes: what was found, each one sentence.
+        warnings: what a user should look at, each one sentence.
+        without_row: slide -> patient, of slides that a second table names and the label table has no row for.
+    """
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    without_row: Mapping[str, str] = MappingProxyType({})
+
+    def patients(self) -> dict[str, str]:
+        """Return slide -> patient, of all slides."""
+        return {**self.without_row, **{entry.slide_id: entry.patient for entry in self.entries}}
 
 
 def plain_id(row: TableRow, column: str) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from datasets.make_splits.outcome_columns import TIME_UNITS
 from utils.command.arguments import option
 from utils.command.checks import check_choices, in_words
 from utils.errors import UserError
+from utils.files.plain_text import plain_text
 
 # The options that belong to one task.
 OF_TASK = {
     "cls": ("label_column", "classes"),
     "surv": ("time_column", "event_column", "censor_column", "time_unit"),
 }
+_COLUMNS = ("label_column", "time_column", "event_column", "censor_column", "case_column", "slide_column")
+_READ_IN_TABLES = (*_COLUMNS, "classes", "missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,20 @@ class LabelOptions:
     )
     encoding: str | None = option(None, "encoding of the label table, such as utf-8 or cp1252; default: found out")
     sheet: str | None = option(None, "the sheet of a workbook; default: the first")
+
+
+Options = TypeVar("Options", bound=LabelOptions)
+
+
+def in_plain_text(options: Options) -> Options:
+    """Return the options with columns, classes and words in the spelling that the cells of tables are read in."""
+    given = {name: getattr(options, name) for name in _READ_IN_TABLES}
+    plain: dict[str, Any] = {
+        name: plain_text(value) if isinstance(value, str) else tuple(map(plain_text, value))
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(options, **plain)
 
 
 def check_label_options(options: LabelOptions, task: str, *, needs_table: bool = True) -> None:

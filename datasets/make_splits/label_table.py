@@ -18,6 +18,7 @@ from datasets.make_splits.vocabulary import is_missing
 from datasets.make_splits.workbook import read_sheet
 from utils.errors import UserError
 from utils.files.phrases import counted
+from utils.files.plain_text import plain_text
 
 Records = Callable[[], Iterable[tuple[int, Sequence[str]]]]
 _Opened = tuple[Mapping[str, str], Records, tuple[str, ...]]  # how it is read, the lines, and what to say
@@ -30,7 +31,7 @@ _WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
 
 @dataclass(frozen=True)
 class TableRow:
-    """The cells of one line, by column name, without blanks around them."""
+    """The cells of one line, by column name, in plain text (see `plain_text`): composed letters, single blanks."""
 
     cells: Mapping[str, str]
     line: int
@@ -94,7 +95,7 @@ class LabelTable:
                     f"line {line} of {self.path} has {len(cells)} cells where the header has {len(self.header)}: "
                     "expected one cell per column, and nothing above the header; save the table again"
                 )
-            row = TableRow({name: cells[at].strip() for name, at in position.items()}, line, self.path)
+            row = TableRow({name: plain_text(cells[at]) for name, at in position.items()}, line, self.path)
             if not all(map(is_missing, row.cells.values())):
                 rows.append(row)
         if not rows:
@@ -173,7 +174,7 @@ def read_label_table(
     first = [cells for _, cells in islice(records(), _N_LOOKED_AT)]
     n_above = _n_titles(first)
     n_below = _n_descriptions(first[n_above + 1 :])
-    header = tuple(cell.strip().lstrip("\ufeff").strip() for cell in first[n_above]) if first else ()
+    header = tuple(map(plain_text, first[n_above])) if first else ()
     skipped = []
     if n_above:
         lines = counted(n_above, "line")

@@ -14,12 +14,13 @@ from datasets.make_splits.label_cases import (
     missing_outcome,
     survival_cases,
 )
-from datasets.make_splits.label_options import LabelOptions, check_label_options
+from datasets.make_splits.label_options import LabelOptions, check_label_options, in_plain_text
 from datasets.make_splits.label_table import LabelTable, TableRow, read_label_table
 from datasets.make_splits.outcome_columns import OutcomeColumns, find_outcome_columns
 from datasets.make_splits.table_entries import table_entries
 from datasets.make_splits.vocabulary import is_missing, missing_words
 from utils.errors import UserError
+from utils.files.plain_text import plain_text
 
 _MOST_COLUMNS, _MOST_CLASSES = 200, 10  # what is looked through for a column that might be the class
 
@@ -63,6 +64,8 @@ def cases_of_table(
     known_classes: Sequence[str] | None = None,
 ) -> LabelledCases:
     """Return what an opened table says of each case, as `labelled_cases` does of `options.labels`."""
+    options = in_plain_text(options)
+    known_classes = None if known_classes is None else tuple(map(plain_text, known_classes))
     words = missing_words(options.missing or (), (*(options.classes or ()), *(known_classes or ())))
     outcome = None if task == "cls" else _outcome_columns(options, table)
     label = _label_column(options, table) if outcome is None else ""
@@ -87,7 +90,13 @@ def cases_of_table(
     else:
         columns |= _recorded(outcome)
         record |= {"time_unit": outcome.unit}
-    return replace(found, notes=tuple(filter(None, notes)), warnings=labelled.warnings, record=record)
+    return replace(
+        found,
+        notes=tuple(filter(None, notes)),
+        warnings=labelled.warnings,
+        record=record,
+        patients=labelled.patients(),
+    )
 
 
 def _outcome_columns(options: LabelOptions, table: LabelTable) -> OutcomeColumns:

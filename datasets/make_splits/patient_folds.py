@@ -18,6 +18,7 @@ from datasets.make_splits.patient_strata import Strata, by_patient, class_strata
 from datasets.make_splits.settings import SplitSettings
 from datasets.make_splits.site_folds import site_folds, site_of
 from utils.errors import UserError
+from utils.files.phrases import counted
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ def split_patients(labelled: LabelledCases, settings: SplitSettings) -> Split:
     to be preserved.
     """
     patients = by_patient(labelled.cases)
+    if len(patients) == 1:
+        n_slides = sum(len(case.slide_ids) for case in labelled.cases)
+        raise UserError(
+            f"{counted(n_slides, 'slide')} of one patient only, {next(iter(patients))!r}: expected several patients; "
+            "name their column with --case_column, or correct --patient_pattern"
+        )
     strata = _strata(settings, patients, labelled.classes)
     if settings.site_preserving:
         sites = [site_of(name) for name in patients]

@@ -41,7 +41,7 @@ def class_strata(patients: Mapping[str, Sequence[Case]], classes: Mapping[str, i
         n_patients = int((index == number).sum())
         if n_patients < fewest_items(n_folds):
             raise UserError(
-                f"class {name} has {n_patients} of {len(index)} patients (each counts with the class of most of its "
+                f"class {name!r} has {n_patients} of {len(index)} patients (each counts with the class of most of its "
                 f"slides), too few for {n_folds} folds of train, validation and test: use fewer folds (--n_folds) or "
                 "more patients"
             )

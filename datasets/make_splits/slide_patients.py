@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
+from utils.files.phrases import counted
 
 PatientOf = Callable[[str], str]
+_FEWEST_SLIDES = 10  # among fewer, most may well be of one patient
 
 
 def patient_rule(pattern: str | None) -> PatientOf:
@@ -24,7 +29,7 @@ def patient_rule(pattern: str | None) -> PatientOf:
     if pattern is None:
         return patient_of
     try:
-        compiled = re.compile(pattern)
+        compiled = re.compile(unicodedata.normalize("NFC", pattern))  # as ids are, see `plain_text`
     except re.error as error:
         raise UserError(
             f"--patient_pattern {pattern!r} is no regular expression ({error}): expected one such as '^(P[0-9]+)_'"
@@ -40,6 +45,38 @@ def patient_rule(pattern: str | None) -> PatientOf:
         return patient
 
     return of_pattern
+
+
+class FoundPatients(NamedTuple):
+    """How many patients were found: a note, and a warning where that looks wrong (else None), each one sentence."""
+
+    note: str
+    warning: str | None
+
+
+def found_patients(patients: Sequence[str], source: str, option: str) -> FoundPatients:
+    """Return what to say of the patients that a pattern or a column makes of slides.
+
+    A warning is given where all slides are of one patient, or more than half of ten or more.
+
+    Args:
+        patients: of each slide; not empty.
+        source: what names them, such as `column case_id of labels.csv`.
+        option: that corrects it.
+
+    >>> found_patients(["P1", "P1", "P2"], "column case_id of t.csv", "--case_column").note
+    '3 slides of 2 patients (column case_id of t.csv)'
+    """
+    count = Counter(patients)
+    note = f"{counted(len(patients), 'slide')} of {counted(len(count), 'patient')} ({source})"
+    [(name, most)] = count.most_common(1)
+    whole = len(count) == 1 and most > 1
+    if not whole and (most * 2 <= len(patients) or len(patients) < _FEWEST_SLIDES):
+        return FoundPatients(note, None)
+    found = f"all {most}" if whole else f"{most} of {len(patients)}"
+    return FoundPatients(
+        note, f"{found} slides are of one patient, {name!r} ({source}): if that is not one person, correct {option}"
+    )
 
 
 def slides_as_patients(slide_ids: Sequence[str]) -> str | None:

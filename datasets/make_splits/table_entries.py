@@ -12,7 +12,7 @@ from datasets.make_splits.label_entries import Entries, patient_entries, slide_e
 from datasets.make_splits.label_options import LabelOptions
 from datasets.make_splits.label_table import LabelTable, TableRow, read_label_table
 from datasets.make_splits.slide_match import matched_entries
-from datasets.make_splits.slide_patients import patient_rule, slides_as_patients
+from datasets.make_splits.slide_patients import FoundPatients, found_patients, patient_rule, slides_as_patients
 from utils.errors import UserError
 
 MissingIn = Callable[[TableRow], str | None]
@@ -53,10 +53,23 @@ def table_entries(
 def _of_slides(options: LabelOptions, slide_column: str, case_column: str | None, rows: Sequence[TableRow]) -> Entries:
     """The entries of a table of slides, with a warning where nothing names their patients."""
     labelled = slide_entries(rows, slide_column, case_column, patient_rule(options.patient_pattern))
-    if case_column or options.patient_pattern:
-        return labelled
+    patients = [entry.patient for entry in labelled.entries]
+    if options.patient_pattern:
+        return _with_patients(labelled, _of_pattern(options.patient_pattern, patients))
+    if case_column:
+        column = f"column {case_column} of {rows[0].path.name}"
+        return _with_patients(labelled, found_patients(patients, column, "--case_column"))
     warning = slides_as_patients([entry.slide_id for entry in labelled.entries])
     return labelled._replace(warnings=(*labelled.warnings, *([warning] if warning else [])))
+
+
+def _of_pattern(pattern: str, patients: Sequence[str]) -> FoundPatients:
+    return found_patients(patients, f"--patient_pattern {pattern!r}", "--patient_pattern")
+
+
+def _with_patients(labelled: Entries, found: FoundPatients) -> Entries:
+    warnings = (*labelled.warnings, *([found.warning] if found.warning else []))
+    return labelled._replace(notes=(*labelled.notes, found.note), warnings=warnings)
 
 
 def _of_patients(
@@ -75,7 +88,11 @@ def _of_patients(
             "patients with --slides"
         )
     rule = patient_rule(options.patient_pattern)
-    return _joined(ids, table, values, missing_in, {slide_id: rule(slide_id) for slide_id in slide_ids})
+    patients = {slide_id: rule(slide_id) for slide_id in slide_ids}
+    labelled = _joined(ids, table, values, missing_in, patients)
+    if not options.patient_pattern:
+        return labelled
+    return _with_patients(labelled, _of_pattern(options.patient_pattern, list(patients.values())))
 
 
 def _of_second_table(
@@ -102,9 +119,15 @@ def _of_second_table(
     slides = _of_slides(options, others.slide, case_column, rows)
     if slide_ids is not None:
         slides = matched_entries(slides, slide_ids, path.name)
-    joined = _joined(ids, table, values, missing_in, {entry.slide_id: entry.patient for entry in slides.entries})
-    notes = (*second.notes, *others.notes, *slides.notes, *joined.notes)
-    return replace(ids, slide=None), joined._replace(notes=notes, warnings=(*slides.warnings, *joined.warnings))
+    patients = slides.patients()
+    joined = _joined(ids, table, values, missing_in, patients)
+    joined_slides = joined.patients()
+    without_row = {slide_id: patient for slide_id, patient in patients.items() if slide_id not in joined_slides}
+    return replace(ids, slide=None), joined._replace(
+        notes=(*second.notes, *others.notes, *slides.notes, *joined.notes),
+        warnings=(*slides.warnings, *joined.warnings),
+        without_row=without_row,
+    )
 
 
 def _joined(

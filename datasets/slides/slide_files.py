@@ -8,6 +8,7 @@ from pathlib import Path
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
 from utils.errors import UserError
 from utils.files.phrases import listed
+from utils.files.plain_text import plain_text
 
 FEATURE_ENDINGS = (".pt", ".h5", ".npy", ".npz", ".safetensors")
 SUBDIRECTORIES = ("pt_files", "h5_files")
@@ -22,7 +23,7 @@ def slide_id_of(path: str | Path) -> str:
     """Return the slide id of a feature file: its name without the ending, and without that of the image before it.
 
     TCGA slide ids contain dots, so whatever else follows a dot belongs to the id. A name without the ending of a
-    feature file is an id already.
+    feature file is an id already. Letters are composed and blanks single, as in tables: see `plain_text`.
 
     >>> slide_id_of("features/TCGA-2F-A9KO-01Z-00-DX1.195576CF.pt")
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
@@ -31,7 +32,7 @@ def slide_id_of(path: str | Path) -> str:
     >>> slide_id_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF")
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
     """
-    name = Path(path).name
+    name = plain_text(Path(path).name)
     ending = next((ending for ending in FEATURE_ENDINGS if name.endswith(ending)), None)
     if ending is None:
         return name

@@ -209,7 +209,7 @@ def test_an_exported_model_predicts_the_same_and_names_nobody(trained, predict, 
         "--stage", "predict", "--run_dir", tmp_path / "out", "--features_dir", run_features(run_dir), "--cohort", "own"
     )
     assert overlap.status == 2
-    assert "patients of the cohort were in training" in overlap.err
+    assert "patients or slides of the cohort were in training" in overlap.err
 
 
 def run_features(run_dir: Path) -> Path:
@@ -327,7 +327,7 @@ def test_patients_of_the_training_are_refused_or_noted(trained, predict, cls_coh
     assert not folder.exists()
     folder, ended = predict(run_dir, cls_cohort.features_dir, "--allow_patient_overlap")
     ended.check()
-    assert "warning: patients of the cohort were in training" in ended.out
+    assert "warning: patients or slides of the cohort were in training" in ended.out
     assert "in training" in json.loads((folder / "predict.json").read_text())["warnings"][-3]
 
 
@@ -370,8 +370,66 @@ def test_predictions_of_a_fold_that_was_trained_again_are_not_gone_on_with(
     state = torch.load(checkpoint, weights_only=True)
     next(iter(state["model"].values())).add_(0.01)
     torch.save(state, checkpoint)
-    said = "is not the model that predicted"
+    said = "was trained again since it predicted"
     assert said in predict(run_dir, features, "--resume")[1].err
     there = ["--run_dir", folder.parents[1], "--cohort", "there", "--features_dir", features]
     assert said in run_main("--stage", "explain", *there).err
     predict(run_dir, features, "--overwrite")[1].check()
+
+
+def test_labels_that_come_later_evaluate_what_was_predicted(trained, predict, other_surv_cohort, monkeypatch, tmp_path):
+    """Blinded first: the slides are not read by a model again, and the files are those of one call with labels."""
+    run_dir, cohort = trained("surv"), other_surv_cohort
+    pattern = ("--patient_pattern", "^(SYN1-[0-9]+)-", "--no_figures")
+    folder, ended = predict(run_dir, cohort.features_dir, *pattern)
+    ended.check()
+    labels = pd.read_csv(labels_of(cohort)).drop(columns="case_id")
+    labels.to_csv(tmp_path / "t.csv", index=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(partial_module.PartialLogits, "add", None)  # a model that predicts would fail
+        later = predict(run_dir, cohort.features_dir, *pattern, "--labels", tmp_path / "t.csv", "--resume")[1].check()
+    assert "took up the labels of 20 cases" in later.out
+    relabelled = {name: (folder / name).read_bytes() for name in files_in(folder) if name != "predict.json"}
+    predict(run_dir, cohort.features_dir, *pattern, "--labels", tmp_path / "t.csv", "--overwrite")[1].check()
+    assert {name: (folder / name).read_bytes() for name in files_in(folder) if name != "predict.json"} == relabelled
+
+
+def test_going_on_with_other_folds_or_features_is_refused(trained, predict, other_cls_cohort, run_main, tmp_path):
+    run_dir, features = trained("cls"), other_cls_cohort.features_dir
+    folder, ended = predict(run_dir, features)
+    ended.check()
+    assert (
+        "holds predictions of folds 0 and 1, and --folds asks for fold 1"
+        in predict(run_dir, features, "--resume", "--folds", "1")[1].err
+    )
+    moved = changed(other_cls_cohort, tmp_path / "moved", lambda values: values + 0.01)
+    said = "are not those that were predicted in"
+    assert said in predict(run_dir, moved, "--resume")[1].err
+    there = ["--run_dir", folder.parents[1], "--cohort", "there", "--features_dir", moved]
+    assert said in run_main("--stage", "explain", *there).err
+
+
+def test_patients_of_unlabelled_rows_are_known(trained, predict, cls_cohort, other_cls_cohort, tmp_path):
+    """A new slide of a training patient is refused, with a label or without, and without a table by its name."""
+    run_dir = trained("cls")
+    (patient, *_) = pd.read_csv(run_dir / "fold0" / "predictions_train.csv")["case_id"]
+    features = tmp_path / "mixed"
+    shutil.copytree(other_cls_cohort.features_dir, features)
+    shutil.copy(next(cls_cohort.features_dir.glob(f"{patient}*")), features / f"{patient}-new.h5")
+    assert f"1 by fold 0 ({patient}-new)" in predict(run_dir, features)[1].err
+    (features / f"{patient}-new.h5").rename(features / "renamed.h5")
+    (tmp_path / "t.csv").write_text(labels_of(other_cls_cohort).read_text() + f"{patient},renamed,\n")
+    assert f"1 by fold 0 ({patient})" in predict(run_dir, features, "--labels", tmp_path / "t.csv")[1].err
+
+
+def test_words_of_the_table_for_the_classes_are_recorded(trained, predict, other_cls_cohort, tmp_path):
+    rows = pd.read_csv(labels_of(other_cls_cohort))
+    rows["label"] = rows["label"].map({0: "low grade", 1: "high; grade"})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    words = ("--labels", tmp_path / "t.csv", "--classes", "low grade", "high; grade", "--no_figures")
+    folder, ended = predict(trained("cls"), other_cls_cohort.features_dir, *words)
+    ended.check()
+    said = "words of the label table for the classes of the run: 'low grade' = '0', 'high; grade' = '1'"
+    assert said in ended.out
+    assert said in (folder / "summary.md").read_text()
+    assert said in json.loads((folder / "predict.json").read_text())["notes"]

@@ -114,3 +114,10 @@ def test_what_cannot_be_meant_is_refused_before_any_work(tmp_path, capfd, argume
     assert status == 2
     assert word in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_number_of_anchors_that_no_model_can_have_stops_before_any_work(tmp_path):
+    ended = reproduce(tmp_path, "TOY surv features splits none coords", SWEEP="15")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "reproduction: error: the model cannot be built: got 15 anchors for 3 stages" in ended.stderr
+    assert list(tmp_path.iterdir()) == []

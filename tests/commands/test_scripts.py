@@ -83,6 +83,41 @@ def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     assert ended.returncode == 2
     assert "already holds" in ended.stderr
 
+    # Applied to slides of another cohort (here the same ones), whose anchors both calls need, and classes of two words.
+    labels = pd.read_csv(cls_cohort.splits_dir.parent / "labels.csv", dtype=str)
+    labels["kind"] = labels["label"].map({"0": "ductal", "1": "mucinous; other"})
+    labels.to_csv(tmp_path / "labels.csv", index=False)
+    run_dir = tmp_path / "results/cls/TOY/mico_released_patient"
+    applied = {"RUN_DIR": run_dir, "FEATURES_DIR": cls_cohort.features_dir, "COHORT": "b", "GPU": "cpu"}
+    applied |= {"LABELS": tmp_path / "labels.csv", "ANCHORS": tmp_path / "anchors/TOY_C_8_slides", "EXPLAIN": 1}
+    applied |= {"LABEL_OPTIONS": "--label_column kind --classes ductal 'mucinous; other'", "NUM_WORKERS": 0}
+    options = ["--allow_patient_overlap", "--no_figures"]
+    ended = bash("script/predict.sh", *options, EXPLAIN_OPTIONS="--geojson x", **applied)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "got --geojson x, expected one of patches, regions" in ended.stderr
+    ended = bash("script/predict.sh", *options, EXPLAIN_OPTIONS="--geojson regions", **applied)
+    assert ended.returncode == 0, ended.stderr
+    assert [(run_dir / f"predict/b/fold{k}/explain/cases.csv").exists() for k in (0, 1)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"ANCHOR_SCOPE": "both"}, "error: got ANCHOR_SCOPE=both, expected dataset or slide\n"),
+        ({"N_CLUSTERS": "15"}, "main.py: error: the model cannot be built: got 15 anchors for 3 stages"),
+        ({"EPOCHS": "0"}, "main.py: error: got --epochs 0"),
+        ({"EXPLAIN": "1", "EXPLAIN_OPTIONS": "--geojson x"}, "main.py: error: got --geojson x"),
+        ({"EXPLAIN_OPTIONS": "--explain_slides 'a b"}, "error: got EXPLAIN_OPTIONS=--explain_slides 'a b, expected"),
+    ],
+)
+def test_what_is_refused_is_refused_before_anchors_are_fitted(cls_cohort, tmp_path, variables, words):
+    places = {"FEATURES_DIR": cls_cohort.features_dir, "SPLITS_DIR": cls_cohort.splits_dir}
+    places |= {"ANCHORS_DIR": tmp_path / "anchors", "RESULTS_DIR": tmp_path / "results"}
+    ended = bash("script/run_cls.sh", DATASET="TOY", GPU="cpu", **places, **variables)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(words)
+    assert list(tmp_path.iterdir()) == []
+
 
 @pytest.mark.parametrize("script", ["run_cls.sh", "run_surv.sh"])
 def test_scripts_hold_the_released_values(script):

@@ -56,6 +56,9 @@ def test_train_compare_and_test_the_best(cls_cohort, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*.pt")}
     again = tune(cls_cohort, tmp_path, grid)
     assert again.returncode == 0, again.stderr
+    for printed in (ended.stdout, again.stdout):
+        assert printed.startswith("5 parts (2 of anchors, 3 runs), 1 at a time, of which finished ones are kept; logs")
+        assert "\n5 of 5  done: " in printed
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*.pt")} == before
 
     command = [sys.executable, *shlex.split(compared["test"])[1:]]
@@ -83,4 +86,23 @@ def test_what_cannot_be_meant_stops_before_any_work(tmp_path, grid, more, words,
         planned(get_args_parser().parse_args(line))
     said = f"{stopped.value} {capsys.readouterr().err}"
     assert words in said
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("grid", "more", "words"),
+    [
+        ("lr 1e-4 1e-3", ["--by", "banana"], "got --by banana for runs of task cls, expected one of auc"),
+        ("n_bins 2 4", ["--by", "loss"], "got --by loss for runs that differ in n_bins"),
+        ("n_clusters 8 15", [], "the model cannot be built: got 15 anchors for 3 stages"),
+        ("lr 1e-4 1e-3", ["--task", "surv"], "lacks the columns train_survival_months"),
+        ("lr 1e-4 1e-3", ["--folds", "9"], "got --folds 9, expected a file"),
+    ],
+)
+def test_the_metric_the_folds_and_each_model_are_checked_before_any_work(cls_cohort, tmp_path, grid, more, words):
+    line = ["--grid", grid, "--task", "cls", "--dataset", "TOY", "--features_dir", str(cls_cohort.features_dir)]
+    line += ["--splits_dir", str(cls_cohort.splits_dir), "--results_dir", str(tmp_path / "r"), *more]
+    with pytest.raises(UserError) as stopped:
+        planned(get_args_parser().parse_args([*line, "--fixed", "model=mico", "n_clusters=8", "embed_dim=8"]))
+    assert words in str(stopped.value)
     assert not (tmp_path / "r").exists()

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from utils.errors import UserError
+from utils.files.plain_text import plain_text
 
 ENDINGS = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 # Each package with its class of slides and the error it raises for a file that it cannot read.
@@ -118,7 +119,7 @@ def find_slide_image(slides_dir: Path, slide_id: str) -> Path | None:
     found = sorted(
         path
         for path in slides_dir.iterdir()
-        if path.suffix.lower() in ENDINGS and path.stem == slide_id and path.is_file()
+        if path.suffix.lower() in ENDINGS and plain_text(path.stem) == slide_id and path.is_file()
     )
     if len(found) > 1:
         names = " and ".join(path.name for path in found)

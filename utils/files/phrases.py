@@ -14,6 +14,15 @@ def counted(number_of: int, noun: str, plural: str = "") -> str:
     return f"{number_of} {noun if number_of == 1 else plural or noun + 's'}"
 
 
+def quoted(words: Iterable[str]) -> list[str]:
+    """Words in quotation marks, for a list of words that may hold commas and blanks themselves.
+
+    >>> quoted(["IDC", "mucinous, other"])
+    ["'IDC'", "'mucinous, other'"]
+    """
+    return [repr(word) for word in words]
+
+
 def listed(items: Iterable[object]) -> str:
     """Items in words; empty for none.
 

@@ -10,10 +10,12 @@ from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.units import join_slides
 from datasets.make_splits.labelled_cases import labelled_cases
-from datasets.make_splits.slide_patients import patient_rule, slides_as_patients
+from datasets.make_splits.slide_patients import found_patients, patient_rule, slides_as_patients
 from utils.errors import UserError
 from utils.files.phrases import counted
 from utils.pipeline.predict_settings import PredictSettings
+
+NOT_COMPARED = "patients of the training are recognised by the beginning of slide ids only"
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,17 @@ def read_cohort(
             are dropped, or a patient of two classes where patients are predicted.
     """
     if settings.labels is None:
-        doubt = slides_as_patients(slide_ids) if settings.patient_pattern is None else None
-        found = _unlabelled(settings, slide_ids, by_patient=unit != "slide")
-        return Cohort(found, 0, {}, (), () if doubt is None else (doubt,))
+        patients = _patients(settings, slide_ids, {})
+        notes, warnings = _told_of_patients(settings, patients)
+        return Cohort(_unlabelled(patients, by_patient=unit != "slide"), 0, {}, notes, warnings)
     table = labelled_cases(settings, task, slide_ids=slide_ids, known_classes=class_names)
     known, dropped = _with_features(table.cases, slide_ids, settings)
     if unit == "patient":
         known = join_slides(known, settings.labels, class_names)
     labelled = {slide_id for case in known for slide_id in case.slide_ids}
     rest = [slide_id for slide_id in slide_ids if slide_id not in labelled]
-    unknown = _unlabelled(settings, rest, by_patient=unit != "slide")
-    notes = (*table.notes, *dropped)
+    unknown = _unlabelled(_patients(settings, rest, table.patients), by_patient=unit != "slide")
+    notes = (*table.notes, *_words_of_classes(settings, class_names), *dropped)
     if unit != "slide":
         known_patients = {case.case_id for case in known}
         left = [case for case in unknown if case.case_id in known_patients]
@@ -75,8 +77,8 @@ def read_cohort(
         if left:
             n_slides = sum(len(case.slide_ids) for case in left)
             notes += (
-                f"{counted(n_slides, 'slide')} of patients with an outcome are not in the label table and were left "
-                f"out: {first_ids([slide_id for case in left for slide_id in case.slide_ids])}",
+                f"{counted(n_slides, 'slide')} of patients with an outcome are not among the labelled ones of the "
+                f"table and were left out: {first_ids([slide_id for case in left for slide_id in case.slide_ids])}",
             )
     if unknown:
         word = "slide" if unit == "slide" else "patient"
@@ -99,23 +101,46 @@ def _with_features(
     missing = [slide_id for case in cases for slide_id in case.slide_ids if slide_id not in slide_ids]
     if not missing:
         return tuple(cases), ()
-    found = (
-        f"{counted(len(missing), 'labelled slide')} of {settings.labels} have no feature file ({first_ids(missing)})"
-    )
+    name = "" if settings.labels is None else settings.labels.name  # no path: summaries are passed on
+    found = f"{counted(len(missing), 'labelled slide')} of {name} without a feature file ({first_ids(missing)})"
     kept = (replace(case, slide_ids=tuple(s for s in case.slide_ids if s in slide_ids)) for case in cases)
     left = tuple(case for case in kept if case.slide_ids)
     if settings.on_missing == "error" or not left:
         raise UserError(f"{found}: extract their features, correct --features_dir, or pass --on_missing drop")
-    return left, (f"{found} and were left out",)
+    return left, (f"{found}: left out",)
 
 
-def _unlabelled(settings: PredictSettings, slide_ids: Collection[str], *, by_patient: bool) -> tuple[Case, ...]:
-    """Cases without outcome: one per slide, or one per patient, in the order of their first slides."""
+def _patients(settings: PredictSettings, slide_ids: Sequence[str], of_table: Mapping[str, str]) -> dict[str, str]:
+    """{slide: patient} of slides without an outcome: as the label table has it, else by the pattern or barcode."""
     rule = patient_rule(settings.patient_pattern)
+    return {slide_id: of_table.get(slide_id) or rule(slide_id) for slide_id in slide_ids}
+
+
+def _told_of_patients(
+    settings: PredictSettings, patients: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What to note, and what to warn of, where slide ids alone tell the patients."""
+    if settings.patient_pattern is None:
+        doubt = slides_as_patients(list(patients))
+        return (), () if doubt is None else (f"{doubt}; {NOT_COMPARED}",)
+    option = "--patient_pattern"
+    found = found_patients(list(patients.values()), f"{option} {settings.patient_pattern!r}", option)
+    return tuple(filter(None, (found.note,))), tuple(filter(None, (found.warning,)))
+
+
+def _unlabelled(patients: Mapping[str, str], *, by_patient: bool) -> tuple[Case, ...]:
+    """Cases without outcome: one per slide, or one per patient, in the order of their first slides."""
     if not by_patient:
-        return tuple(Case(rule(slide_id), (slide_id,)) for slide_id in slide_ids)
+        return tuple(Case(patient, (slide_id,)) for slide_id, patient in patients.items())
     slides: dict[str, tuple[str, ...]] = {}
-    for slide_id in slide_ids:
-        patient = rule(slide_id)
+    for slide_id, patient in patients.items():
         slides[patient] = (*slides.get(patient, ()), slide_id)
     return tuple(Case(patient, own) for patient, own in slides.items())
+
+
+def _words_of_classes(settings: PredictSettings, class_names: Sequence[str] | None) -> tuple[str, ...]:
+    """Which words of the table stand for which classes of the run, where they are others."""
+    if settings.classes is None or class_names is None or set(settings.classes) <= set(class_names):
+        return ()
+    pairs = ", ".join(f"{word!r} = {name!r}" for word, name in zip(settings.classes, class_names, strict=True))
+    return (f"words of the label table for the classes of the run: {pairs}",)

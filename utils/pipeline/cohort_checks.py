@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
+from utils.files.phrases import listed
+from utils.files.provenance import digest_of
 from utils.pipeline.ensemble import Ensemble
 from utils.pipeline.feature_facts import check_same_scale, facts_of
 from utils.pipeline.trained_on import trained_on
 from utils.runs.predict_dir import read_record
 
 
-def check_same_models(folder: Path, ensemble: Ensemble) -> None:
-    """Check that a cohort was predicted by these models.
+def check_same_models(folder: Path, ensemble: Ensemble, *, all_of_them: bool = True) -> None:
+    """Check that a cohort was predicted by these models, and with `all_of_them` by no others.
 
     Raises:
         UserError: for predictions of other folds, or of folds that were trained again since.
     """
-    models = read_record(folder).get("models") or {}
+    record, asked = read_record(folder), [fold.index for fold in ensemble.folds]
+    if not set(asked) <= set(record["folds"]) or (all_of_them and set(asked) != set(record["folds"])):
+        raise UserError(
+            f"{folder} holds predictions of {folds_in_words(record['folds'])}, and --folds asks for "
+            f"{folds_in_words(asked)}: give the same, or predict the cohort again with --overwrite"
+        )
+    models = record.get("models") or {}
     for fold in ensemble.folds:
         if models.get(f"fold{fold.index}") != fold.digest():
             raise UserError(
-                f"fold {fold.index} of {ensemble.source} is not the model that predicted {folder}, as it was trained "
-                "again or not used: predict the cohort again with --overwrite"
+                f"fold {fold.index} of {ensemble.source} was trained again since it predicted {folder}: predict the "
+                "cohort again with --overwrite"
             )
+
+
+def check_same_features(folder: Path, prints: Mapping[str, str]) -> None:
+    """Check that the slides and their features are those that were predicted.
+
+    Raises:
+        UserError: for other slides, or the same slides with other features.
+    """
+    if read_record(folder).get("features") != digest_of(prints):
+        raise UserError(
+            f"the slides or features of --features_dir are not those that were predicted in {folder}: give these, or "
+            "predict the cohort again with --overwrite"
+        )
+
+
+def folds_in_words(folds: Sequence[int]) -> str:
+    """`fold 2`, or `folds 0 and 1`."""
+    return f"fold{'s' * (len(folds) != 1)} {listed(sorted(folds))}"
 
 
 def scale_warnings(ensemble: Ensemble, paths: Sequence[Path]) -> list[str]:
@@ -54,11 +80,9 @@ def overlap_warnings(ensemble: Ensemble, cases: Sequence[Case], *, allow_overlap
             refused.append(f"{len(shared)} by fold {fold.index} ({first_ids(shared)})")
         chosen = [case_id for case_id in trained_on(cases, fold.chosen_on) if case_id not in shared]
         if chosen:
-            warnings.append(
-                f"fold {fold.index} chose its epoch by {len(chosen)} patients of the cohort ({first_ids(chosen)})"
-            )
+            warnings.append(f"fold {fold.index} chose its epoch by {len(chosen)} of the cohort ({first_ids(chosen)})")
     if refused:
-        message = f"patients of the cohort were in training: {'; '.join(refused)}"
+        message = f"patients or slides of the cohort were in training: {'; '.join(refused)}"
         if not allow_overlap:
             raise UserError(
                 f"{message}; predict others, give the --folds that did not see them, or pass --allow_patient_overlap "

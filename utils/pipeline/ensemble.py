@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ from models.bag_model import BagModel
 from models.losses import log_survival
 from utils.errors import UserError
 from utils.files.phrases import listed
+from utils.files.provenance import digest
 from utils.pipeline.exported import MODEL_RECORD, ExportedFold, read_exported
-from utils.pipeline.feature_facts import FeatureFacts
+from utils.pipeline.feature_facts import FeatureFacts, check_same_scale
 from utils.pipeline.models import load_model, restored_model
 from utils.pipeline.trained_on import cases_of_table, digests_of_cases
 from utils.runs.predictions import read_predictions
@@ -44,6 +44,7 @@ class TrainedFold:
         inner_edges: the inner edges of its time bins in months, (C - 1,); None where they are not known.
         trained_on: digests of the names of its training cases.
         chosen_on: digests of the names of its validation cases, which chose its epoch.
+        file: of its weights.
     """
 
     index: int
@@ -52,13 +53,11 @@ class TrainedFold:
     inner_edges: tuple[float, ...] | None
     trained_on: frozenset[str]
     chosen_on: frozenset[str]
+    file: Path
 
     def digest(self) -> str:
-        """SHA-256 of the weights: another one tells that the fold was trained again."""
-        state = hashlib.sha256()
-        for name, value in sorted(self.model.state_dict().items()):
-            state.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
-        return state.hexdigest()
+        """SHA-256 of the file of the weights: another one tells that the fold was trained again."""
+        return digest(self.file)
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,11 @@ class Ensemble:
         return FeatureFacts.from_json(self.record.get("feature_facts"))
 
     @property
+    def is_exported(self) -> bool:
+        """Whether it is a model that was handed on, and not a run."""
+        return (self.source / MODEL_RECORD).exists()
+
+    @property
     def has_slide_anchors(self) -> bool:
         """Whether the models need anchors of each slide."""
         return self.record.get("anchor_scope") == "slide"
@@ -115,15 +119,34 @@ class Ensemble:
 
         Returns:
             (C,) float64: the probability of each class, or of surviving each time bin; the risk is minus their sum.
+
+        Raises:
+            ValueError: no slide, or one that is no (M, D) of finite numbers with at least one patch.
+            UserError: features on another scale than those of the training.
         """
-        sizes = torch.tensor([len(slide) for slide in slides])
-        index = torch.repeat_interleave(torch.arange(len(slides)), sizes)
-        positions = None if coords is None else torch.cat(list(coords))
-        case = torch.zeros(len(slides), dtype=torch.long)
-        batch = torch.cat(list(slides)), index, case
+        features = [self._checked(slide) for slide in slides]
+        if not features:
+            raise ValueError("got no slide, expected the features (M, D) of at least one")
+        if self.facts is not None:
+            lengths = torch.cat([slide.double().norm(dim=1) for slide in features])
+            check_same_scale(FeatureFacts(float(lengths.mean()), None), self.facts)
+        sizes = torch.tensor([len(slide) for slide in features])
+        index = torch.repeat_interleave(torch.arange(len(features)), sizes)
+        positions = None if coords is None else torch.cat([torch.as_tensor(places) for places in coords])
+        batch = torch.cat(features), index, torch.zeros(len(features), dtype=torch.long)
         logits = torch.cat([fold.model(*batch, coords=positions).logits for fold in self.folds]).double()
         outputs = log_survival(logits).exp() if self.task == SURVIVAL.name else logits.softmax(dim=1)
         return outputs.mean(dim=0)
+
+    def _checked(self, slide: Tensor) -> Tensor:
+        features = torch.as_tensor(slide)
+        if features.ndim != 2 or features.shape[1] != self.dim_in or len(features) == 0:
+            raise ValueError(
+                f"got features of shape {tuple(features.shape)}, expected (M, {self.dim_in}), M at least 1"
+            )
+        if not features.is_floating_point() or not bool(features.isfinite().all()):
+            raise ValueError("got features that are no finite floating-point numbers, expected those of an encoder")
+        return features
 
 
 def load_ensemble(source: Path, folds: Sequence[int] | None = None) -> Ensemble:
@@ -152,8 +175,8 @@ def load_ensemble(source: Path, folds: Sequence[int] | None = None) -> Ensemble:
     untrained = [k for k in chosen if k not in trained or not (fold_dir(source, k) / "predictions_val.csv").exists()]
     if untrained:
         raise UserError(
-            f"fold {listed(untrained)} of {source} is not trained to its end: finish it with main.py --resume, or give "
-            "the trained --folds"
+            f"{source} lacks the end of the training of fold {listed(untrained)}: finish it with main.py --resume, or "
+            "give the trained --folds"
         )
     return Ensemble(source, record, tuple(_trained_fold(source, k, record) for k in chosen))
 
@@ -167,7 +190,7 @@ def _chosen(source: Path, there: Sequence[int], asked: Sequence[int] | None) -> 
 
 def _exported_fold(k: int, fold: ExportedFold) -> TrainedFold:
     model = restored_model(fold.architecture, fold.weights, fold.feature_norm, fold.source)
-    return TrainedFold(k, model, fold.cut_off, fold.inner_edges, fold.trained_on, fold.chosen_on)
+    return TrainedFold(k, model, fold.cut_off, fold.inner_edges, fold.trained_on, fold.chosen_on, fold.source)
 
 
 def _trained_fold(run_dir: Path, k: int, record: Mapping[str, Any]) -> TrainedFold:
@@ -188,6 +211,7 @@ def _trained_fold(run_dir: Path, k: int, record: Mapping[str, Any]) -> TrainedFo
         inner_edges=_inner_edges(place / "outcomes_train.csv", int(record["n_outputs"])) if is_survival else None,
         trained_on=digests_of_cases(cases_of_table(training)),
         chosen_on=digests_of_cases(cases_of_table(validation)),
+        file=place / "checkpoint.pt",
     )
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from datasets.bags import BagDataset
 from datasets.slides.features import check_widths, find_slides
+from datasets.slides.fingerprint import fingerprint
 from utils.errors import UserError
 from utils.explain.slide_image import require_slide_reader
 from utils.machine.device import resolve_device
-from utils.pipeline.cohort_checks import check_same_models
+from utils.machine.threads import map_in_threads
+from utils.pipeline.cohort_checks import check_same_features, check_same_models
 from utils.pipeline.cohort_logits import groups_of_folds, precision_of
 from utils.pipeline.ensemble import Ensemble, load_ensemble
-from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases
+from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases, plain_ids
+from utils.pipeline.inputs import READING_THREADS
 from utils.pipeline.predict_settings import PredictSettings
 from utils.pipeline.train_fold import Computation
 from utils.pipeline.trained_on import cases_of_table
@@ -39,7 +42,7 @@ def explain_cohort(settings: PredictSettings) -> None:
         raise UserError(f"{settings.folder} does not exist: predict the cohort first, with --stage predict")
     predicted = read_record(settings.folder)["folds"]
     ensemble = load_ensemble(settings.run_dir, settings.folds or predicted)
-    check_same_models(settings.folder, ensemble)
+    check_same_models(settings.folder, ensemble, all_of_them=False)
     files = fold_predictions(settings.folder)
     lacking = [k for k in predicted if k not in files]
     if lacking:
@@ -49,7 +52,7 @@ def explain_cohort(settings: PredictSettings) -> None:
     paths = find_slides(settings.features_dir)
     explanation = Explanation(
         cases=settings.explain_cases,
-        slides=settings.explain_slides,
+        slides=plain_ids(settings.explain_slides),
         slides_dir=settings.slides_dir,
         mpp=settings.mpp,
         geojson=settings.geojson,
@@ -83,10 +86,12 @@ def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[s
             f"{len(missing)} predicted slides have no feature file in --features_dir ({', '.join(missing[:3])}): give "
             "the features that were predicted"
         )
-    unknown = [slide_id for slide_id in settings.explain_slides or () if slide_id not in slide_ids]
+    unknown = [slide_id for slide_id in plain_ids(settings.explain_slides) or () if slide_id not in slide_ids]
     if unknown:
         raise UserError(
             f"got --explain_slides {unknown[0]}, expected slides of the cohort {settings.cohort} ({len(slide_ids)} "
             "predicted slides)"
         )
     check_widths({slide_id: paths[slide_id] for slide_id in slide_ids}, ensemble.dim_in)
+    prints = map_in_threads(fingerprint, [paths[slide_id] for slide_id in slide_ids], READING_THREADS)
+    check_same_features(settings.folder, dict(zip(slide_ids, prints, strict=True)))

@@ -15,6 +15,7 @@ from torch import Tensor
 from datasets.bags import BagDataset, Batch
 from datasets.batches import EvaluationBatches
 from datasets.folds.cases import Case
+from datasets.folds.slide_ids import plain_slide_id
 from datasets.slides.patch_geometry import in_level0_pixels, patch_geometry
 from models.bag_model import BagModel
 from models.inspection.nearest_anchor import NearestAnchors, nearest_anchors
@@ -66,12 +67,17 @@ class Explanation:
         """The explanation that the settings ask for."""
         return cls(
             cases=settings.explain_cases,
-            slides=settings.explain_slides,
+            slides=plain_ids(settings.explain_slides),
             slides_dir=settings.slides_dir,
             mpp=settings.mpp,
             geojson=settings.geojson,
             run=f"{settings.dataset}: {settings.run_dir.name}",
         )
+
+
+def plain_ids(slide_ids: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Slide ids as a user may give them, without endings of images and features."""
+    return None if slide_ids is None else tuple(plain_slide_id(slide_id) for slide_id in slide_ids)
 
 
 def check_what_is_explained(explanation: Explanation, folds: Sequence[FoldInputs]) -> None:

@@ -30,10 +30,10 @@ class PartialLogits:
         self._written = time.monotonic()
 
     def load(self) -> None:
-        """Take over what an interrupted call has left, if it is of the same models.
+        """Take over what an interrupted call has left.
 
         Raises:
-            UserError: for a damaged file.
+            UserError: for a damaged file, or one of other models.
         """
         if not self.path.exists():
             return
@@ -43,8 +43,12 @@ class PartialLogits:
             raise UserError(
                 f"{self.path} cannot be read ({first_line(error)}): begin again with --overwrite"
             ) from error
-        if isinstance(content, Mapping) and content.get("digest") == self.digest:
-            self.batches = dict(content["batches"])
+        if not isinstance(content, Mapping) or content.get("digest") != self.digest:
+            raise UserError(
+                f"{self.path} is of other folds, weights or another precision: give the same options as before, or "
+                "begin again with --overwrite"
+            )
+        self.batches = dict(content["batches"])
 
     def add(self, key: str, logits: Tensor) -> None:
         """Keep the logits of a batch; every half minute all of them are written."""

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from torch import Tensor
-
-from datasets.folds.cases import Case
-from datasets.folds.survival_bins import assign_bins
 from datasets.slides.features import check_widths, find_slides
 from datasets.slides.fingerprint import fingerprint
 from utils.errors import UserError
@@ -22,24 +15,21 @@ from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
 from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort import Cohort, read_cohort
-from utils.pipeline.cohort_checks import check_same_models, overlap_warnings, scale_warnings
+from utils.pipeline.cohort_checks import check_same_features, check_same_models, overlap_warnings, scale_warnings
 from utils.pipeline.cohort_logits import cohort_logits, groups_of_folds
+from utils.pipeline.cohort_tables import predicted_tables, relabelled_tables, write_tables
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
 from utils.pipeline.inputs import READING_THREADS
 from utils.pipeline.predict_settings import PredictSettings
-from utils.pipeline.prediction_table import prediction_table
 from utils.runs.predict_dir import (
-    ENSEMBLE,
     PARTIAL,
     holds_predictions,
     is_cohort,
     remove_predictions,
     write_record,
 )
-from utils.runs.predictions import write_predictions
 from utils.runs.run_record import unit_of
 from utils.statistics.cut_off import ensemble_cut_off
-from utils.statistics.ensemble import ensemble_table
 from utils.tables.validation import write_validation
 from utils.tables.validation_text import format_validation
 
@@ -52,7 +42,8 @@ OF_RUN = ("task", "dataset", "model", "formulation", "run_name", "seed", "dim_in
 def predict_cohort(settings: PredictSettings) -> Path:
     """Predict a cohort by each fold and by their ensemble, and evaluate what has outcomes; returns the folder.
 
-    Each slide is read once for all folds, in batches as in testing, so that memory does not grow with the cohort.
+    Each slide is read once for all folds, in batches as in testing, so that memory does not grow with the cohort. With
+    `resume`, whole predictions are kept, and only take up the outcomes of a label table.
 
     Raises:
         UserError: for a run, features or labels that cannot be read or do not go together, patients that a fold was
@@ -60,10 +51,9 @@ def predict_cohort(settings: PredictSettings) -> Path:
     """
     _check_free(settings)
     ensemble = load_ensemble(settings.run_dir, settings.folds)
-    if settings.resume and is_cohort(settings.folder):
+    is_predicted = settings.resume and is_cohort(settings.folder)
+    if is_predicted:
         check_same_models(settings.folder, ensemble)
-        logger.info("%s is predicted already; --overwrite predicts it again", settings.folder)
-        return settings.folder
     found = find_slides(settings.features_dir)
     unit = unit_of(ensemble.record)
     cohort = read_cohort(settings, ensemble.task, unit, list(found), ensemble.class_names)
@@ -75,20 +65,29 @@ def predict_cohort(settings: PredictSettings) -> Path:
         *overlap_warnings(ensemble, cohort.cases, allow_overlap=settings.allow_patient_overlap),
     ]
     prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
+    folder = settings.folder
+    if is_predicted:
+        check_same_features(folder, prints)
+        if settings.labels is None:
+            logger.info("%s is predicted already; --labels evaluates it, --overwrite predicts it again", folder)
+            return folder
     groups = groups_of_folds(settings, ensemble, paths)
     record = _record(settings, ensemble, cohort, unit, prints, warnings)
     _claim(settings)
     for line in (*cohort.notes, *(f"warning: {text}" for text in warnings)):
         logger.info("%s", line)
-    logits = cohort_logits(settings, ensemble, groups, cohort.cases, paths, prints)
-    tables = _tables(ensemble, cohort, logits)
-    folder = settings.folder
-    for k, table in tables.items():
-        write_predictions(folder / f"predictions_fold{k}.csv", table, may_lack_outcomes=True)
-    write_predictions(folder / ENSEMBLE, _ensemble_table(ensemble, cohort, tables), may_lack_outcomes=True)
+    if is_predicted:
+        tables = relabelled_tables(ensemble, cohort.cases, folder)
+    else:
+        logits = cohort_logits(settings, ensemble, groups, cohort.cases, paths, prints)
+        tables = predicted_tables(ensemble, cohort.cases, logits)
+    write_tables(ensemble, cohort.cases, tables, folder)
     write_record(folder, record)
     (folder / PARTIAL).unlink(missing_ok=True)
-    logger.info("predicted %s of %s in %s", counted(len(cohort.cases), unit), settings.cohort, folder)
+    what = "took up the labels of" if is_predicted else "predicted"
+    logger.info("%s %s of %s in %s", what, counted(len(cohort.cases), unit), settings.cohort, folder)
+    if ensemble.is_exported:
+        logger.info("%s names patients: leave predict/ out where the model is passed on", folder)
     if cohort.n_known:
         _evaluate(folder, with_figures=not settings.no_figures)
     return folder
@@ -155,42 +154,6 @@ def _record(
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-
-
-def _tables(ensemble: Ensemble, cohort: Cohort, logits: Mapping[int, Tensor]) -> dict[int, pd.DataFrame]:
-    """{fold: predictions}; the time bin of an outcome is that of the fold."""
-    return {
-        fold.index: prediction_table(
-            ensemble.task, _binned(cohort.cases, fold.inner_edges), logits[fold.index], _names(ensemble)
-        )
-        for fold in ensemble.folds
-    }
-
-
-def _ensemble_table(ensemble: Ensemble, cohort: Cohort, tables: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """The predictions of the ensemble; the time bin of an outcome is by the mean edges of the folds."""
-    table = ensemble_table(tables)
-    names = _names(ensemble)
-    if "prediction" in table.columns and names is not None:
-        table["prediction_name"] = [names[number] for number in table["prediction"]]
-    if "bin" in table.columns:
-        edges = mean_edges(ensemble.folds)
-        binned = _binned(cohort.cases, None if edges is None else tuple(edges.tolist()))
-        table["bin"] = pd.array([case.bin for case in binned], dtype=table["bin"].dtype)
-    return table
-
-
-def _names(ensemble: Ensemble) -> Sequence[str] | None:
-    """The names of the classes, where they have names."""
-    return ensemble.record.get("class_names") or None
-
-
-def _binned(cases: Sequence[Case], inner_edges: Sequence[float] | None) -> list[Case]:
-    """The cases with the time bins of their outcomes; without any where the edges are not known."""
-    if inner_edges is None:
-        return list(cases)
-    edges = np.array([0.0, *inner_edges, np.inf])
-    return [case if case.time is None else replace(case, bin=int(assign_bins([case.time], edges)[0])) for case in cases]
 
 
 def _evaluate(folder: Path, *, with_figures: bool) -> None:

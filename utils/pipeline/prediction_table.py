@@ -22,18 +22,18 @@ def prediction_table(
     wide = logits.double()
     if task == "cls":
         prob = torch.softmax(wide, dim=1).numpy()
-        return classification_table(case_ids, slide_ids, _known(cases, "label"), prob, class_names)
+        return classification_table(case_ids, slide_ids, known(cases, "label"), prob, class_names)
     return survival_table(
         case_ids,
         slide_ids,
-        time=_known(cases, "time"),
-        event=1 - _known(cases, "censored"),
-        bin=_known(cases, "bin"),
+        time=known(cases, "time"),
+        event=1 - known(cases, "censored"),
+        bin=known(cases, "bin"),
         risk=risk(wide).numpy(),
         hazard=hazards(wide).numpy(),
     )
 
 
-def _known(cases: Sequence[Case], name: str) -> np.ndarray:
+def known(cases: Sequence[Case], name: str) -> np.ndarray:
     """An outcome of the cases, float64 (n,), NaN where it is not known."""
     return np.array([getattr(case, name) for case in cases], dtype=np.float64)  # None becomes NaN

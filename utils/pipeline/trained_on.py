@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -38,6 +39,16 @@ def cases_of_table(table: pd.DataFrame) -> list[Case]:
 
 
 def trained_on(cases: Sequence[Case], digests: frozenset[str]) -> list[str]:
-    """The ids of the cases that share a name with those of the digests, in their order, each once."""
-    shared = (case.case_id for case in cases if any(digest_of_name(name) in digests for name in names_of(case)))
+    """The ids of the cases that share a name with those of the digests, in their order, each once.
+
+    Of a slide whose patient is not known, the beginnings of its id count as names too: `P001` of `P001_A`.
+    """
+    shared = (case.case_id for case in cases if any(digest_of_name(name) in digests for name in _candidates(case)))
     return list(dict.fromkeys(shared))
+
+
+def _candidates(case: Case) -> set[str]:
+    names = names_of(case)
+    if names == {case.case_id}:  # the slide stands for its patient
+        names |= {case.case_id[: mark.start()] for mark in re.finditer(r"[^A-Za-z0-9]", case.case_id) if mark.start()}
+    return names

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from datasets.folds.split_report import median_follow_up
 from utils.files.phrases import counted
 from utils.paper.run_plan import MICO
 from utils.report.charts.calibration_chart import calibration_charts, survival_chart
@@ -41,12 +42,12 @@ from utils.report.run_results import RunResults, read_each
 from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
-from utils.report.sections.metric_tables import CHANCE
+from utils.report.sections.metric_tables import CHANCE, mean_text
 from utils.runs.class_words import ClassWords
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predictions import output_columns
 from utils.runs.run_record import model_in_words
-from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS, Task
+from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.cut_off import divided_with_p
 from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
@@ -137,7 +138,7 @@ def _verdict(found: Validation) -> Iterator[str]:
 
 
 def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
-    warnings = (*found.record["warnings"], *found.explained.problems)
+    warnings = (*found.summary["warnings"], *found.explained.problems)
     shown: Block = Bullets(warnings, kind="warning") if warnings else Text("None.")
     yield Section("warnings", "Warnings", (shown,))
     yield Section("cohort", "Cohort", (_cohort_table(found), Bullets(tuple(_cohort_facts(found)))))
@@ -149,7 +150,7 @@ def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
         yield Section("cases", "Where the models look", case_blocks(found.explained))
         if found.record["run"]["model"] == MICO:
             yield Section("anchors", "Anchors", anchor_blocks(found.explained))
-    table = prediction_table({0: found.ensemble}, found.words, found.summary["unit"])
+    table = prediction_table({0: found.ensemble}, found.words, found.summary["unit"], is_ensemble=True)
     folded = Folded(f"Predictions of the ensemble ({len(found.ensemble)} rows)", (table,))
     yield Section("predictions", "Predictions", (folded,))
     yield Section("provenance", "Provenance", (Bullets(tuple(_provenance(found.record))),))
@@ -161,7 +162,9 @@ def _cohort_table(found: Validation) -> Table:
     facts.append(row("slides", count(int(table["slide_ids"].str.count(";").sum()) + len(table))))
     if found.words is None:
         facts.append(row("deaths", count(int(table["event"].sum()))))
-        facts.append(row("median follow-up or survival time (months)", number(float(table["time"].median()), 1)))
+        follow_up = median_follow_up(table["time"].to_numpy(), 1 - table["event"].to_numpy())
+        shown = number(follow_up, 1) if follow_up is not None else Cell("not reached")
+        facts.append(row("median follow-up (months, reverse Kaplan-Meier)", shown))
     else:
         unit = found.summary["unit"]
         for label, name in enumerate(found.words.names):
@@ -183,6 +186,8 @@ def _metric_blocks(found: Validation, n_resamples: int) -> Iterator[Block]:
         f"Intervals: 2.5 and 97.5 percentile of {n_resamples} bootstrap resamples of the patients, with the trained "
         "models held fixed; mean ± std: over folds, population standard deviation."
     )
+    if "by_patient" in found.summary:
+        yield _by_patient(found.summary["by_patient"])
     yield from (Text(line) for line in cut_off_in_words(found.summary))
     metric = found.task.metric
     measured = found.summary["ensemble"]["intervals"][metric]
@@ -209,7 +214,25 @@ def _metric_table(found: Validation) -> Table:
         for name, reason in one["reasons"].items()
         if name in (*shown, *more)
     )
-    return Table("Metrics of the cohort", header, tuple(rows), notes=tuple(notes))
+    footer = (_mean_row(found, shown, len(more)),) if len(found.folds) > 1 else ()
+    return Table("Metrics of the cohort", header, tuple(rows), footer, notes=tuple(notes))
+
+
+def _by_patient(patients: Mapping[str, Any]) -> Table:
+    """The ensemble by patient: the mean of the probabilities of each patient's slides."""
+    names = CLASSIFICATION.metrics
+    header = ("model", "patients", *(METRIC_WORDS[name] for name in names))
+    notes = ["By patient: mean of the probabilities of a patient's slides."]
+    if patients["left_out"]:
+        notes.append(f"Left out, with slides of different labels: {', '.join(patients['left_out'])}.")
+    cells = row("ensemble", count(patients["n_test"]), *(number(patients[name]) for name in names))
+    return Table("Metrics of the patients", header, (cells,), notes=tuple(notes))
+
+
+def _mean_row(found: Validation, names: tuple[str, ...], n_more: int) -> tuple[Cell, ...]:
+    summary = found.summary
+    means = [Cell(mean_text(summary, name), summary["mean"][name]) for name in names]
+    return row("mean ± std of the folds", *means, *[""] * (n_more + 1))
 
 
 def _cells(values: Mapping[str, Any], shown: tuple[str, ...], more: tuple[str, ...]) -> tuple[Cell, ...]:

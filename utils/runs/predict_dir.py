@@ -15,6 +15,7 @@ from typing import Any
 from utils.errors import UserError
 from utils.files.atomic import write_json
 from utils.files.json_object import read_json_object
+from utils.files.provenance import digest
 
 RECORD = "predict.json"
 ENSEMBLE = "predictions.csv"
@@ -52,6 +53,17 @@ def read_record(folder: Path) -> dict[str, Any]:
         if not isinstance(record.get(name), kind):
             raise UserError(f"{path}: {name} is {record.get(name)!r}, expected {kind.__name__}; {ADVICE}.")
     return record
+
+
+def stale_folds(folder: Path, record: Mapping[str, Any]) -> list[int]:
+    """The folds whose models are other ones than when they predicted the cohort; those that are gone are not known."""
+    models, run_dir, stale = record.get("models") or {}, folder.parent.parent, []
+    for k in record["folds"]:
+        files = [run_dir / f"fold{k}" / "checkpoint.pt", run_dir / f"fold{k}.safetensors"]
+        now = next((digest(path) for path in files if path.exists()), None)
+        if now is not None and f"fold{k}" in models and models[f"fold{k}"] != now:
+            stale.append(k)
+    return stale
 
 
 def is_cohort(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from utils.files.atomic import write_json
 from utils.files.phrases import listed
 from utils.runs.continuation import COMPARED, check_unchanged, merge
 from utils.runs.fold_state import TrainingState, remove_predictions, training_state
+from utils.runs.predict_dir import is_cohort
 from utils.runs.protocol import completed
 from utils.runs.run_record import read_run
 
@@ -81,6 +82,7 @@ def claim(run_dir: Path, record: dict[str, Any], *, stage: str, resume: bool, ov
         if stage in ("all", "train"):
             if overwrite:
                 remove_results(run_dir)
+                _say_what_is_of_earlier_models(run_dir)
             elif resume:
                 _go_on(run_dir, record, raised_from=merged.get("resumed", [{}])[-1].get("epochs_raised_from"))
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -134,6 +136,7 @@ def _go_on(run_dir: Path, record: dict[str, Any], *, raised_from: int | None) ->
     removed = [k for k in further if remove_predictions(fold_dir(run_dir, k))]
     if removed:
         _remove_tables(run_dir)
+        _say_what_is_of_earlier_models(run_dir)
     if raised_from is None:
         return
     said = [f"going on after epoch {epoch}: {folds}" for epoch, folds in _by_epoch(states, further)]
@@ -141,6 +144,17 @@ def _go_on(run_dir: Path, record: dict[str, Any], *, raised_from: int | None) ->
     said += [f"stopped early after epoch {epoch}, so finished: {folds}" for epoch, folds in _by_epoch(states, early)]
     words = "; ".join(said) or "no fold was trained before"
     logger.info("--epochs was %d and is %d: %s", raised_from, record["settings"]["epochs"], words)
+
+
+def _say_what_is_of_earlier_models(run_dir: Path) -> None:
+    """Predictions of other cohorts stay, and their tables say that they are of models that are no more."""
+    cohorts = sorted(path.name for path in (run_dir / "predict").glob("*") if is_cohort(path))
+    if cohorts:
+        logger.warning(
+            "warning: the predictions of %s in %s are of the models before: predict again with --overwrite",
+            listed(cohorts),
+            run_dir / "predict",
+        )
 
 
 def _result_folds(run_dir: Path) -> list[Path]:

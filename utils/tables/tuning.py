@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
         `folds`: of the folds that any of the runs has;
         `runs`, the best first and those without all folds last: each `run_name`, `options` {name: value}, `folds`
         (per fold `fold`, `n_val`, the metrics, `best_epoch`, `n_epochs`), `mean`, `std`, `n_defined` as of
-        `utils.tables.averages`, `missing_folds`, and `tested`, whether its test cases have been opened;
+        `utils.tables.averages`, `missing_folds`, and `tested`, whether a call that opens its test cases has been made;
         `best`: the name of the first, None where no run has all folds or defines the metric; `test`: the command that
         tests it; `near`: the others whose mean is within one standard deviation of the best;
         `at_the_edge` {option: (its value, "smallest" or "largest")} where the best run has an end of the tried values.
@@ -63,18 +63,8 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
     """
     runs = [_read(run_dir) for run_dir in run_dirs]
     _check_comparable(runs)
-    task = TASKS[runs[0].record["task"]]
-    metrics = (*task.shown, LOSS)
-    by = by or task.metric
-    if by not in metrics:
-        raise UserError(f"got --by {by} for runs of task {task.name}, expected one of {', '.join(metrics)}")
-    options = differing_options([run.record for run in runs])
-    other_losses = [name for name in ("n_bins", "alpha_surv") if name in options and by == LOSS]
-    if other_losses:
-        raise UserError(
-            f"got --by {LOSS} for runs that differ in {other_losses[0]}, whose losses are of different scales: give "
-            f"--by {task.metric}"
-        )
+    task, options = TASKS[runs[0].record["task"]], differing_options([run.record for run in runs])
+    metrics, by = (*task.shown, LOSS), check_metric(by, task.name, options)
     folds = sorted({fold["fold"] for run in runs for fold in run.folds})
     if not folds:
         raise UserError(
@@ -89,6 +79,29 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
         record = next(run.record for run in runs if run.run_dir.name == best["run_name"])
         compared |= {"best": best["run_name"], "test": command_of(record, run_name=best["run_name"], stage="test")}
     return compared | {"near": _near(rows, by), "at_the_edge": _at_the_edge(rows, options)}
+
+
+def check_metric(by: str | None, task: str, options: Collection[str]) -> str:
+    """The metric by which runs are sorted: `by`, or the main one of the task.
+
+    Args:
+        by: its name, or None.
+        task: of the runs.
+        options: in which they differ.
+
+    Raises:
+        UserError: for a metric that the task does not have, or a loss that these runs do not share.
+    """
+    known, main_metric = (*TASKS[task].shown, LOSS), TASKS[task].metric
+    if by is not None and by not in known:
+        raise UserError(f"got --by {by} for runs of task {task}, expected one of {', '.join(known)}")
+    other_losses = [name for name in ("n_bins", "alpha_surv") if name in options and by == LOSS]
+    if other_losses:
+        raise UserError(
+            f"got --by {LOSS} for runs that differ in {other_losses[0]}, whose losses are of different scales: give "
+            f"--by {main_metric}"
+        )
+    return by or main_metric
 
 
 def write_comparison(place: Path, compared: dict[str, Any]) -> None:
@@ -192,8 +205,15 @@ def _row(run: _Run, options: Sequence[str], metrics: Sequence[str], folds: Seque
         "folds": run.folds,
         **over_folds(run.folds, metrics),
         "missing_folds": sorted({*folds, *run.record["folds"]} - {fold["fold"] for fold in run.folds}),
-        "tested": bool(fold_files(run.run_dir, "predictions_test.csv")),
+        "tested": _tested(run),
     }
+
+
+def _tested(run: _Run) -> bool:
+    """Whether a call that opens the test cases has been made: more epochs remove its predictions, the record stays."""
+    calls = [run.record, *run.record.get("resumed", [])]
+    opened = any(call.get("settings", {}).get("stage") in ("all", "test") for call in calls)
+    return opened or bool(fold_files(run.run_dir, "predictions_test.csv"))
 
 
 def _rank(row: dict[str, Any], by: str) -> tuple[bool, bool, float, str]:

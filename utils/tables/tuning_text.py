@@ -87,4 +87,4 @@ def _notes(compared: Mapping[str, Any]) -> Iterator[str]:
             )
     tested = [run["run_name"] for run in compared["runs"] if run["tested"]]
     if tested:
-        yield f"the test cases have been opened before by {listed(tested)}"
+        yield f"a call that opens the test cases has been made before for {listed(tested)}"

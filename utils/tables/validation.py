@@ -14,7 +14,9 @@ import pandas as pd
 
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
+from utils.files.phrases import listed
 from utils.runs.cohort_predictions import read_cohort_predictions
+from utils.runs.predict_dir import stale_folds
 from utils.runs.tasks import CLASSIFICATION, TASKS
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import N_RESAMPLES
@@ -36,7 +38,8 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
         `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
         of the ensemble alone;
-        `notes` and `warnings` as in predict.json.
+        `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, before them one
+        where folds were trained again since.
 
     Raises:
         UserError: see `read_cohort_predictions`.
@@ -59,7 +62,11 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
         of_patients = patient_metrics({0: ensemble})
         if of_patients is not None:
             summary["by_patient"] = of_patients["folds"][0]
-    return summary | {name: record[name] for name in ("notes", "warnings")}
+    if stale := stale_folds(folder, record):
+        said = f"fold {listed(stale)} of the run was trained again since it predicted this cohort: predict it again"
+        summary["warnings"] = [said]
+    summary["warnings"] = [*summary.get("warnings", ()), *record["warnings"]]
+    return summary | {"class_names": run.get("class_names"), "notes": record["notes"]}
 
 
 def write_validation(folder: Path) -> dict[str, Any]:

@@ -46,6 +46,9 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     if summary["warnings"]:
         blocks.append("Warnings:\n\n" + "\n".join(f"- {text}" for text in summary["warnings"]))
     about = [f"run {summary['run_name']}, seed {summary['seed']}"]
+    if summary["class_names"]:
+        names = ", ".join(f"{index} = {name}" for index, name in enumerate(summary["class_names"]))
+        about.append(f"classes: {names}")
     about.append(
         f"{counted(summary['n_known'], unit)} with an outcome of {counted(summary['n_cases'], unit)} predicted"
     )

@@ -24,18 +24,19 @@ from datasets.folds.split_report import outcome_warnings
 from datasets.folds.splits import read_fold
 from datasets.make_splits.foreign.foreign_fold import ForeignFold, numbered
 from datasets.make_splits.foreign.id_tables import read_id_tables
-from datasets.make_splits.foreign.known_cases import KnownCases
+from datasets.make_splits.foreign.known_cases import KnownCases, LeftOut, left_out_notes
 from datasets.make_splits.foreign.labelled_tables import LABEL, SLIDE, read_labelled_tables
 from datasets.make_splits.foreign.part_tables import OVERALL, read_part_tables
 from datasets.make_splits.foreign.settings import NEEDS_TABLE, ForeignSettings
 from datasets.make_splits.foreign.validation_part import split_off
 from datasets.make_splits.label_cases import LabelledCases
-from datasets.make_splits.label_options import OF_TASK, LabelOptions
+from datasets.make_splits.label_options import OF_TASK, LabelOptions, in_plain_text
 from datasets.make_splits.labelled_cases import cases_of_table, labelled_cases
 from datasets.make_splits.make_splits import check_output, counts_of_folds, write_split
 from datasets.make_splits.patient_folds import Split, with_bins
+from datasets.slides.slide_files import find_slides
 from utils.errors import UserError
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, listed, quoted
 from utils.files.provenance import digest
 
 
@@ -63,10 +64,15 @@ def convert(layout: str, place: Path, settings: ForeignSettings) -> Split:
     Raises:
         UserError: the splits or labels cannot be read or contradict each other; nothing is written then.
     """
+    settings = in_plain_text(settings)
     check_output(settings.output_dir, overwrite=settings.overwrite)
     if (layout in NEEDS_TABLE) != (settings.labels is not None):
         found, expected = ("no", "give it") if layout in NEEDS_TABLE else ("a", "leave it out, the splits hold labels")
         raise UserError(f"got {found} label table (--labels) with --from {layout}: {expected}")
+    if settings.features_dir is not None and layout not in NEEDS_TABLE:
+        raise UserError(
+            f"got feature files (--features_dir) with --from {layout}, whose splits name the slides: leave them out"
+        )
     read = _read_own(place, settings) if layout == "mico" else _read_foreign(layout, place, settings)
     folds, edges, notes, split_off_of = [], [], list[str](), list[int]()
     warnings = [warning for each in read for warning in each.labelled.warnings]
@@ -97,21 +103,23 @@ def _read_foreign(layout: str, place: Path, settings: ForeignSettings) -> list[_
         found = read_part_tables(place, settings)
     else:
         found = read_labelled_tables(place) if layout == "transmil" else read_id_tables(place)
-    of_table = labelled_cases(settings, settings.task) if settings.labels is not None else None
-    read: list[_Read] = []
+    slide_ids = None if settings.features_dir is None else find_slides(settings.features_dir)
+    of_table = None if settings.labels is None else labelled_cases(settings, settings.task, slide_ids=slide_ids)
+    read, left_out = list[_Read](), list[LeftOut]()
     for source in found:
         labelled = of_table or _labels_in(layout, source, settings)
-        known, where, notes, parts = KnownCases(labelled), _where(source), list[str](), dict[str, tuple[Case, ...]]()
+        known, where, parts = KnownCases(labelled), _where(source), dict[str, tuple[Case, ...]]()
         for part, ids in source.ids.items():
-            parts[part], said = known.of(ids, where, on_missing=settings.on_missing)
-            notes += said
-        read.append(_Read(parts, labelled, source, notes))
+            parts[part], without = known.of(ids, where, on_missing=settings.on_missing)
+            left_out.append(without)
+        read.append(_Read(parts, labelled, source))
     classes = [each.labelled.classes for each in read]
     different = next((found for found in classes if found != classes[0]), None)
     if different is not None:
-        names = " and ".join(", ".join(found) for found in (classes[0], different))
+        names = " and ".join(", ".join(quoted(found)) for found in (classes[0], different))
         raise UserError(f"the folds of {place} have different classes ({names}): expected the same in each")
-    return [*read[:-1], replace(read[-1], notes=(*read[-1].notes, *_unused(read, of_table, settings)))]
+    notes = (*left_out_notes(left_out, place), *_unused(read, of_table, settings))
+    return [*read[:-1], replace(read[-1], notes=notes)]
 
 
 def _unused(read: Sequence[_Read], of_table: LabelledCases | None, settings: ForeignSettings) -> Iterator[str]:
@@ -145,8 +153,12 @@ def _labels_in(layout: str, source: ForeignFold, settings: ForeignSettings) -> L
 def _named(labelled: LabelledCases, names: Sequence[str]) -> LabelledCases:
     """The cases with names for the classes that are numbers in the files, in the order of these."""
     if len(names) != len(labelled.classes):
-        raise UserError(f"--classes names {len(names)} classes: expected the {len(labelled.classes)} of the splits")
+        raise UserError(f"{_n_named(names)}: expected the {len(labelled.classes)} of the splits")
     return replace(labelled, classes={name: number for number, name in enumerate(names)})
+
+
+def _n_named(names: Sequence[str]) -> str:
+    return f"--classes names {counted(len(names), 'class', 'classes')} ({', '.join(quoted(names))})"
 
 
 def _read_own(place: Path, settings: ForeignSettings) -> list[_Read]:
@@ -161,7 +173,7 @@ def _read_own(place: Path, settings: ForeignSettings) -> list[_Read]:
         fold = read_fold(path, settings.task, n_bins=settings.n_bins, allow_patient_overlap=True)
         names = settings.classes or fold.class_names or tuple(str(label) for label in range(fold.n_outputs))
         if settings.task == "cls" and len(names) != fold.n_outputs:
-            raise UserError(f"--classes names {len(names)} classes: expected the {fold.n_outputs} of {path}")
+            raise UserError(f"{_n_named(names)}: expected the {fold.n_outputs} of {path}")
         classes = {name: number for number, name in enumerate(names)} if settings.task == "cls" else {}
         parts = {part: fold.part(part) for part in PARTS}
         read.append(_Read(parts, LabelledCases((), classes=classes), ForeignFold(index, {}, (path,), notes=notes)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from datasets.folds.cases import Case, patient_of
 from datasets.folds.fold_checks import first_ids
@@ -13,6 +14,26 @@ from datasets.folds.slide_ids import plain_slide_id
 from datasets.make_splits.label_cases import LabelledCases
 from utils.errors import UserError
 from utils.files.phrases import counted
+
+
+class LeftOut(NamedTuple):
+    """The ids of splits that have no case: those whose label is missing, and those that the label table lacks."""
+
+    unlabelled: list[str]
+    unknown: list[str]
+
+
+def left_out_notes(found: Iterable[LeftOut], place: Path) -> tuple[str, ...]:
+    """Return what was left out of all folds of the splits in `place`, each id counted once, as sentences."""
+    of_folds = list(found)
+    unlabelled = list(dict.fromkeys(identifier for each in of_folds for identifier in each.unlabelled))
+    unknown = list(dict.fromkeys(identifier for each in of_folds for identifier in each.unknown))
+    reasons = [(unlabelled, "without a label"), (unknown, "that the label table does not have")]
+    return tuple(
+        f"left out {counted(len(ids), 'id')} of the splits in {place} {why}: {first_ids(ids)}"
+        for ids, why in reasons
+        if ids
+    )
 
 
 class KnownCases:
@@ -24,10 +45,14 @@ class KnownCases:
         self._of_patient: dict[str, list[str]] = {}
         for slide, case in self._case_of.items():
             self._of_patient.setdefault(case.case_id.casefold(), []).append(slide)
-        self._dropped = {name.casefold() for slide in labelled.dropped for name in (slide, patient_of(slide))}
+        self._unlabelled = {
+            name.casefold()
+            for slide in labelled.dropped
+            for name in (slide, patient_of(slide), labelled.patients.get(slide, slide))
+        }
 
-    def of(self, ids: Sequence[str], where: Path, *, on_missing: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
-        """Return the cases of the slides, or of all slides of the patients, and notes on ids that have none.
+    def of(self, ids: Sequence[str], where: Path, *, on_missing: str) -> tuple[tuple[Case, ...], LeftOut]:
+        """Return the cases of the slides, or of all slides of the patients, and the ids that have none.
 
         A survival case has those of its slides that are meant. Ids whose label is missing are left out.
 
@@ -40,12 +65,13 @@ class KnownCases:
             UserError: such an id, unless they are dropped.
         """
         cases: dict[str, Case] = {}
-        dropped, unknown = list[str](), list[str]()
+        left_out = LeftOut([], [])
+        unknown = left_out.unknown
         for identifier in ids:
             name = plain_slide_id(identifier).casefold()
             slides = [self._slide[name]] if name in self._slide else self._of_patient.get(name, [])
             if not slides:
-                (dropped if name in self._dropped else unknown).append(identifier)
+                (left_out.unlabelled if name in self._unlabelled else unknown).append(identifier)
             for slide in slides:
                 self._add(cases, slide, where)
         if unknown and on_missing == "error":
@@ -56,12 +82,7 @@ class KnownCases:
                 f"({first_ids(unknown)}{did_you_mean(unknown[0], others)}): give the table of these splits, or pass "
                 "--on_missing drop to leave them out"
             )
-        notes = [(dropped, "without a label"), (unknown, "that the label table does not have")]
-        return tuple(cases.values()), tuple(
-            f"left out {counted(len(found), 'id')} of {where} {why}: {first_ids(found)}"
-            for found, why in notes
-            if found
-        )
+        return tuple(cases.values()), left_out
 
     def _add(self, cases: dict[str, Case], slide: str, where: Path) -> None:
         """Add a slide: in classification a case of its own, in survival one of its patient's."""

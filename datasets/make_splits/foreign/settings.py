@@ -27,6 +27,11 @@ class ForeignSettings(LabelOptions):
 
     output_dir: Path = option(REQUIRED, "fold{k}.csv and splits.json go here", role="place")
     task: str = option(REQUIRED, "cls (classes) or surv (survival times)", choices=TASKS)
+    features_dir: tuple[Path, ...] | None = option(
+        None,
+        "clam, survpath: directories of feature files, whose slides are joined with a label table of patients",
+        role="place",
+    )
     n_bins: int = option(4, "surv: time bins of the disc_label columns")
     val_fraction: float = option(
         0.2, "share of the training patients that becomes the validation part of a fold that has none of its own"

@@ -15,6 +15,11 @@ def test_names_come_in_the_order_of_their_numbers(tmp_path: Path):
     assert read_class_names(tmp_path, 3) == ("A", "B", "C")
 
 
+def test_names_are_plain_text(tmp_path: Path):
+    write_json(tmp_path / "splits.json", {"classes": {"muzino\u0308s  Ca": 0, "b": 1}})
+    assert read_class_names(tmp_path, 2) == ("muzinös Ca", "b")
+
+
 @pytest.mark.parametrize("record", [None, {}, {"classes": {}}, {"classes": None}])
 def test_without_names_there_are_none(tmp_path: Path, record):
     if record is not None:

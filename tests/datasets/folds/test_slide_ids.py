@@ -12,7 +12,15 @@ def test_known_endings_are_removed(ending: str):
 
 @pytest.mark.parametrize(
     ("text", "slide_id"),
-    [("a/b/c.svs", "c"), ("a\\b.mrxs", "b"), ("a.svsx", "a.svsx"), ("svs", "svs"), (".svs", ""), ("1.5", "1.5")],
+    [
+        ("a/b/c.svs", "c"),
+        ("a\\b.mrxs", "b"),
+        ("a.svsx", "a.svsx"),
+        ("svs", "svs"),
+        (".svs", ""),
+        ("1.5", "1.5"),
+        ("mu\u0308/Mu\u0308 \u00a01.svs", "Mü 1"),
+    ],
 )
 def test_folders_and_other_dots(text: str, slide_id: str):
     assert plain_slide_id(text) == slide_id

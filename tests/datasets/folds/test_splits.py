@@ -73,6 +73,10 @@ class TestClassification:
         assert fold.n_outputs == 3
         assert read_fold(write(tmp_path, "," + CLS, lines), "cls") == fold
 
+    def test_letters_and_blanks_that_look_the_same(self, tmp_path: Path) -> None:
+        lines = ["Mu\u0308\u00a01,0,b,0,c,0", "d,1,e,1,f,1"]
+        assert read_fold(write(tmp_path, CLS, lines), "cls").train[0] == Case("Mü 1", ("Mü 1",), label=0)
+
     def test_short_and_long_lines_and_a_byte_order_mark(self, tmp_path: Path) -> None:
         path = tmp_path / "fold0.csv"
         path.write_text("\n".join([CLS, *GOOD_CLS, "f,1", "g,0,,,,,,", ""]), encoding="utf-8-sig")

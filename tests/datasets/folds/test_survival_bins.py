@@ -38,7 +38,7 @@ def test_agrees_with_pandas(n_bins: int) -> None:
 @pytest.mark.parametrize(
     ("time", "censored", "n_bins", "message"),
     [
-        ([1, 2, 3], [1, 1, 1], 4, "no events among the 3 training cases"),
+        ([1, 2, 3], [1, 1, 1], 4, "no events among the 3 training cases: expected some"),
         ([5, 5, 5, 5, 5], [0, 0, 0, 0, 1], 4, r"tied for 4 bins \(edges 0, 5, 5, 5, inf\)"),
         ([0, 0, 0, 0, 9], [0, 0, 0, 0, 0], 4, r"edges 0, 0, 0, 0, inf"),
         ([1, 2, np.nan], [0, 0, 0], 2, "1 of 3 survival times are negative or not finite"),

@@ -57,7 +57,7 @@ def test_patients_with_slides_of_different_classes_are_counted_and_the_first_one
 
 
 def test_classes_are_named_where_they_have_names():
-    with pytest.raises(UserError, match=r"^1 of the 5 patients have .* \(P3 of benign and malignant\), where"):
+    with pytest.raises(UserError, match=r"^1 of the 5 patients have .* \(P3 of 'benign' and 'malignant'\), where"):
         patients_as_bags(replace(FOLD, train=(*TRAIN, *slides(("P3", "c2", 1)))))
 
 

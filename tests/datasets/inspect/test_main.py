@@ -100,6 +100,16 @@ def test_problems_are_listed_with_exit_code_1(tmp_path: Path, capsys: pytest.Cap
     assert "NaN" not in text.split("problems:")[1]
     _, text = run(capsys, tmp_path, "--values")
     assert "9 of 9 rows of" in text.split("problems:")[1]
+    assert "values       all finite in 5 of 7 files" in text
+
+
+def test_values_that_are_all_finite(tmp_path: Path, capsys: pytest.CaptureFixture):
+    for name in ("a", "b"):
+        write_slide(tmp_path / f"{name}.pt", torch.ones(30, 6), torch.from_numpy(CELLS) * 512)
+    code, text = run(capsys, tmp_path, "--values")
+    assert (code, text.splitlines()[-3:]) == (0, ["  values       all finite in 2 of 2 files", "", "problems: none"])
+    code, text = run(capsys, tmp_path / "a.pt", "--values")
+    assert (code, text.splitlines()[-3:]) == (0, ["  values       all finite", "", "problems: none"])
 
 
 def test_slides_of_two_folders_and_patches_of_two_sizes(tmp_path: Path, capsys: pytest.CaptureFixture):

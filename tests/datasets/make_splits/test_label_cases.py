@@ -87,13 +87,9 @@ def test_integers_are_numbered_by_value(tmp_path: Path):
 def test_missing_words_are_counted_and_never_a_class(tmp_path: Path):
     lines = [*(f"P{i},s{i},[Not Available]" for i in range(3)), "P3,s3,", "P4,s4,A", "P5,s5,B", "P6,s6,'--"]
     found = labels(tmp_path, *lines)
-    assert found.note() == (
-        """dropped 5 slides whose labels are missing (y: 3 '[Not Available]', 1 empty, 1 "'--"): s0, s1, s2, s3, s6"""
-    )
+    assert found.note() == ("""5 slides have no label (y: 3 '[Not Available]', 1 empty, 1 "'--"): s0, s1, s2, s3, s6""")
     assert classes(tmp_path, *lines).classes == {"A": 0, "B": 1}
-    assert (
-        labels(tmp_path, "P4,s4,A", "P5,s5,null").note() == "dropped 1 slide whose label is missing (y: 1 'null'): s5"
-    )
+    assert labels(tmp_path, "P4,s4,A", "P5,s5,null").note() == "1 slide has no label (y: 1 'null'): s5"
     assert labels(tmp_path, "P4,s4,A").note() == ""
 
 
@@ -102,7 +98,7 @@ def test_a_class_may_be_called_none(tmp_path: Path):
     named = classes(tmp_path, *lines, names=("None", "Tumour"))
     assert (dict(named.classes), named.dropped) == ({"None": 0, "Tumour": 1}, ("c",))
     with pytest.raises(
-        UserError, match=r"one class only \(Tumour\).*dropped 2 .*y: 1 'None', 1 'NA'.*kept by --classes"
+        UserError, match=r"one class only \('Tumour'\).*2 slides have no label \(y: 1 'None', 1 'NA'.*kept by --classes"
     ):
         classes(tmp_path, *lines)
 
@@ -110,12 +106,16 @@ def test_a_class_may_be_called_none(tmp_path: Path):
 @pytest.mark.parametrize(
     ("lines", "names", "message"),
     [
-        (("P1,a,A", "P2,b,B", "P3,c,C"), ("A", "B"), r"column y of .*t\.csv holds C, not among --classes A B"),
-        (("P1,a,a", "P2,b,B"), ("A", "B"), r"holds a, not among --classes A B \(did you mean A\?\): correct it"),
-        (("P1,a,A", "P2,b,B"), ("A", "B", "C"), r"no row has the class C .*\(found A, B\): correct --classes"),
-        (("P1,a,A", "P2,b,B"), ("A", "B", "A"), "--classes A B A names a class twice"),
-        (("P1,a,A", "P2,b,A"), None, r"holds one class only \(A\): expected two or more$"),
-        (("P1,a,1", "P2,b,0"), ("no", "yes"), r"holds 0, 1, not among --classes no yes"),
+        (("P1,a,A", "P2,b,B", "P3,c,C"), ("A", "B"), r"column y of .*t\.csv holds 'C', not among --classes 'A', 'B'"),
+        (
+            ("P1,a,a", "P2,b,B"),
+            ("A", "B"),
+            r"holds 'a', not among --classes 'A', 'B' \(did you mean 'A'\?\): correct it",
+        ),
+        (("P1,a,A", "P2,b,B"), ("A", "B", "C"), r"no row has the class 'C' .*\(found 'A', 'B'\): correct --classes"),
+        (("P1,a,A", "P2,b,B"), ("A", "B", "A"), r"--classes names a class twice \('A', 'B', 'A'\)"),
+        (("P1,a,A", "P2,b,A"), None, r"holds one class only \('A'\): expected two or more$"),
+        (("P1,a,1", "P2,b,0"), ("no", "yes"), r"holds '0', '1', not among --classes 'no', 'yes'"),
         (("P1,a,", "P2,b,nan"), None, r"no row of .*t\.csv has a label \(y: 1 empty, 1 'nan', which mean a missing"),
     ],
 )
@@ -141,12 +141,22 @@ def test_the_classes_of_a_model(tmp_path: Path):
 @pytest.mark.parametrize(
     ("label", "names", "known", "message"),
     [
-        ("MDLC", None, ("IDC", "ILC"), r"column y of .* holds MDLC, not among the classes of the model, IDC ILC"),
-        ("idc", None, ("IDC", "ILC"), r"\(did you mean IDC\?\)"),
-        ("2", None, ("0", "1"), "holds 2, not among the classes of the model, 0 1"),
-        ("1", None, ("IDC", "ILC"), "holds 1, not among the classes of the model, IDC ILC"),
-        ("C", ("A", "B"), ("IDC", "ILC"), "holds C, not among the classes of the model, A B"),
-        ("A", ("A", "B", "C"), ("0", "1"), r"--classes names 3 classes \(A B C\): expected the words of the table"),
+        ("MDLC", None, ("IDC", "ILC"), r"column y of .* holds 'MDLC', not among the classes of the model 'IDC', 'ILC'"),
+        ("idc", None, ("IDC", "ILC"), r"\(did you mean 'IDC'\?\)"),
+        ("2", None, ("0", "1"), "holds '2', not among the classes of the model '0', '1'"),
+        (
+            "1",
+            None,
+            ("IDC", "ILC"),
+            "holds '1', not among the classes of the model .* in the order of the model's classes$",
+        ),
+        ("C", ("A", "B"), ("IDC", "ILC"), "holds 'C', not among the classes of the model 'A', 'B': correct it"),
+        (
+            "A",
+            ("A", "B", "C"),
+            ("0", "1"),
+            r"--classes names 3 classes \('A', 'B', 'C'\): expected the words of the table",
+        ),
     ],
 )
 def test_labels_that_a_model_does_not_know(
@@ -187,7 +197,12 @@ def test_how_the_words_of_a_status_were_read_is_said(tmp_path: Path, one_is_even
     lines = [f"P{i},s{i},{i + 1},{'1:DECEASED' if i < 2 else 'Alive'}" for i in range(5)]
     found = survival(tmp_path, *lines, one_is_event=one_is_event)
     assert [case.censored for case in found.cases] == [0, 0, 1, 1, 1]
-    assert found.notes == ("s: Alive = censored (3), 1:DECEASED = event (2)",)
+    assert found.notes == ("s: Alive = censored (3 patients), 1:DECEASED = event (2 patients)",)
+
+
+def test_a_status_counts_patients_not_slides(tmp_path: Path):
+    found = survival(tmp_path, "P1,a,1,Dead", "P1,b,1,Dead", "P1,c,1,dead", "P2,d,2,Alive", "P2,e,2,Alive")
+    assert found.notes == ("s: Dead = event (1 patient), dead = event (1 patient), Alive = censored (1 patient)",)
 
 
 def test_decimal_commas_are_said(tmp_path: Path):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from datasets.make_splits.label_options import OF_TASK, LabelOptions, check_label_options
+from datasets.make_splits.label_options import OF_TASK, LabelOptions, check_label_options, in_plain_text
 from utils.command.arguments import build_parser, resolve
 from utils.errors import UserError
 
@@ -20,6 +20,11 @@ def test_every_option_may_be_left_out_and_given():
         labels=Path("t.csv"), classes=("B", "A"), missing=("x",), time_unit="days", separator=";"
     )
     assert "(default: None)" not in parser.format_help()
+
+
+def test_what_is_compared_with_cells_is_plain_text():
+    given = LabelOptions(label_column="Gro\u0308sse", classes=("a  b",), missing=("\u00a0x",), separator="\t")
+    assert in_plain_text(given) == LabelOptions(label_column="Grösse", classes=("a b",), missing=("x",), separator="\t")
 
 
 def test_options_of_a_task_exist():

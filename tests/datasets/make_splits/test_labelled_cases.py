@@ -13,6 +13,7 @@ from datasets.folds.cases import Case
 from datasets.make_splits.label_cases import LabelledCases
 from datasets.make_splits.label_options import LabelOptions
 from datasets.make_splits.labelled_cases import labelled_cases
+from datasets.slides.slide_files import find_slides
 from utils.errors import UserError
 
 CBIOPORTAL = """#Patient Identifier\tOverall Survival Status\tOverall Survival (Months)\tSex
@@ -43,6 +44,65 @@ def read(path: Path, task: str = "surv", content: str | bytes = b"", **more: Any
     return labelled_cases(options, task, **{name: value for name, value in more.items() if name in names})
 
 
+def test_patients_of_slides_without_a_label_too(tmp_path: Path):
+    content = "slide_id,case_id,label\nS1.svs,P1,a\nS2,P1,\nS3,P2,b\nS4,P3,n/a\n"
+    found = read(tmp_path / "labels.csv", "cls", content)
+    assert found.patients == {"S1": "P1", "S2": "P1", "S3": "P2", "S4": "P3"}
+    assert found.dropped == ("S2", "S4")
+    spelled = read(tmp_path / "labels.csv", "cls", slide_ids=["S1", "s2", "S9"])
+    assert spelled.patients == {"S1": "P1", "s2": "P1", "S3": "P2", "S4": "P3"}  # S9 is in no row
+
+
+def test_patients_of_a_joined_table(tmp_path: Path):
+    content = "patient_id,label\nP1,a\nP2,b\nP3,\n"
+    joined = read(tmp_path / "p.csv", "cls", content, slide_ids=["P1", "P2", "P3", "P4"])
+    assert joined.patients == {"P1": "P1", "P2": "P2", "P3": "P3"}
+    (tmp_path / "s.csv").write_text("slide_id,patient_id\nS1,P1\nS2,P1\nS3,P2\nS4,P3\nS5,P4\n")
+    second = read(tmp_path / "p.csv", "cls", slides=tmp_path / "s.csv")
+    assert second.patients == {"S1": "P1", "S2": "P1", "S3": "P2", "S4": "P3", "S5": "P4"}
+    assert second.dropped == ("S4",)
+
+
+def test_letters_and_blanks_that_look_the_same(tmp_path: Path):
+    """macOS decomposes letters, and spreadsheets hold blanks that do not break."""
+    ductal, mucinous = "duktal  Ca", "muzino\u0308s\u00a0Ca"
+    rows = [f"Mu\u0308 1,a,{ductal}", "Mü\u00a01,b,muzinös Ca", f"P2,c,{mucinous}", "P3,d,ho\u0308her"]
+    content = "\n".join(["Fall ID,slide_id,Gro\u0308\u00dfe", *rows])
+    names = {"label_column": "Größe", "case_column": "Fall\u00a0ID", "missing": ("höher",)}
+    found = read(tmp_path / "t.csv", "cls", content, classes=(mucinous, "duktal Ca"), **names)
+    assert found.classes == {"muzinös Ca": 0, "duktal Ca": 1}
+    assert [(case.case_id, case.label) for case in found.cases] == [("Mü 1", 1), ("Mü 1", 0), ("P2", 0)]
+    assert found.dropped == ("d",)
+    of_model = read(tmp_path / "t.csv", "cls", known_classes=("duktal Ca", mucinous), **names)
+    assert of_model.classes == {"duktal Ca": 0, "muzinös Ca": 1}
+
+
+def test_slide_ids_of_tables_and_feature_files_in_two_forms(tmp_path: Path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "Mu\u0308 1.pt").write_bytes(b"")
+    (slide_id,) = find_slides([tmp_path / "features"])
+    found = read(tmp_path / "t.csv", "cls", "slide_id,case_id,label\nMü  1,P1,a\nb,P2,b\n", slide_ids=[slide_id, "b"])
+    assert [case.slide_ids for case in found.cases] == [("Mü 1",), ("b",)]
+    assert found.warnings == ()
+
+
+def test_how_many_patients_a_pattern_or_a_column_makes_of_slides(tmp_path: Path):
+    lines = "".join(f"HB{i},P{i // 2},{'ab'[i % 4 // 2]}\n" for i in range(12))
+    column = read(tmp_path / "t.csv", "cls", "slide_id,case_id,label\n" + lines)
+    assert "12 slides of 6 patients (column case_id of t.csv)" in column.notes
+    assert column.warnings == ()
+    pattern = read(tmp_path / "t.csv", "cls", patient_pattern="^(HB)")
+    assert "12 slides of 1 patient (--patient_pattern '^(HB)')" in pattern.notes
+    assert pattern.warnings == (
+        "all 12 slides are of one patient, 'HB' (--patient_pattern '^(HB)'): if that is not one person, correct "
+        "--patient_pattern",
+    )
+    (tmp_path / "p.csv").write_text("case_id,label\nHB,a\nHC,b\n")
+    joined = read(tmp_path / "p.csv", "cls", patient_pattern="^(H.)", slide_ids=[*(f"HB{i}" for i in range(10)), "HC0"])
+    assert "11 slides of 2 patients (--patient_pattern '^(H.)')" in joined.notes
+    assert joined.warnings[0].startswith("10 of 11 slides are of one patient, 'HB'")
+
+
 def test_a_clinical_file_of_cbioportal_joined_with_features(tmp_path: Path):
     found = read(tmp_path / "data_clinical_patient.txt", content=CBIOPORTAL, slide_ids=SLIDES)
     assert found.cases == (
@@ -56,8 +116,8 @@ def test_a_clinical_file_of_cbioportal_joined_with_features(tmp_path: Path):
         "3 patients of data_clinical_patient.txt joined with 4 slides",
         "data_clinical_patient.txt: the survival time is in OS_MONTHS, the status in OS_STATUS (1 = event)",
         "times are in months, as the name of column OS_MONTHS says",
-        "OS_STATUS: 1:DECEASED = event (1), 0:LIVING = censored (1)",
-        f"dropped 1 slide whose label is missing (OS_MONTHS: 1 '[Not Available]'): {SLIDES[3]}",
+        "OS_STATUS: 1:DECEASED = event (1 patient), 0:LIVING = censored (1 patient)",
+        f"1 slide has no label (OS_MONTHS: 1 '[Not Available]'): {SLIDES[3]}",
     )
     assert found.warnings == (
         "2 patients of data_clinical_patient.txt without a slide: TCGA-2F-A9KR, TCGA-2F-A9KT",

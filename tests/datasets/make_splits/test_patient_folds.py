@@ -187,3 +187,9 @@ def test_the_seed_decides():
         for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def test_one_patient_is_no_cohort():
+    cases = tuple(Case("HB", (f"HB{i}",), label=i % 2) for i in range(8))
+    with pytest.raises(UserError, match=r"^8 slides of one patient only, 'HB': expected several .*--patient_pattern"):
+        split_patients(LabelledCases(cases, classes={"A": 0, "B": 1}), options("cls"))

@@ -39,9 +39,9 @@ def test_the_commonest_class_of_the_slides_and_the_smallest_on_a_tie():
 
 
 def test_a_class_of_too_few_patients_is_refused():
-    with pytest.raises(UserError, match=r"class b has 3 of 8 patients .*too few for 4 folds"):
+    with pytest.raises(UserError, match=r"class 'b' has 3 of 8 patients .*too few for 4 folds"):
         class_strata(patients(*[(0,)] * 5, *[(1, 1)] * 3), {"a": 0, "b": 1}, 4)
-    with pytest.raises(UserError, match=r"class b has 0 of 5 patients"):
+    with pytest.raises(UserError, match=r"class 'b' has 0 of 5 patients"):
         class_strata(patients(*[(0, 0, 1)] * 5), {"a": 0, "b": 1}, 4)
 
 

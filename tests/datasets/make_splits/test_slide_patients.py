@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.make_splits.slide_patients import patient_rule, slides_as_patients
+from datasets.make_splits.slide_patients import found_patients, patient_rule, slides_as_patients
 from utils.errors import UserError
 
 
@@ -31,6 +31,25 @@ def test_patterns_that_find_nothing():
     for pattern in ("^P(.*)$", "Q", "P1(_9)?"):
         with pytest.raises(UserError, match=r"finds no patient in the slide id 'P1?': expected it to in each"):
             patient_rule(pattern)("P1" if "9" in pattern else "P")
+
+
+def test_a_pattern_in_decomposed_letters():
+    assert patient_rule("^(Mu\u0308\\d+)_")("Mü7_A") == "Mü7"
+
+
+@pytest.mark.parametrize(
+    ("patients", "note", "found"),
+    [
+        (["HB"] * 78, "78 slides of 1 patient", "all 78 slides are of one patient, 'HB'"),
+        (["A"] * 6 + ["B"] * 4, "10 slides of 2 patients", "6 of 10 slides are of one patient, 'A'"),
+        (["A"] * 5 + ["B"] * 5, "10 slides of 2 patients", None),
+        (["A"] * 3 + ["B"], "4 slides of 2 patients", None),  # too few to say
+        (["A"], "1 slide of 1 patient", None),
+    ],
+)
+def test_how_many_patients_were_found(patients: list[str], note: str, found: str | None):
+    warning = f"{found} (SOURCE): if that is not one person, correct --OPTION" if found else None
+    assert found_patients(patients, "SOURCE", "--OPTION") == (f"{note} (SOURCE)", warning)
 
 
 def test_slides_that_stand_for_their_patients():

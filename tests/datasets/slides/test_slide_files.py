@@ -29,6 +29,14 @@ def test_a_slide_with_and_without_the_ending_of_its_image_is_one_slide(tmp_path:
         find_slides([tmp_path])
 
 
+def test_slide_ids_have_composed_letters_and_single_blanks(tmp_path: Path):
+    touch(tmp_path, "Mu\u0308  1.pt")
+    assert find_slides([tmp_path]) == {"Mü 1": tmp_path / "Mu\u0308  1.pt"}
+    touch(tmp_path, "Mü 1.h5")
+    with pytest.raises(UserError, match="slide Mü 1 is in two files"):
+        find_slides([tmp_path])
+
+
 def test_the_one_encoder_of_a_trident_folder_is_searched(tmp_path: Path):
     touch(tmp_path, "patches/a_patches.h5", "features_uni_v1/a.h5", "slide_features_titan/a.h5")
     assert find_slides([tmp_path]) == {"a": tmp_path / "features_uni_v1/a.h5"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,8 +71,8 @@ def test_the_call_is_the_mean_of_the_curves(run_dir):
 @pytest.mark.parametrize(
     ("without", "said"),
     [
-        ("fold1/checkpoint.pt", "fold 1 of .* is not trained to its end"),
-        ("fold1/predictions_val.csv", "fold 1 of .* is not trained to its end"),
+        ("fold1/checkpoint.pt", "lacks the end of the training of fold 1"),
+        ("fold1/predictions_val.csv", "lacks the end of the training of fold 1"),
         ("fold0/predictions_train.csv", "called again with --resume"),
         ("run.json", "cannot be read"),
     ],
@@ -88,3 +89,29 @@ def test_folds_that_are_asked_for(run_dir, tmp_path):
         load_ensemble(run_dir, [5])
     with pytest.raises(UserError, match="expected the folder of a run, or an exported model"):
         load_ensemble(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("slides", "said"),
+    [
+        ([], "got no slide"),
+        ([torch.zeros(0, 8)], r"got features of shape \(0, 8\), expected \(M, 8\), M at least 1"),
+        ([torch.ones(3, 5)], r"got features of shape \(3, 5\)"),
+        ([torch.ones(8)], r"got features of shape \(8,\)"),
+        ([torch.full((3, 8), torch.nan)], "no finite floating-point numbers"),
+        ([torch.ones(3, 8, dtype=torch.long)], "no finite floating-point numbers"),
+    ],
+)
+def test_slides_that_are_none(run_dir, slides, said: str):
+    with pytest.raises(ValueError, match=said):
+        load_ensemble(run_dir)(slides)
+
+
+def test_arrays_are_slides_too_and_another_scale_is_none(run_dir, tmp_path):
+    place = copied(run_dir, tmp_path / "copy")
+    record = json.loads((place / "run.json").read_text())
+    write_json(place / "run.json", record | {"feature_facts": {"mean_length": 8**0.5, "patch_um": None}})
+    ensemble = load_ensemble(place)
+    assert torch.equal(ensemble([np.ones((3, 8), np.float32)]), ensemble([torch.ones(3, 8)]))
+    with pytest.raises(UserError, match="on the same scale"):
+        ensemble([torch.ones(3, 8) * 100])

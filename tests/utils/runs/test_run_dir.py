@@ -410,3 +410,13 @@ def test_other_settings_do_not_change_together_with_the_epochs(tmp_path: Path):
     start(tmp_path, epochs(3))
     with pytest.raises(ChangedSettingsError, match=r"\(lr was 0\.0002 and is 1\.0\)"):
         start(tmp_path, epochs(9, settings__lr=1.0), resume=True)
+
+
+def test_predictions_of_other_cohorts_stay_and_are_said_to_be_of_earlier_models(tmp_path: Path, caplog):
+    run_dir = tmp_path / "run"
+    start(run_dir, record())
+    (run_dir / "predict" / "there").mkdir(parents=True)
+    (run_dir / "predict" / "there" / "predict.json").write_text("{}")
+    start(run_dir, record(), overwrite=True)
+    assert "the predictions of there in" in caplog.text
+    assert (run_dir / "predict" / "there" / "predict.json").exists()

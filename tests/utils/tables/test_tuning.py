@@ -17,7 +17,7 @@ from utils.command.settings import as_plain
 from utils.errors import UserError
 from utils.runs.epoch_log import write_log
 from utils.runs.predictions import write_predictions
-from utils.tables.tuning import compare_runs, find_runs, main, write_comparison
+from utils.tables.tuning import check_metric, compare_runs, find_runs, main, write_comparison
 from utils.tables.tuning_text import format_tuning
 
 PLACES = ["--features_dir", "features", "--splits_dir", "my splits", "--dataset", "toy", "--epochs", "3"]
@@ -26,7 +26,7 @@ FITTED = ["--anchors", "anchors/toy_C_64_init_fold{fold}.pt"]
 
 def run(root: Path, name: str, tables: Sequence[Any], *options: str, task: str = "cls", **record: Any) -> Path:
     """A trained run; the validation loss of its kept epoch, the second of three, is 0.5 in each fold."""
-    line = ["--task", task, *PLACES, *(options if "--anchors" in options else [*options, *FITTED])]
+    line = ["--task", task, *PLACES, "--stage", "train", *(options if "--anchors" in options else [*options, *FITTED])]
     settings = main_command.settings_of(main_command.get_args_parser().parse_args([*line, "--run_name", name]))
     made = {"task": task, "dataset": "toy", "model": settings.model, "formulation": "released", "run_name": name}
     made |= {"seed": settings.seed, "folds": [*range(len(tables))], "folds_of_splits": [*range(len(tables))]}
@@ -141,7 +141,26 @@ def test_what_is_read(three: list[Path]):
     (three[0] / "fold0" / "predictions_test.csv").write_text("nonsense")
     compared = compare_runs(three)
     assert [row["tested"] for row in compared["runs"]] == [False, True, False]
-    assert "- the test cases have been opened before by b\n" in format_tuning(compared)
+    assert "- a call that opens the test cases has been made before for b\n" in format_tuning(compared)
+
+
+@pytest.mark.parametrize(
+    ("stages", "tested"),
+    [
+        (["train"], False),
+        (["train", "train"], False),
+        (["train", "test", "train"], True),
+        (["train", "all"], True),
+        (["all", "train"], True),
+        (["train", "explain"], False),
+    ],
+)
+def test_the_record_tells_of_test_cases_that_were_opened(tmp_path: Path, stages: list[str], tested: bool):
+    """More epochs remove the predictions of the test cases; `run.json` still has the call that made them."""
+    first, *others = stages
+    calls = [{"settings": {"stage": stage}} for stage in others]
+    made = run(tmp_path, "a", folds(RIGHT, RIGHT), "--stage", first, **({"resumed": calls} if calls else {}))
+    assert [row["tested"] for row in compare_runs([made])["runs"]] == [tested]
 
 
 def test_the_text(three: list[Path], tmp_path: Path):
@@ -185,6 +204,19 @@ def test_runs_that_cannot_be_compared(three: list[Path], tmp_path: Path):
         compare_runs([*three, elsewhere])
     with pytest.raises(UserError, match=r"none of 1 runs .* has a trained fold"):
         compare_runs([run(tmp_path, "empty", [None])])
+
+
+def test_the_metric_can_be_checked_before_there_are_runs():
+    assert [check_metric(None, task, []) for task in ("cls", "surv")] == ["auc", "c_index"]
+    assert check_metric("loss", "surv", ["lr"]) == "loss"
+    with pytest.raises(UserError, match="got --by banana for runs of task surv, expected one of c_index"):
+        check_metric("banana", "surv", [])
+    with pytest.raises(UserError, match="runs that differ in alpha_surv"):
+        check_metric("loss", "surv", ["alpha_surv"])
+
+
+def test_two_values_have_no_middle(three: list[Path]):
+    assert compare_runs(three[:2])["at_the_edge"] == {}
 
 
 def test_losses_of_different_scales_name_no_best(tmp_path: Path):

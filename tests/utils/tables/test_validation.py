@@ -9,7 +9,9 @@ import pytest
 
 from tests.utils.tables.cohort_folders import classification_folder, survival_folder
 from utils.errors import UserError
+from utils.files.provenance import digest
 from utils.runs.cohort_predictions import read_cohort_predictions
+from utils.runs.predict_dir import write_record
 from utils.runs.predictions import read_predictions
 from utils.statistics.metric_intervals import metric_intervals
 from utils.tables.validation import validate, write_validation
@@ -74,3 +76,17 @@ def test_a_folder_without_outcomes_or_files_is_refused(tmp_path: Path):
         validate(folder)
     with pytest.raises(UserError, match=r"predict\.json: cannot be read"):
         validate(tmp_path)
+
+
+def test_a_fold_that_was_trained_again_is_said(tmp_path: Path):
+    folder = classification_folder(tmp_path / "run" / "predict" / "there")
+    checkpoint = tmp_path / "run" / "fold2" / "checkpoint.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"weights")
+    record = json.loads((folder / "predict.json").read_text())
+    write_record(folder, record | {"models": {"fold0": "gone", "fold2": digest(checkpoint)}})
+    assert validate(folder, n_resamples=20)["warnings"] == ["a warning"]
+    checkpoint.write_bytes(b"other weights")
+    said = "fold 2 of the run was trained again since it predicted this cohort: predict it again"
+    assert validate(folder, n_resamples=20)["warnings"] == [said, "a warning"]
+    assert f"- {said}" in format_validation(validate(folder, n_resamples=20))

@@ -15,6 +15,7 @@ from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 N_EXTREME = 3  # cases at each end of the certainty, per fold
 MAX_ROWS = 500
+_FOLD = 2  # the column of the prediction table that says the fold
 CERTAINTY_WORDS = {
     CLASSIFICATION: "Certainty: the highest class probability.",
     SURVIVAL: "Certainty: distance of the risk from the median risk of the fold's test cases.",
@@ -82,11 +83,15 @@ def _class(index: int, words: ClassWords | None) -> str:
 
 
 def prediction_table(
-    tables: Mapping[int, pd.DataFrame], words: ClassWords | None = None, unit: str | None = None
+    tables: Mapping[int, pd.DataFrame],
+    words: ClassWords | None = None,
+    unit: str | None = None,
+    *,
+    is_ensemble: bool = False,
 ) -> Table:
     """The predictions of all test cases, the first 500 rows where there are more.
 
-    Arguments as of `extreme_cases`.
+    Arguments as of `extreme_cases`; `is_ensemble`: the one table is of the ensemble of folds, so no column names them.
     """
     total = sum(map(len, tables.values()))
     rows = [
@@ -101,8 +106,13 @@ def prediction_table(
     else:
         names = [f"hazard {index}" for index in range(len(output_columns(first)))]
         header = ("case", "slides", "fold", "months", "death", "risk", *names)
-    notes = (f"The first {MAX_ROWS} of {total}; all are in fold*/predictions_test.csv.",) if total > MAX_ROWS else ()
-    caption = f"Predictions of the test {unit or task_of(first).unit}s"
+    place = "predictions.csv" if is_ensemble else "fold*/predictions_test.csv"
+    notes = (f"The first {MAX_ROWS} of {total}; all are in {place}.",) if total > MAX_ROWS else ()
+    unit = unit or task_of(first).unit
+    caption = f"Predictions of the {f'{unit}s by the ensemble' if is_ensemble else f'test {unit}s'}"
+    if is_ensemble:
+        header = tuple(name for name in header if name != "fold")
+        rows = [(*cells[:_FOLD], *cells[_FOLD + 1 :]) for cells in rows]
     return Table(caption, header, tuple(rows[:MAX_ROWS]), notes=notes)
 
 

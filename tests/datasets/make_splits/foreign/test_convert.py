@@ -16,6 +16,7 @@ import pytest
 
 from datasets.folds.cases import PARTS, Fold
 from datasets.folds.splits import read_fold
+from datasets.make_splits.__main__ import main
 from datasets.make_splits.foreign.convert import convert
 from datasets.make_splits.foreign.settings import ForeignSettings
 from datasets.make_splits.patient_folds import Split
@@ -127,8 +128,11 @@ def test_ids_without_a_row_or_a_label(tmp_path: Path):
     names = {name for found in patients_of(folds[0]).values() for name in found}
     assert names == {*PATIENTS} - {PATIENTS[0], PATIENTS[9]}
     notes = "\n".join(split.labelled.notes)
-    assert "splits_0.csv without a label: TCGA-AA-0009-01Z-00-DX1" in notes
-    assert "that the label table does not have: TCGA-AA-0000-01Z-00-DX1" in notes
+    slide, others = SLIDES[PATIENTS[9]][0], SLIDES[PATIENTS[0]]
+    assert f"left out 1 id of the splits in {place} without a label: {slide}" in notes
+    said = f"left out {len(others)} ids of the splits in {place} that the label table does not have: "
+    assert said + ", ".join(others) in notes
+    assert notes.count("left out") == 2  # once for all parts of all folds
 
 
 def test_what_is_in_no_part_is_counted(tmp_path: Path):
@@ -188,7 +192,7 @@ def test_transmil(tmp_path: Path):
     assert record["warnings"][0].startswith("every slide counts as a patient of its own")
     *_, record = converted("transmil", tmp_path / "in", tmp_path / "named", task="cls", classes=("normal", "tumor"))
     assert record["classes"] == {"normal": 0, "tumor": 1}
-    with pytest.raises(UserError, match="--classes names 3 classes: expected the 2 of the splits"):
+    with pytest.raises(UserError, match=r"--classes names 3 classes \('a', 'b', 'c'\): expected the 2 of the splits"):
         converted("transmil", tmp_path / "in", tmp_path / "c", task="cls", classes=("a", "b", "c"))
 
 
@@ -280,7 +284,7 @@ def test_mico_folds_get_names_and_bins_of_their_own(tmp_path: Path):
     (tmp_path / "cls" / "splits.json").unlink()
     _, _, record = converted("mico", tmp_path / "cls", tmp_path / "named", task="cls", classes=("duct", "lobe"))
     assert record["classes"] == {"duct": 0, "lobe": 1}
-    with pytest.raises(UserError, match="--classes names 1 classes: expected the 2 of"):
+    with pytest.raises(UserError, match=r"--classes names 1 class \('duct'\): expected the 2 of"):
         converted("mico", tmp_path / "cls", tmp_path / "x", task="cls", classes=("duct",))
 
 
@@ -313,6 +317,29 @@ def test_a_label_table_only_where_it_is_needed(tmp_path: Path):
         converted("transmil", tmp_path / "in", tmp_path / "out", task="cls", labels=labels(tmp_path / "table.csv"))
 
 
+def test_a_table_of_patients_is_joined_with_feature_files(tmp_path: Path):
+    """SurvPath's clinical tables name no slides."""
+    write(
+        tmp_path / "t.csv", [("case_id", "time_months", "dead"), *((p, MONTHS[p], 1 - CENSORED[p]) for p in PATIENTS)]
+    )
+    for slide_id in slides(PATIENTS):
+        write(tmp_path / "features" / f"{slide_id}.pt", [])
+    outcome = {"time_column": "time_months", "event_column": "dead", "features_dir": (tmp_path / "features",)}
+    place = survpath(tmp_path / "in")
+    joined, _, record = converted("survpath", place, tmp_path / "a", task="surv", labels=tmp_path / "t.csv", **outcome)
+    of_slides, _, _ = converted("survpath", place, tmp_path / "b", task="surv", labels=labels(tmp_path / "table.csv"))
+    assert [fold.train for fold in joined.folds] == [fold.train for fold in of_slides.folds]
+    assert record["options"]["features_dir"] == [str(tmp_path / "features")]
+    with pytest.raises(UserError, match=r"--features_dir\) with --from transmil, whose splits name the slides"):
+        converted("transmil", place, tmp_path / "c", task="cls", features_dir=(tmp_path / "features",))
+
+
+def test_errors_point_to_the_help_of_the_layout(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--from", "survpath", "x", "--task", "surv", "--output_dir", "y", "--n_fold", "3"])
+    assert "see python -m datasets.make_splits --from survpath --help" in capsys.readouterr().err
+
+
 def test_folds_that_are_there_are_kept(tmp_path: Path):
     table = labels(tmp_path / "table.csv")
     converted("survpath", survpath(tmp_path / "in"), tmp_path / "out", task="surv", labels=table)
@@ -328,7 +355,7 @@ def test_the_command(tmp_path: Path):
     command += ["--output_dir", str(tmp_path / "out")]
     ended = subprocess.run([*command, "--labels", str(table)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "classes: IDC = 0, ILC = 1" in ended.stdout
+    assert "classes: 'IDC' = 0, 'ILC' = 1" in ended.stdout
     assert ended.stdout.splitlines()[-1] == f"wrote 2 folds and splits.json to {tmp_path / 'out'}"
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
