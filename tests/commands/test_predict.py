@@ -19,6 +19,7 @@ from sksurv.util import Surv
 from datasets.slides.features import find_slides, read_slide, write_slide
 from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import Ended, cls_arguments, files_in, surv_arguments
+from utils.errors import UserError
 from utils.pipeline import export, load_ensemble
 from utils.pipeline import partial_logits as partial_module
 from utils.pipeline.models import load_model
@@ -433,3 +434,36 @@ def test_words_of_the_table_for_the_classes_are_recorded(trained, predict, other
     assert said in ended.out
     assert said in (folder / "summary.md").read_text()
     assert said in json.loads((folder / "predict.json").read_text())["notes"]
+
+
+def test_an_export_can_be_repeated_and_replaces_nothing_else(trained, tmp_path):
+    run_dir, out = trained("cls"), tmp_path / "out"
+    assert export.main([str(run_dir), str(out), "--folds", "1"]) == 0
+    assert json.loads((out / "model.json").read_text())["metrics"]["folds"] == [1]  # of what is handed on
+    assert export.main([str(run_dir), str(out)]) == 2
+    (out / "model.json").unlink()  # as an interrupted export leaves it
+    assert export.main([str(run_dir), str(out), "--overwrite"]) == 0
+    assert len(load_ensemble(out).folds) == 2
+    (out / "mine.txt").touch()
+    assert export.main([str(run_dir), str(out), "--overwrite"]) == 2
+    assert (out / "mine.txt").exists()
+    assert export.main([str(out), str(tmp_path / "again")]) == 2
+
+
+def test_folds_count_once(trained):
+    run_dir = trained("cls")
+    assert [fold.index for fold in load_ensemble(run_dir, [1, 0, 1]).folds] == [0, 1]
+    with pytest.raises(UserError, match="got --folds none"):
+        load_ensemble(run_dir, [])
+
+
+def test_other_labels_leave_nothing_of_the_earlier_ones(trained, predict, other_surv_cohort, tmp_path):
+    run_dir, features = trained("surv"), other_surv_cohort.features_dir
+    labels = pd.read_csv(labels_of(other_surv_cohort))
+    folder, ended = predict(run_dir, features, "--labels", labels_of(other_surv_cohort))
+    ended.check()
+    assert (folder / "report.html").exists()
+    labels.assign(survival_months=labels["survival_months"] + 1).to_csv(tmp_path / "t.csv", index=False)
+    predict(run_dir, features, "--labels", tmp_path / "t.csv", "--resume", "--no_figures")[1].check()
+    assert not (folder / "report.html").exists()
+    assert not (folder / "figures").exists()

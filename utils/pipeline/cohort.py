@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
@@ -15,7 +15,10 @@ from utils.errors import UserError
 from utils.files.phrases import counted
 from utils.pipeline.predict_settings import PredictSettings
 
-NOT_COMPARED = "patients of the training are recognised by the beginning of slide ids only"
+NOT_COMPARED = (
+    "patients of the training are recognised by the beginning of slide ids only, and labels that come later cannot "
+    "join slides to patients"
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,8 @@ def read_cohort(
             are dropped, or a patient of two classes where patients are predicted.
     """
     if settings.labels is None:
-        patients = _patients(settings, slide_ids, {})
-        notes, warnings = _told_of_patients(settings, patients)
-        return Cohort(_unlabelled(patients, by_patient=unit != "slide"), 0, {}, notes, warnings)
+        patients, told = _patients(settings, slide_ids, {}), _told_of_patients(settings, slide_ids)
+        return Cohort(_unlabelled(patients, by_patient=unit != "slide"), 0, {}, told.notes, told.warnings)
     table = labelled_cases(settings, task, slide_ids=slide_ids, known_classes=class_names)
     known, dropped = _with_features(table.cases, slide_ids, settings)
     if unit == "patient":
@@ -70,6 +72,8 @@ def read_cohort(
     rest = [slide_id for slide_id in slide_ids if slide_id not in labelled]
     unknown = _unlabelled(_patients(settings, rest, table.patients), by_patient=unit != "slide")
     notes = (*table.notes, *_words_of_classes(settings, class_names), *dropped)
+    told = _told_of_patients(settings, [slide_id for slide_id in rest if slide_id not in table.patients])
+    warnings = (*table.warnings, *told.warnings)
     if unit != "slide":
         known_patients = {case.case_id for case in known}
         left = [case for case in unknown if case.case_id in known_patients]
@@ -86,7 +90,7 @@ def read_cohort(
             f"{counted(len(unknown), word)} without an outcome are predicted, but not evaluated: "
             f"{first_ids([case.slide_ids[0] if unit == 'slide' else case.case_id for case in unknown])}",
         )
-    return Cohort((*known, *unknown), len(known), table.record, notes, table.warnings)
+    return Cohort((*known, *unknown), len(known), table.record, (*notes, *told.notes), warnings)
 
 
 def without_outcome(case: Case) -> Case:
@@ -98,12 +102,13 @@ def _with_features(
     cases: Sequence[Case], slide_ids: Collection[str], settings: PredictSettings
 ) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """The cases with those slides that have features, and a note about the others."""
-    missing = [slide_id for case in cases for slide_id in case.slide_ids if slide_id not in slide_ids]
+    there = set(slide_ids)
+    missing = [slide_id for case in cases for slide_id in case.slide_ids if slide_id not in there]
     if not missing:
         return tuple(cases), ()
     name = "" if settings.labels is None else settings.labels.name  # no path: summaries are passed on
     found = f"{counted(len(missing), 'labelled slide')} of {name} without a feature file ({first_ids(missing)})"
-    kept = (replace(case, slide_ids=tuple(s for s in case.slide_ids if s in slide_ids)) for case in cases)
+    kept = (replace(case, slide_ids=tuple(s for s in case.slide_ids if s in there)) for case in cases)
     left = tuple(case for case in kept if case.slide_ids)
     if settings.on_missing == "error" or not left:
         raise UserError(f"{found}: extract their features, correct --features_dir, or pass --on_missing drop")
@@ -116,16 +121,23 @@ def _patients(settings: PredictSettings, slide_ids: Sequence[str], of_table: Map
     return {slide_id: of_table.get(slide_id) or rule(slide_id) for slide_id in slide_ids}
 
 
-def _told_of_patients(
-    settings: PredictSettings, patients: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What to note, and what to warn of, where slide ids alone tell the patients."""
+class _Told(NamedTuple):
+    """What to note, and what to warn of."""
+
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def _told_of_patients(settings: PredictSettings, slide_ids: Sequence[str]) -> _Told:
+    """What is to be said of slides whose ids alone tell their patients."""
+    if not slide_ids:
+        return _Told()
     if settings.patient_pattern is None:
-        doubt = slides_as_patients(list(patients))
-        return (), () if doubt is None else (f"{doubt}; {NOT_COMPARED}",)
-    option = "--patient_pattern"
-    found = found_patients(list(patients.values()), f"{option} {settings.patient_pattern!r}", option)
-    return tuple(filter(None, (found.note,))), tuple(filter(None, (found.warning,)))
+        doubt = slides_as_patients(slide_ids)
+        return _Told() if doubt is None else _Told(warnings=(f"{doubt}; {NOT_COMPARED}",))
+    option, rule = "--patient_pattern", patient_rule(settings.patient_pattern)
+    found = found_patients([rule(slide_id) for slide_id in slide_ids], f"{option} {settings.patient_pattern!r}", option)
+    return _Told((found.note,), () if found.warning is None else (found.warning,))
 
 
 def _unlabelled(patients: Mapping[str, str], *, by_patient: bool) -> tuple[Case, ...]:

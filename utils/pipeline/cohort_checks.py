@@ -10,6 +10,7 @@ from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
 from utils.files.phrases import listed
 from utils.files.provenance import digest_of
+from utils.pipeline.cohort_logits import FoldGroup
 from utils.pipeline.ensemble import Ensemble
 from utils.pipeline.feature_facts import check_same_scale, facts_of
 from utils.pipeline.trained_on import trained_on
@@ -48,6 +49,24 @@ def check_same_features(folder: Path, prints: Mapping[str, str]) -> None:
             f"the slides or features of --features_dir are not those that were predicted in {folder}: give these, or "
             "predict the cohort again with --overwrite"
         )
+
+
+def check_same_anchors(folder: Path, groups: Sequence[FoldGroup]) -> None:
+    """Check that the anchors of the slides are those with which they were predicted.
+
+    Raises:
+        UserError: for other anchors.
+    """
+    if read_record(folder).get("slide_anchors") != anchors_of(groups):
+        raise UserError(
+            f"the anchors of the slides are not those with which {folder} was predicted: give these as --anchors, or "
+            "predict the cohort again with --overwrite"
+        )
+
+
+def anchors_of(groups: Sequence[FoldGroup]) -> dict[str, str]:
+    """{fold: digest of the slide anchors}, as `predict.json` has it; empty for a run without any."""
+    return {f"fold{fold.index}": group.digest for group in groups for fold in group.folds if group.digest}
 
 
 def folds_in_words(folds: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from datasets.batches import BatchReader
 from datasets.folds.cases import Case
 from utils.anchors.anchor_files import read_anchors, read_provenance
 from utils.errors import UserError
+from utils.files.provenance import digest
 from utils.machine.device import resolve_device, resolve_precision
 from utils.pipeline.cohort import without_outcome
 from utils.pipeline.ensemble import Ensemble, FoldModels, TrainedFold
@@ -24,7 +26,21 @@ from utils.pipeline.predict_settings import PredictSettings
 from utils.training.engine import Runner, evaluate
 
 AnchorReader = Callable[[str], Tensor]
-FoldGroup = tuple[tuple[TrainedFold, ...], AnchorReader | None]
+
+
+@dataclass(frozen=True)
+class FoldGroup:
+    """Folds that read the same files.
+
+    Attributes:
+        folds: the models.
+        anchors: maps a slide id to its own anchors (K, D); None for a run without slide anchors.
+        digest: of these anchors; empty without any.
+    """
+
+    folds: tuple[TrainedFold, ...]
+    anchors: AnchorReader | None = None
+    digest: str = ""
 
 
 def cohort_logits(
@@ -58,13 +74,13 @@ def cohort_logits(
         kept.load()
     logits: dict[int, Tensor] = {}
     try:
-        for folds, anchors in groups:
-            runner = Runner(FoldModels(folds).to(device), device, precision)
-            dataset = BagDataset([without_outcome(case) for case in cases], paths, read_anchors=anchors)
-            keys = [_key(folds, [cases[number] for number in numbers], prints) for numbers in order]
+        for group in groups:
+            runner = Runner(FoldModels(group.folds).to(device), device, precision)
+            dataset = BagDataset([without_outcome(case) for case in cases], paths, read_anchors=group.anchors)
+            keys = [_key(group, [cases[number] for number in numbers], prints) for numbers in order]
             batches = dict(zip(keys, order, strict=True))
             of_folds = _of_batches(runner, dataset, batches, kept, reader, f"predicting {settings.cohort}")
-            logits |= {fold.index: of_folds[position] for position, fold in enumerate(folds)}
+            logits |= {fold.index: of_folds[position] for position, fold in enumerate(group.folds)}
     finally:
         kept.write()
     return logits
@@ -120,7 +136,7 @@ def groups_of_folds(settings: PredictSettings, ensemble: Ensemble, slide_ids: It
     if not ensemble.has_slide_anchors:
         if settings.anchors is not None:
             raise UserError("got --anchors for a run without slide anchors, which takes none: leave it out")
-        return [(ensemble.folds, None)]
+        return [FoldGroup(ensemble.folds)]
     if settings.anchors is None:
         raise UserError(
             f"{ensemble.source} was trained with anchors of each slide: fit those of the cohort with "
@@ -134,7 +150,7 @@ def groups_of_folds(settings: PredictSettings, ensemble: Ensemble, slide_ids: It
         read = _slide_anchors(source, folds, ensemble.dim_in)
         for slide_id in slide_ids:
             read(slide_id)
-        groups.append((tuple(folds), read))
+        groups.append(FoldGroup(tuple(folds), read, digest(source)))
     return groups
 
 
@@ -156,9 +172,9 @@ def _batches(n_cases: int, batch_size: int) -> list[range]:
     return [range(start, min(start + batch_size, n_cases)) for start in range(0, n_cases, batch_size)]
 
 
-def _key(folds: Sequence[TrainedFold], cases: Sequence[Case], prints: Mapping[str, str]) -> str:
-    """A digest of the folds, slides and features of a batch."""
-    content = [str([fold.index for fold in folds])]
+def _key(group: FoldGroup, cases: Sequence[Case], prints: Mapping[str, str]) -> str:
+    """A digest of the folds, anchors, slides and features of a batch."""
+    content = [str([fold.index for fold in group.folds]), group.digest]
     content += [f"{slide_id} {prints[slide_id]}" for case in cases for slide_id in case.slide_ids]
     content.append(str([len(case.slide_ids) for case in cases]))
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:32]

@@ -65,7 +65,7 @@ def write_tables(ensemble: Ensemble, cases: Sequence[Case], tables: Mapping[int,
     if ensemble.task == SURVIVAL.name:
         edges = mean_edges(ensemble.folds)
         binned = _binned(cases, None if edges is None else tuple(edges.tolist()))
-        mean["bin"] = pd.array([case.bin for case in binned], dtype=mean["bin"].dtype)
+        mean["bin"] = pd.array([case.bin for case in binned], dtype="Int64")  # unknown where a fold has no edges
     elif names is not None:
         mean["prediction_name"] = [names[number] for number in mean["prediction"]]
     write_predictions(folder / ENSEMBLE, mean, may_lack_outcomes=True)

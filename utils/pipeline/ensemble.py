@@ -26,9 +26,8 @@ from utils.runs.run_dir import fold_dir, fold_files
 from utils.runs.run_record import class_names, read_run
 from utils.runs.tasks import SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes
-from utils.statistics.censoring_metrics import TrainingOutcomes, inner_bin_edges
+from utils.statistics.calibration import training_edges
 from utils.statistics.cut_off import median_risk
-from utils.statistics.survival_stats import UndefinedMetricError
 
 TRAINING_PREDICTIONS = "predictions_train.csv"
 
@@ -182,10 +181,12 @@ def load_ensemble(source: Path, folds: Sequence[int] | None = None) -> Ensemble:
 
 
 def _chosen(source: Path, there: Sequence[int], asked: Sequence[int] | None) -> list[int]:
-    missing = [k for k in asked or () if k not in there]
-    if missing:
-        raise UserError(f"got --folds {missing[0]}, expected folds of {source}: it has fold {listed(sorted(there))}")
-    return sorted(asked or there)
+    chosen = sorted(set(there if asked is None else asked))
+    missing = [k for k in chosen if k not in there]
+    if missing or not chosen:
+        found = missing[0] if missing else "none"
+        raise UserError(f"got --folds {found}, expected folds of {source}: it has fold {listed(sorted(there))}")
+    return chosen
 
 
 def _exported_fold(k: int, fold: ExportedFold) -> TrainedFold:
@@ -208,20 +209,17 @@ def _trained_fold(run_dir: Path, k: int, record: Mapping[str, Any]) -> TrainedFo
         index=k,
         model=model,
         cut_off=median_risk(training) if is_survival else None,
-        inner_edges=_inner_edges(place / "outcomes_train.csv", int(record["n_outputs"])) if is_survival else None,
+        inner_edges=_inner_edges(training, place / "outcomes_train.csv") if is_survival else None,
         trained_on=digests_of_cases(cases_of_table(training)),
         chosen_on=digests_of_cases(cases_of_table(validation)),
         file=place / "checkpoint.pt",
     )
 
 
-def _inner_edges(path: Path, n_bins: int) -> tuple[float, ...] | None:
-    outcomes: pd.DataFrame = read_training_outcomes(path)
-    known = TrainingOutcomes(**{name: outcomes[name].to_numpy() for name in ("event", "time", "bin")})
-    try:
-        return tuple(float(edge) for edge in inner_bin_edges(known, n_bins))
-    except UndefinedMetricError:  # bins of the split file that do not follow the time
-        return None
+def _inner_edges(training: pd.DataFrame, outcomes: Path) -> tuple[float, ...] | None:
+    """Those that the training cases show; None for bins of a split file that do not follow the time."""
+    edges, _ = training_edges({0: training}, {0: read_training_outcomes(outcomes)})
+    return tuple(edges[0].tolist()) if edges else None
 
 
 def mean_edges(folds: Sequence[TrainedFold]) -> np.ndarray | None:

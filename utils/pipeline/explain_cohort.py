@@ -12,7 +12,7 @@ from utils.errors import UserError
 from utils.explain.slide_image import require_slide_reader
 from utils.machine.device import resolve_device
 from utils.machine.threads import map_in_threads
-from utils.pipeline.cohort_checks import check_same_features, check_same_models
+from utils.pipeline.cohort_checks import check_same_anchors, check_same_features, check_same_models
 from utils.pipeline.cohort_logits import groups_of_folds, precision_of
 from utils.pipeline.ensemble import Ensemble, load_ensemble
 from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases, plain_ids
@@ -62,12 +62,14 @@ def explain_cohort(settings: PredictSettings) -> None:
     cases = cases_of_table(tables[ensemble.folds[0].index])  # the same of all folds
     slide_ids = [slide_id for case in cases for slide_id in case.slide_ids]
     _check_slides(settings, slide_ids, paths, ensemble)
-    for folds, anchors in groups_of_folds(settings, ensemble, slide_ids):
-        for fold in folds:
+    groups = groups_of_folds(settings, ensemble, slide_ids)
+    check_same_anchors(settings.folder, groups)
+    for group in groups:
+        for fold in group.folds:
             explained = PredictedCases(
                 name=f"fold {fold.index}",
                 model=fold.model,
-                cases=BagDataset(cases, paths, read_anchors=anchors),
+                cases=BagDataset(cases, paths, read_anchors=group.anchors),
                 predictions=tables[fold.index],
                 has_slide_anchors=ensemble.has_slide_anchors,
                 words=ClassWords.of(ensemble.record, ensemble.n_outputs),

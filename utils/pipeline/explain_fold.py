@@ -15,8 +15,8 @@ from torch import Tensor
 from datasets.bags import BagDataset, Batch
 from datasets.batches import EvaluationBatches
 from datasets.folds.cases import Case
-from datasets.folds.slide_ids import plain_slide_id
 from datasets.slides.patch_geometry import in_level0_pixels, patch_geometry
+from datasets.slides.slide_ids import plain_slide_id
 from models.bag_model import BagModel
 from models.inspection.nearest_anchor import NearestAnchors, nearest_anchors
 from models.inspection.reducer_mixing import observe_mixing

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -18,15 +19,18 @@ from utils.command.console import exit_code
 from utils.errors import UserError
 from utils.files.atomic import write_text
 from utils.files.provenance import git_commit, package_versions
-from utils.pipeline.ensemble import TrainedFold, load_ensemble
-from utils.pipeline.exported import MODEL_RECORD, ExportedFold, write_exported
+from utils.pipeline.ensemble import Ensemble, TrainedFold, load_ensemble
+from utils.pipeline.exported import MODEL_RECORD, TRAINED_ON, ExportedFold, write_exported
 from utils.pipeline.model_card import CARD, model_card
 from utils.runs.run_dir import fold_dir
 from utils.runs.run_record import unit_of
+from utils.runs.tasks import TASKS
+from utils.tables.averages import over_folds
 from utils.tables.summary import summarise
 from utils.training.checkpoint import load_checkpoint
 
 _log = logging.getLogger(__name__)
+_WEIGHTS = re.compile(r"fold\d+\.safetensors").fullmatch
 
 # What of `run.json` is passed on: no path, and no name of a slide or a patient.
 _OF_RUN = (
@@ -79,38 +83,56 @@ def export_run(run_dir: Path, out: Path, *, folds: Sequence[int] | None, encoder
     Raises:
         UserError: for a run that cannot be read, a folder that holds something, or one that cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file: give a new folder")
-    if out.is_dir() and any(out.iterdir()) and not (overwrite and (out / MODEL_RECORD).exists()):
-        raise UserError(
-            f"{out} is not empty: give a new folder"
-            + (", or --overwrite to replace the model there" if (out / MODEL_RECORD).exists() else "")
-        )
+    _check_free(out, overwrite=overwrite)
     if (run_dir / MODEL_RECORD).exists():
         raise UserError(f"{run_dir} is an exported model already: copy the folder, or name a run")
     ensemble = load_ensemble(run_dir, folds)
+    exported = {fold.index: _exported(run_dir, fold) for fold in ensemble.folds}
+    record = _record(run_dir, ensemble, encoder)
+    try:
+        for path in _own_files(out):
+            path.unlink()
+        write_exported(out, record, exported)
+        write_text(out / CARD, model_card(record, ensemble))
+    except OSError as error:
+        raise UserError(f"cannot write to {out} ({error.strerror or error}): give a writable folder") from error
+    return out
+
+
+def _own_files(out: Path) -> list[Path]:
+    """What an export, whole or interrupted, has left in a folder."""
+    if not out.is_dir():
+        return []
+    return [path for path in out.iterdir() if path.name in (MODEL_RECORD, TRAINED_ON, CARD) or _WEIGHTS(path.name)]
+
+
+def _check_free(out: Path, *, overwrite: bool) -> None:
+    """The folder is new, empty, or holds nothing but an export that may be replaced (and its own predictions)."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file: give a new folder")
+    own = _own_files(out)
+    others = [path.name for path in out.iterdir() if path not in own and path.name != "predict"] if out.is_dir() else []
+    if others or (own and not overwrite):
+        more = "" if others else ", or --overwrite to replace the model there"
+        raise UserError(f"{out} is not empty: give a new folder{more}")
+
+
+def _record(run_dir: Path, ensemble: Ensemble, encoder: str) -> dict[str, Any]:
+    """The content of `model.json`, but for the folds."""
     chosen = [fold.index for fold in ensemble.folds]
     record = {name: ensemble.record.get(name) for name in _OF_RUN}
     settings = ensemble.record.get("settings") or {}
     record["settings"] = {name: settings[name] for name in _OPTIONS if name in settings}
     record["unit"] = unit_of(ensemble.record)
     record["cohort"] = {k: v for k, v in (record["cohort"] or {}).items() if int(k.removeprefix("fold")) in chosen}
-    record["metrics"] = _metrics(run_dir)
+    record["metrics"] = _metrics(run_dir, chosen)
     record["encoder"] = encoder
     record["exported"] = {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": package_versions(),
         "git": git_commit(),
     }
-    if overwrite:
-        for path in (*out.glob("fold*.safetensors"), out / MODEL_RECORD, out / CARD):
-            path.unlink(missing_ok=True)
-    try:
-        write_text(out / CARD, model_card(record, ensemble))
-        write_exported(out, record, {fold.index: _exported(run_dir, fold) for fold in ensemble.folds})
-    except OSError as error:
-        raise UserError(f"cannot write to {out} ({error.strerror or error}): give a writable folder") from error
-    return out
+    return record
 
 
 def _exported(run_dir: Path, fold: TrainedFold) -> ExportedFold:
@@ -129,13 +151,15 @@ def _exported(run_dir: Path, fold: TrainedFold) -> ExportedFold:
     )
 
 
-def _metrics(run_dir: Path) -> Mapping[str, Any] | None:
-    """Mean and deviation over the test folds; None where none was tested."""
+def _metrics(run_dir: Path, folds: Sequence[int]) -> Mapping[str, Any] | None:
+    """Mean and deviation over the test parts of the exported folds; None where none was tested."""
     if not list(run_dir.glob("fold*/predictions_test.csv")):
         return None
     summary = summarise(run_dir)
-    kept = {name: summary[name] for name in ("mean", "std", "n_defined")}
-    return kept | {"folds": [row["fold"] for row in summary["folds"]]}
+    rows = [row for row in summary["folds"] if row["fold"] in folds]
+    if not rows:
+        return None
+    return over_folds(rows, TASKS[summary["task"]].metrics) | {"folds": [row["fold"] for row in rows]}
 
 
 def get_args_parser() -> argparse.ArgumentParser:

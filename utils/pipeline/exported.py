@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,31 @@ FORMAT = 1
 ADVICE = "export the run again with python -m utils.pipeline.export"
 _NORM = "feature_norm."  # of the tensors of a zscore, beside the weights
 _OF_RECORD = {"task": str, "dataset": str, "model": str, "formulation": str, "dim_in": int, "n_outputs": int}
-_OF_FOLD = ("fold", "weights", "sha256", "architecture", "feature_norm", "epoch")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+# What an entry of `folds` has, and whether a value is one.
+_OF_FOLD: dict[str, Callable[[Any], bool]] = {
+    "fold": _is_whole,
+    "weights": lambda value: isinstance(value, str),
+    "sha256": lambda value: isinstance(value, str),
+    "architecture": lambda value: isinstance(value, dict),
+    "feature_norm": lambda value: isinstance(value, dict),
+    "epoch": _is_whole,
+    "cut_off": lambda value: value is None or _is_number(value),
+    "inner_edges": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
+}
 
 
 @dataclass(frozen=True)
@@ -104,12 +129,14 @@ def read_exported(folder: Path) -> tuple[dict[str, Any], dict[int, ExportedFold]
     names = read_json_object(folder / TRAINED_ON, advice=ADVICE)
     folds = {}
     for number, entry in enumerate(record.get("folds") or []):
-        lacking = [name for name in _OF_FOLD if not isinstance(entry, dict) or name not in entry]
-        if lacking:
-            raise UserError(f"{path}: entry {number} of folds lacks {lacking[0]}; {ADVICE}.")
+        wrong = [name for name, fits in _OF_FOLD.items() if not (isinstance(entry, dict) and fits(entry.get(name)))]
+        if wrong:
+            raise UserError(f"{path}: entry {number} of folds lacks or misstates {wrong[0]}; {ADVICE}.")
         of_fold = names.get(f"fold{entry['fold']}")
-        if not isinstance(of_fold, dict) or not {"trained_on", "chosen_on"} <= of_fold.keys():
-            raise UserError(f"{folder / TRAINED_ON}: lacks fold{entry['fold']}; {ADVICE}.")
+        if not isinstance(of_fold, dict) or not all(
+            _are_texts(of_fold.get(key)) for key in ("trained_on", "chosen_on")
+        ):
+            raise UserError(f"{folder / TRAINED_ON}: lacks or misstates fold{entry['fold']}; {ADVICE}.")
         folds[int(entry["fold"])] = _read_fold(folder, entry, of_fold)
     if not folds:
         raise UserError(f"{path}: has no folds, expected one or more; {ADVICE}.")

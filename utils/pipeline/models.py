@@ -15,6 +15,7 @@ from models.losses import nll_survival
 from utils.anchors.feature_norm import FeatureNorm
 from utils.anchors.fold_anchors import FoldAnchors
 from utils.errors import UserError
+from utils.files.tensors import first_line
 from utils.machine.seed import derive_seed, seed_everything
 from utils.pipeline.model_options import N_ANCHORS
 from utils.training.checkpoint import load_checkpoint
@@ -96,7 +97,8 @@ def restored_model(
         source: the file that these are from, for messages.
 
     Raises:
-        UserError: for a parameter that holds NaN or infinity, or a scale that cannot be used.
+        UserError: for a parameter that holds NaN or infinity, a scale that cannot be used, or weights of another model
+            than the one that is described.
     """
     for name, value in weights.items():
         if not value.isfinite().all():
@@ -105,9 +107,15 @@ def restored_model(
                 "again"
             )
     # Until 2026-11 the options of all models stood in every checkpoint: for another model they mean nothing.
-    known = {"name", "dim_in", "n_outputs", *options_of(design["name"])}
-    model: Any = build_model(**{name: value for name, value in design.items() if name in known})
-    model.load_state_dict(weights)
+    try:
+        known = {"name", "dim_in", "n_outputs", *options_of(design["name"])}
+        model: Any = build_model(**{name: value for name, value in design.items() if name in known})
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # RuntimeError: weights of another model
+        raise UserError(
+            f"{source} holds weights that do not fit their description ({first_line(error)}): take it from its source "
+            "again"
+        ) from error
     model.feature_scale = FeatureNorm.from_json(dict(feature_norm))
     restored: BagModel = model.eval()
     return restored

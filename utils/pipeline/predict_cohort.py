@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,15 @@ from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
 from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort import Cohort, read_cohort
-from utils.pipeline.cohort_checks import check_same_features, check_same_models, overlap_warnings, scale_warnings
-from utils.pipeline.cohort_logits import cohort_logits, groups_of_folds
+from utils.pipeline.cohort_checks import (
+    anchors_of,
+    check_same_anchors,
+    check_same_features,
+    check_same_models,
+    overlap_warnings,
+    scale_warnings,
+)
+from utils.pipeline.cohort_logits import FoldGroup, cohort_logits, groups_of_folds
 from utils.pipeline.cohort_tables import predicted_tables, relabelled_tables, write_tables
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
 from utils.pipeline.inputs import READING_THREADS
@@ -25,7 +33,8 @@ from utils.runs.predict_dir import (
     PARTIAL,
     holds_predictions,
     is_cohort,
-    remove_predictions,
+    remove_cohort,
+    remove_evaluation,
     write_record,
 )
 from utils.runs.run_record import unit_of
@@ -54,8 +63,48 @@ def predict_cohort(settings: PredictSettings) -> Path:
     is_predicted = settings.resume and is_cohort(settings.folder)
     if is_predicted:
         check_same_models(settings.folder, ensemble)
-    found = find_slides(settings.features_dir)
-    unit = unit_of(ensemble.record)
+    checked = _checked(settings, ensemble)
+    if is_predicted:
+        check_same_features(settings.folder, checked.prints)
+        check_same_anchors(settings.folder, checked.groups)
+        if settings.labels is None:
+            logger.info(
+                "%s is predicted already; --labels evaluates it, --overwrite predicts it again", settings.folder
+            )
+            return settings.folder
+    record = _record(settings, ensemble, checked)
+    _claim(settings)
+    for line in (*checked.cohort.notes, *(f"warning: {text}" for text in checked.warnings)):
+        logger.info("%s", line)
+    _write(settings, ensemble, checked, record, is_predicted=is_predicted)
+    if checked.cohort.n_known:
+        _evaluate(settings.folder, with_figures=not settings.no_figures)
+    return settings.folder
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A cohort that may be predicted.
+
+    Attributes:
+        cohort: its cases.
+        unit: what one prediction is about.
+        paths: the feature file of each slide.
+        prints: the fingerprint of each slide's features.
+        groups: the folds, with the anchors of the slides.
+        warnings: what a reader of the results should know.
+    """
+
+    cohort: Cohort
+    unit: str
+    paths: Mapping[str, Path]
+    prints: Mapping[str, str]
+    groups: Sequence[FoldGroup]
+    warnings: Sequence[str]
+
+
+def _checked(settings: PredictSettings, ensemble: Ensemble) -> _Checked:
+    found, unit = find_slides(settings.features_dir), unit_of(ensemble.record)
     cohort = read_cohort(settings, ensemble.task, unit, list(found), ensemble.class_names)
     paths = {slide_id: found[slide_id] for slide_id in cohort.slide_ids}
     check_widths(paths, ensemble.dim_in)
@@ -65,32 +114,27 @@ def predict_cohort(settings: PredictSettings) -> Path:
         *overlap_warnings(ensemble, cohort.cases, allow_overlap=settings.allow_patient_overlap),
     ]
     prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
-    folder = settings.folder
+    return _Checked(cohort, unit, paths, prints, groups_of_folds(settings, ensemble, paths), warnings)
+
+
+def _write(
+    settings: PredictSettings, ensemble: Ensemble, checked: _Checked, record: Mapping[str, Any], *, is_predicted: bool
+) -> None:
+    """Write the predictions and their record; what was made from the outcomes of before is removed."""
+    folder, cases = settings.folder, checked.cohort.cases
     if is_predicted:
-        check_same_features(folder, prints)
-        if settings.labels is None:
-            logger.info("%s is predicted already; --labels evaluates it, --overwrite predicts it again", folder)
-            return folder
-    groups = groups_of_folds(settings, ensemble, paths)
-    record = _record(settings, ensemble, cohort, unit, prints, warnings)
-    _claim(settings)
-    for line in (*cohort.notes, *(f"warning: {text}" for text in warnings)):
-        logger.info("%s", line)
-    if is_predicted:
-        tables = relabelled_tables(ensemble, cohort.cases, folder)
+        tables = relabelled_tables(ensemble, cases, folder)
     else:
-        logits = cohort_logits(settings, ensemble, groups, cohort.cases, paths, prints)
-        tables = predicted_tables(ensemble, cohort.cases, logits)
-    write_tables(ensemble, cohort.cases, tables, folder)
+        logits = cohort_logits(settings, ensemble, checked.groups, cases, checked.paths, checked.prints)
+        tables = predicted_tables(ensemble, cases, logits)
+    remove_evaluation(folder)
+    write_tables(ensemble, cases, tables, folder)
     write_record(folder, record)
     (folder / PARTIAL).unlink(missing_ok=True)
     what = "took up the labels of" if is_predicted else "predicted"
-    logger.info("%s %s of %s in %s", what, counted(len(cohort.cases), unit), settings.cohort, folder)
+    logger.info("%s %s of %s in %s", what, counted(len(cases), checked.unit), settings.cohort, folder)
     if ensemble.is_exported:
         logger.info("%s names patients: leave predict/ out where the model is passed on", folder)
-    if cohort.n_known:
-        _evaluate(folder, with_figures=not settings.no_figures)
-    return folder
 
 
 def _check_free(settings: PredictSettings) -> None:
@@ -111,28 +155,22 @@ def _claim(settings: PredictSettings) -> None:
     folder = settings.folder
     try:
         if settings.overwrite:
-            remove_predictions(folder)
+            remove_cohort(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror or error}): give a writable --run_dir") from error
 
 
-def _record(
-    settings: PredictSettings,
-    ensemble: Ensemble,
-    cohort: Cohort,
-    unit: str,
-    prints: Mapping[str, str],
-    warnings: Sequence[str],
-) -> dict[str, Any]:
+def _record(settings: PredictSettings, ensemble: Ensemble, checked: _Checked) -> dict[str, Any]:
     """The content of `predict.json`."""
+    cohort = checked.cohort
     cut_offs = {fold.index: fold.cut_off for fold in ensemble.folds if fold.cut_off is not None}
     edges = {f"fold{fold.index}": fold.inner_edges for fold in ensemble.folds}
     mean = mean_edges(ensemble.folds)
     return {
         "cohort": settings.cohort,
         "task": ensemble.task,
-        "unit": unit,
+        "unit": checked.unit,
         "run": {
             **{name: ensemble.record.get(name) for name in OF_RUN},
             "ablate": (ensemble.record.get("settings") or {}).get("ablate") or [],
@@ -141,15 +179,16 @@ def _record(
         "models": {f"fold{fold.index}": fold.digest() for fold in ensemble.folds},
         "n_cases": len(cohort.cases),
         "n_known": cohort.n_known,
-        "n_slides": len(prints),
-        "features": digest_of(prints),
+        "n_slides": len(checked.prints),
+        "features": digest_of(checked.prints),
+        "slide_anchors": anchors_of(checked.groups),
         "labels": None if settings.labels is None else {"file": settings.labels.name, **cohort.table},
         "cut_offs": {**{f"fold{k}": value for k, value in cut_offs.items()}, "ensemble": ensemble_cut_off(cut_offs)}
         if cut_offs
         else None,
         "inner_edges": {**edges, "ensemble": None if mean is None else mean.tolist()} if cut_offs else None,
         "notes": list(cohort.notes),
-        "warnings": list(warnings),
+        "warnings": list(checked.warnings),
         "versions": package_versions(),
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -158,10 +197,11 @@ def _record(
 
 def _evaluate(folder: Path, *, with_figures: bool) -> None:
     """Metrics, summary, figures and report of a cohort with outcomes, from its prediction files."""
-    logger.info("\n%s", format_validation(write_validation(folder)))
+    summary = write_validation(folder)
+    logger.info("\n%s", format_validation(summary))
     if with_figures:
         from utils.figures.validation_figures import write_validation_figures  # matplotlib: only where it draws
         from utils.report.validation_page import write_validation_report
 
-        for path in (*write_validation_figures(folder), write_validation_report(folder)):
+        for path in (*write_validation_figures(folder), write_validation_report(folder, summary)):
             logger.info("wrote %s", path)

@@ -14,6 +14,8 @@ from utils.errors import UserError
 from utils.runs.predict_dir import predict_dir
 
 PREDICT, EXPLAIN = "predict", "explain"
+# What only predicting reads.
+_OF_PREDICTIONS = ("labels", "patient_pattern", "on_missing", "allow_patient_overlap", "resume", "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +94,9 @@ class PredictSettings(LabelOptions):
         given = changed(self, "explanation")
         if given and self.stage != EXPLAIN:
             raise UserError(f"got {in_words(given)} with --stage {self.stage}, expected --stage explain with it")
-        if self.stage == EXPLAIN and self.labels is not None:
-            raise UserError("got --labels with --stage explain, expected it with --stage predict, which keeps them")
+        without = [name for name in _OF_PREDICTIONS if getattr(self, name) not in (None, False, "error")]
+        if self.stage == EXPLAIN and without:
+            raise UserError(f"got {in_words(without)} with --stage explain, expected --stage predict with it")
 
     @property
     def folder(self) -> Path:

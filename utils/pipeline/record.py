@@ -16,7 +16,7 @@ from utils.command.settings import RunSettings, as_plain, plain_options
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
 from utils.pipeline.feature_facts import FeatureFacts, facts_of
 from utils.pipeline.inputs import FoldInputs
-from utils.pipeline.model_options import model_options
+from utils.pipeline.model_options import model_options, takes_anchors
 from utils.runs.continuation import ChangedSettingsError
 from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import read_predictions
@@ -53,6 +53,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
             for inputs in folds
         },
         "feature_norm": folds[0].anchors.feature_norm.kind,
+        "takes_anchors": takes_anchors(settings.model),
         "anchor_scope": folds[0].anchors.scope,
         "feature_facts": training_facts(folds).to_json(),
         "dim_in": folds[0].dim_in,

@@ -51,8 +51,9 @@ from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.cut_off import divided_with_p
 from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
+from utils.statistics.validation_metrics import NO_EDGES
 from utils.tables.validation import validate
-from utils.tables.validation_text import METHOD, cut_off_in_words
+from utils.tables.validation_text import METHOD, cut_off_in_words, interval_words
 
 REPORT = "report.html"
 
@@ -87,14 +88,16 @@ class Validation:
         return None if self.task == SURVIVAL else ClassWords.of(self.record["run"], n_outputs)
 
 
-def write_validation_report(folder: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
-    """Write `folder/report.html`, atomically; returns its path.
+def write_validation_report(
+    folder: Path, summary: Mapping[str, Any] | None = None, *, n_resamples: int = N_RESAMPLES
+) -> Path:
+    """Write `folder/report.html`, atomically; returns its path. `summary` is that of `validate`, where it is known.
 
     Raises:
         UserError: see `utils.tables.validation.validate`; nothing is written then.
     """
     record, ensemble, folds = read_cohort_predictions(folder)
-    summary = validate(folder, n_resamples=n_resamples)
+    summary = validate(folder, n_resamples=n_resamples) if summary is None else summary
     found = Validation(record, summary, ensemble, folds, _explained(folder, record, folds, n_resamples))
     return write_page(folder / REPORT, validation_page(found, n_resamples=n_resamples))
 
@@ -220,12 +223,13 @@ def _metric_table(found: Validation) -> Table:
 
 def _by_patient(patients: Mapping[str, Any]) -> Table:
     """The ensemble by patient: the mean of the probabilities of each patient's slides."""
-    names = CLASSIFICATION.metrics
-    header = ("model", "patients", *(METRIC_WORDS[name] for name in names))
+    names, main = CLASSIFICATION.shown, CLASSIFICATION.metric
+    header = ("model", "patients", *(METRIC_WORDS[name] for name in names), f"{METRIC_WORDS[main]}, 95 % interval")
     notes = ["By patient: mean of the probabilities of a patient's slides."]
     if patients["left_out"]:
         notes.append(f"Left out, with slides of different labels: {', '.join(patients['left_out'])}.")
-    cells = row("ensemble", count(patients["n_test"]), *(number(patients[name]) for name in names))
+    values = (number(patients[name]) for name in names)
+    cells = row("ensemble", count(patients["n_test"]), *values, interval_words(patients["intervals"][main]))
     return Table("Metrics of the patients", header, (cells,), notes=tuple(notes))
 
 
@@ -266,7 +270,7 @@ def _calibration(found: Validation) -> tuple[Chart, ...]:
         )
     edges = (found.record.get("inner_edges") or {}).get("ensemble")
     known = {} if edges is None else {0: np.asarray(edges)}
-    unknown = {0: "the edges of the model's time bins are not known"} if edges is None else {}
+    unknown = {0: NO_EDGES} if edges is None else {}
     charts = risk_charts(tables, None, unit, is_ensemble=True)
     return (survival_chart(tables, known, unknown, is_ensemble=True), *charts)
 

@@ -21,6 +21,7 @@ RECORD = "predict.json"
 ENSEMBLE = "predictions.csv"
 PARTIAL = "partial.pt"  # the cases that an interrupted call has predicted
 ADVICE = "write it again with main.py --stage predict --overwrite"
+_EVALUATION = ("metrics.json", "summary.csv", "summary.json", "summary.md", "report.html")
 _PREDICTIONS = re.compile(r"predictions_fold(0|[1-9]\d*)\.csv")
 _REQUIRED = {"cohort": str, "task": str, "run": dict, "folds": list, "warnings": list, "notes": list}
 
@@ -57,7 +58,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def stale_folds(folder: Path, record: Mapping[str, Any]) -> list[int]:
     """The folds whose models are other ones than when they predicted the cohort; those that are gone are not known."""
-    models, run_dir, stale = record.get("models") or {}, folder.parent.parent, []
+    models, run_dir, stale = record.get("models") or {}, folder.resolve().parent.parent, []
     for k in record["folds"]:
         files = [run_dir / f"fold{k}" / "checkpoint.pt", run_dir / f"fold{k}.safetensors"]
         now = next((digest(path) for path in files if path.exists()), None)
@@ -71,18 +72,26 @@ def is_cohort(folder: Path) -> bool:
     return (folder / RECORD).exists()
 
 
+def remove_evaluation(folder: Path) -> None:
+    """Remove what was made from the outcomes of before: metrics, summaries, figures and report."""
+    if (folder / "figures").is_dir() and not (folder / "figures").is_symlink():
+        shutil.rmtree(folder / "figures")
+    for name in _EVALUATION:
+        (folder / name).unlink(missing_ok=True)
+
+
 def holds_predictions(folder: Path) -> bool:
     """Whether a folder holds whole or partial predictions of an earlier call."""
     return any((folder / name).exists() for name in (RECORD, ENSEMBLE, PARTIAL))
 
 
-def remove_predictions(folder: Path) -> None:
+def remove_cohort(folder: Path) -> None:
     """Remove what `main.py --stage predict` and `--stage explain` write there, and nothing else that may lie there."""
     if not folder.is_dir():
         return
-    for path in [folder / "figures", *folder.glob("fold*")]:
-        if path.is_dir() and not path.is_symlink() and re.fullmatch(r"figures|fold\d+", path.name):
+    remove_evaluation(folder)
+    for path in folder.glob("fold*"):
+        if path.is_dir() and not path.is_symlink() and re.fullmatch(r"fold\d+", path.name):
             shutil.rmtree(path)
-    names = (RECORD, ENSEMBLE, PARTIAL, "metrics.json", "summary.csv", "summary.json", "summary.md", "report.html")
-    for path in [*(folder / name for name in names), *fold_predictions(folder).values()]:
+    for path in [*(folder / name for name in (RECORD, ENSEMBLE, PARTIAL)), *fold_predictions(folder).values()]:
         path.unlink(missing_ok=True)

@@ -141,9 +141,8 @@ def training_edges(
         if fold not in outcomes:
             left_out[fold] = NO_TRAINING_OUTCOMES
             continue
-        train = TrainingOutcomes(**{name: outcomes[fold][name].to_numpy() for name in ("event", "time", "bin")})
         try:
-            edges[fold] = inner_bin_edges(train, n_bins=len(output_columns(table)))
+            edges[fold] = inner_bin_edges(TrainingOutcomes.of(outcomes[fold]), n_bins=len(output_columns(table)))
         except UndefinedMetricError as error:
             left_out[fold] = str(error)
     return edges, left_out
@@ -155,10 +154,10 @@ def survival_reliability(
     """Predicted survival against Kaplan-Meier at the middle inner bin edge of each fold (the earlier of two).
 
     `S_i(e_j) = prod_{b < j} (1 - hazard_ib)` is the prediction of case i for the edge e_j of its fold. Probabilities
-    share a scale, so cases of all folds
-    are grouped together, into up to five groups of equal size by prediction. Edges of folds differ somewhat: a case's
-    time is counted in units of its fold's edge, and the Kaplan-Meier estimate of the group is read at 1. A group that
-    ends before 1 with a censored case has no estimate there (NaN), and an estimate of 0 or 1 has no limits.
+    share a scale, so cases of all folds are grouped together, into up to five groups of equal size by prediction. Edges
+    of folds differ somewhat: a case's time is counted in units of its fold's edge, and the Kaplan-Meier estimate of the
+    group is read at 1. A group that ends before 1 with a censored case has no estimate there (NaN), and an estimate of
+    0 or 1 has no limits. An ensemble of folds counts as one fold, whose edges are the mean of theirs.
 
     Args:
         tables: {fold: predictions of a survival run}.

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from sksurv.metrics import concordance_index_ipcw, cumulative_dynamic_auc, integrated_brier_score
 from sksurv.util import Surv
 
@@ -46,6 +47,11 @@ class TrainingOutcomes:
     event: np.ndarray
     time: np.ndarray
     bin: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> TrainingOutcomes:
+        """Those of a table with the columns `event, time, bin` (`utils.runs.training_outcomes`)."""
+        return cls(*(table[name].to_numpy() for name in ("event", "time", "bin")))
 
     def __post_init__(self) -> None:
         event, time = check_survival(self.event, self.time)

@@ -105,9 +105,8 @@ def fold_metrics(
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     if outcomes is None:
         return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
-    train = TrainingOutcomes(**{name: outcomes[name].to_numpy() for name in ("event", "time", "bin")})
-    hazards = table[output_columns(table)].to_numpy()
-    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, train=train, hazards=hazards)
+    more = {"train": TrainingOutcomes.of(outcomes), "hazards": table[output_columns(table)].to_numpy()}
+    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, **more)
 
 
 def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from utils.runs.predict_dir import stale_folds
 from utils.runs.tasks import CLASSIFICATION, TASKS
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.patients import by_patient
 from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
 from utils.tables.patient_metrics import patient_metrics
@@ -37,7 +38,7 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
         and `intervals` {metric: value, low, high, reason}, of resampled patients;
         `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
-        of the ensemble alone;
+        of the ensemble alone, with `intervals` as above;
         `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, before them one
         where folds were trained again since.
 
@@ -61,7 +62,9 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
     if record["task"] == CLASSIFICATION.name:
         of_patients = patient_metrics({0: ensemble})
         if of_patients is not None:
-            summary["by_patient"] = of_patients["folds"][0]
+            patients = metric_intervals({0: by_patient(ensemble).table}, seed=seed, n_resamples=n_resamples)
+            intervals_of = {name: asdict(interval.per_fold[0]) for name, interval in patients.items()}
+            summary["by_patient"] = of_patients["folds"][0] | {"intervals": intervals_of}
     if stale := stale_folds(folder, record):
         said = f"fold {listed(stale)} of the run was trained again since it predicted this cohort: predict it again"
         summary["warnings"] = [said]

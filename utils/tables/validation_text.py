@@ -115,15 +115,27 @@ def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
 
 def _by_patient(row: Mapping[str, Any]) -> str:
     """The ensemble by patient, the mean of the probabilities of a patient's slides."""
-    names = TASKS["cls"].metrics
-    cells = ["–" if row[name] is None else f"{row[name]:.3f}" for name in names]
+    names = ("auc", "acc", "balanced_acc", "f1")
+    auc, *others = ["–" if row[name] is None else f"{row[name]:.3f}" for name in names]
+    header = [METRIC_WORDS["auc"], "95 % interval", *(METRIC_WORDS[name] for name in names[1:])]
+    interval = interval_words(row["intervals"]["auc"])
     table = markdown_table(
-        [["by patient", "patients", *(METRIC_WORDS[name] for name in names)], ["ensemble", str(row["n_test"]), *cells]]
+        [["by patient", "patients", *header], ["ensemble", str(row["n_test"]), auc, interval, *others]]
     )
     lines = [table, "By patient: mean of the probabilities of a patient's slides."]
     if row["left_out"]:
         lines.append(f"Patients whose slides have different labels are left out: {', '.join(row['left_out'])}.")
     return "\n\n".join(lines)
+
+
+def interval_words(interval: Mapping[str, Any]) -> str:
+    """`0.626 to 0.943`; a dash where it is undefined.
+
+    >>> interval_words({"low": 0.62, "high": 0.94}), interval_words({"low": None, "high": None})
+    ('0.620 to 0.940', '–')
+    """
+    low, high = interval["low"], interval["high"]
+    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def cut_off_in_words(summary: Mapping[str, Any]) -> Iterator[str]:

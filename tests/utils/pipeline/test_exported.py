@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from utils.errors import UserError
+from utils.pipeline import load_ensemble
 from utils.pipeline.exported import ExportedFold, read_exported, write_exported
 
 RECORD = {"task": "surv", "dataset": "A", "model": "abmil", "formulation": "none", "dim_in": 3, "n_outputs": 2}
@@ -65,7 +67,7 @@ def _lacks_task(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_without_fold, "lacks fold0"),
+        (_without_fold, "lacks or misstates fold0"),
         (_other_weights, "is another file than the one that model.json describes"),
         (_later_format, "format is 2, expected 1"),
         (_lacks_task, "task is None, expected str"),
@@ -78,3 +80,30 @@ def test_a_damaged_folder_is_refused(tmp_path: Path, damage, said: str):
     damage(tmp_path)
     with pytest.raises(UserError, match=said):
         read_exported(tmp_path)
+
+
+def _entry(name: str, value) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        record = json.loads((folder / "model.json").read_text())
+        record["folds"][0][name] = value
+        (folder / "model.json").write_text(json.dumps(record))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("fold", "x"), ("cut_off", "high"), ("inner_edges", "12"), ("architecture", None), ("epoch", None)],
+)
+def test_an_entry_that_is_misstated_is_named(tmp_path: Path, name: str, value):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    _entry(name, value)(tmp_path)
+    with pytest.raises(UserError, match=f"entry 0 of folds lacks or misstates {name}"):
+        read_exported(tmp_path)
+
+
+@pytest.mark.parametrize("architecture", [{"name": "nobody"}, {"name": "abmil", "dim_in": 3, "n_outputs": 2}, {}])
+def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path, architecture: dict):
+    write_exported(tmp_path, RECORD, {0: fold(architecture=architecture, feature_norm={"kind": "none"})})
+    with pytest.raises(UserError, match="holds weights that do not fit their description"):
+        load_ensemble(tmp_path)

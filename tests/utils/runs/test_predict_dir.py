@@ -10,7 +10,7 @@ from utils.runs.predict_dir import (
     holds_predictions,
     predict_dir,
     read_record,
-    remove_predictions,
+    remove_cohort,
     write_record,
 )
 
@@ -44,7 +44,7 @@ def test_only_what_was_written_is_removed(tmp_path: Path):
         (tmp_path / name).touch()
     for folder in ("figures", "fold0", "folders"):
         (tmp_path / folder).mkdir()
-    remove_predictions(tmp_path)
+    remove_cohort(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "folders"}
     assert not holds_predictions(tmp_path)
-    remove_predictions(tmp_path / "nowhere")
+    remove_cohort(tmp_path / "nowhere")
