@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 TASK=cls
 DATASET="${DATASET:-BRCA}"                                      # name of the data set
-FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # a directory of .pt or .h5 files, or several, separated by blanks
+FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # a directory of feature files, or several, separated by blanks
 SPLITS_DIR="${SPLITS_DIR:-splits/4foldcv/tcga_${DATASET,,}$([ "${DATASET,,}" != brca ] || echo _cls)}"  # fold0.csv ...; BRCA has survival folds too
 ANCHORS_DIR="${ANCHORS_DIR:-anchors/$TASK}"                     # where run_clustering.py writes
 REFIT_ANCHORS="${REFIT_ANCHORS:-no}"                            # yes: fit anchors again that are there

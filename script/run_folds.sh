@@ -5,6 +5,11 @@ case "$TASK-${UNIT:-}" in
     cls-*) echo "error: got UNIT=$UNIT, expected slide or patient" >&2; exit 2 ;;
     *) unit=() ;; # survival is by patient
 esac
+case "$REFIT_ANCHORS" in
+    yes) refitting=(--overwrite) ;;
+    no) refitting=() ;;
+    *) echo "error: got REFIT_ANCHORS=$REFIT_ANCHORS, expected yes or no" >&2; exit 2 ;;
+esac
 stem="$ANCHORS_DIR/${DATASET}_C_${N_CLUSTERS}"
 case "$ANCHOR_SCOPE-$FEATURE_NORM" in
     dataset-*) anchors="${stem}_init_fold{fold}.pt" ;;
@@ -27,7 +32,7 @@ else
     device="cuda:0" fitting=(--gpu)
     export CUDA_VISIBLE_DEVICES="$GPU"
 fi
-if [ "$REFIT_ANCHORS" = yes ]; then fitting+=(--overwrite); fi
+fitting+=(${refitting[@]+"${refitting[@]}"})
 for argument in "$@"; do # both commands check the patients of the folds
     if [ "$argument" = --allow_patient_overlap ]; then fitting+=("$argument"); fi
 done

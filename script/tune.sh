@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # One option of main.py a line: its name, then the values to try. Lines that start with # are left out. Options that a
-# model does not take are left out of its runs. Anchors are fitted once for each number of them.
+# model does not take are left out of its runs. Anchors are fitted once for each number of them, if a model takes any.
 GRID="${GRID:-
 lr          1e-4 2e-4 5e-4
 n_clusters  32 64
@@ -18,7 +18,7 @@ n_clusters  32 64
 }"
 TASK="${TASK:-cls}"                                             # cls, or surv
 DATASET="${DATASET:-BRCA}"                                      # name of the data set
-FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # a directory of .pt or .h5 files, or several, separated by blanks
+FEATURES_DIR="${FEATURES_DIR:-features/$DATASET}"               # a directory of feature files, or several, separated by blanks
 SPLITS_DIR="${SPLITS_DIR:-splits/4foldcv/tcga_${DATASET,,}$([ "${DATASET,,}-$TASK" != brca-cls ] || echo _cls)}"  # fold0.csv ...
 ANCHORS_DIR="${ANCHORS_DIR:-anchors/$TASK}"                     # where run_clustering.py writes
 RESULTS_DIR="${RESULTS_DIR:-results}"

@@ -18,9 +18,10 @@ from script.check_run import check_runs
 from script.grid import Trial, read_grid, trials_of
 from script.job_queue import Job, run_with_progress
 from utils.command.arguments import OneLineParser
+from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.files.phrases import counted
-from utils.pipeline.model_options import run_settings
+from utils.pipeline.model_options import run_settings, takes_anchors
 from utils.tables.tuning import check_metric, compare_runs, write_comparison
 from utils.tables.tuning_text import format_tuning
 
@@ -100,9 +101,11 @@ def planned(args: argparse.Namespace) -> tuple[list[Trial], list[Job]]:
             where = "in the grid" if name in grid else "set by the script: use its variables or the grid"
             raise UserError(f"got --{name} among the options of main.py, which is {where}")
     trials = trials_of(grid, model=fixed["model"])
-    runs = [_run_job(args, trial, fixed) for trial in trials]
+    # One scale of the features for all: where a model takes anchors, the others get theirs with the same files.
+    is_fitted = any(takes_anchors(trial.options.get("model", fixed["model"])) for trial in trials)
+    runs = [_run_job(args, trial, fixed, is_fitted=is_fitted) for trial in trials]
     numbers = dict.fromkeys(trial.options.get("n_clusters", fixed["n_clusters"]) for trial in trials)
-    anchors = list(_anchor_jobs(args, list(numbers)))
+    anchors = list(_anchor_jobs(args, list(numbers))) if is_fitted else []
     for job in anchors:
         clustering.settings_of(clustering.get_args_parser().parse_args(job.arguments))
     settings = [run_settings(training.get_args_parser().parse_args(job.arguments)) for job in runs]
@@ -123,17 +126,21 @@ def _anchor_jobs(args: argparse.Namespace, numbers: Sequence[str]) -> Iterator[J
         yield Job(_anchors_label(k), "run_clustering", tuple(arguments), log)
 
 
-def _run_job(args: argparse.Namespace, trial: Trial, fixed: dict[str, str]) -> Job:
+def _run_job(args: argparse.Namespace, trial: Trial, fixed: dict[str, str], *, is_fitted: bool) -> Job:
     """Training one combination; finished folds are kept, and no test case is predicted."""
     k = trial.options.get("n_clusters", fixed["n_clusters"])
     arguments = ["--task", args.task, "--dataset", args.dataset, "--features_dir", *args.features_dir]
     arguments += ["--splits_dir", str(args.splits_dir), "--run_name", trial.run_name, "--stage", "train", "--resume"]
-    arguments += ["--anchors", str(args.anchors_dir / f"{args.dataset}_C_{k}_init_fold{{fold}}.pt")]
+    if is_fitted:
+        arguments += ["--anchors", str(args.anchors_dir / f"{args.dataset}_C_{k}_init_fold{{fold}}.pt")]
+    else:
+        arguments += ["--anchors", RANDOM, "--feature_norm", args.feature_norm]
     arguments += ["--results_dir", str(args.results_dir), "--on_missing", args.on_missing]
     arguments += ["--folds", *map(str, args.folds)] if args.folds else []
     arguments += [word for name, value in fixed.items() if name not in trial.options for word in (f"--{name}", value)]
     log = args.results_dir / "logs" / f"{args.task}_{args.dataset}_{trial.run_name}.log"
-    return Job(trial.run_name, "main", (*arguments, *trial.words, *args.more), log, needs=_anchors_label(k))
+    needs = _anchors_label(k) if is_fitted else ""
+    return Job(trial.run_name, "main", (*arguments, *trial.words, *args.more), log, needs=needs)
 
 
 def _anchors_label(k: str) -> str:

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from datasets.folds.cases import PARTS
-from datasets.folds.slide_ids import plain_slide_id
+from datasets.slides.slide_ids import plain_slide_id
 from utils.errors import UserError
 from utils.files.atomic import atomic_path
 from utils.files.plain_text import plain_text

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from datasets.inspect.file_facts import FileFacts, look_at
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
-from datasets.slides.slide_files import SUBDIRECTORIES, feature_files, slide_id_of
+from datasets.slides.slide_files import SUBDIRECTORIES, feature_files
+from datasets.slides.slide_ids import slide_id_of
 from utils.errors import UserError
 from utils.files.phrases import counted, listed
 from utils.machine.threads import map_in_threads

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import h5py
 
+from datasets.slides.slide_ids import ending_of
 from datasets.slides.slideflow_index import INDEX_ENDINGS
 
 _ENCODER_ATTRIBUTES = ("extractor", "encoder", "model_name", "patch_encoder")
@@ -23,11 +24,11 @@ class Origin(NamedTuple):
 def origin_of(path: Path) -> Origin:
     """The origin of a file that `read_header` reads."""
     named = path.parent.name.removeprefix(_ENCODER_FOLDER) if path.parent.name.startswith(_ENCODER_FOLDER) else None
-    if path.suffix == ".h5":
+    if ending_of(path) == ".h5":
         return _origin_of_h5(path, named)
-    if path.suffix == ".pt" and any(path.with_suffix(ending).is_file() for ending in INDEX_ENDINGS):
+    if ending_of(path) == ".pt" and any(path.with_suffix(ending).is_file() for ending in INDEX_ENDINGS):
         return Origin("slideflow", named)
-    if path.suffix == ".pt" and path.parent.name == "pt_files":
+    if ending_of(path) == ".pt" and path.parent.name == "pt_files":
         return Origin("CLAM", named)
     return Origin("an unknown tool", named)
 

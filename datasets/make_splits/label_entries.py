@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
-from datasets.folds.fold_checks import first_ids
-from datasets.folds.slide_ids import plain_slide_id
-from datasets.make_splits.label_table import LabelTable, TableRow
+from datasets.make_splits.label_table import TableRow
+from datasets.make_splits.plain_ids import decimals_note, id_in_cell
 from datasets.make_splits.slide_patients import PatientOf
 from datasets.make_splits.vocabulary import is_missing
 from utils.errors import UserError
-from utils.files.phrases import counted
 
 _SHORTENED = re.compile(r"\d(\.\d+)?E\+\d+")  # what Excel makes of a long number
 
@@ -48,13 +46,13 @@ class Entries(NamedTuple):
 
 
 def plain_id(row: TableRow, column: str) -> str:
-    """Return the id in a cell: without known endings, and without the decimals that Excel gives to numbers.
+    """Return the id in a cell, see `id_in_cell`.
 
     Raises:
         UserError: a cell without an id, and a number that Excel has shortened.
     """
     text = row.cells[column]
-    identifier = plain_slide_id(re.sub(r"^(\d+)\.0+$", r"\1", text))
+    identifier = id_in_cell(text)
     if is_missing(identifier):
         raise UserError(f"line {row.line} of {row.path} has no id in column {column}: fill it in, or remove it")
     if _SHORTENED.fullmatch(text):
@@ -91,76 +89,15 @@ def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str 
                     f"{case_column or '--patient_pattern'}"
                 )
         entries.append(Entry(patient, slide_id, row))
-    return Entries(tuple(entries), _odd_ids(rows, [slide_column, *([case_column] if case_column else [])]))
+    return Entries(tuple(entries), odd_ids(rows, [slide_column, *([case_column] if case_column else [])]))
 
 
-def patient_entries(
-    table: LabelTable,
-    rows: Sequence[TableRow],
-    case_column: str,
-    slides_of: Mapping[str, Sequence[str]],
-    is_complete: Callable[[TableRow], bool],
-) -> Entries:
-    """Return an entry for each slide of each row of a table of patients; `slides_of` is patient -> slides.
-
-    A patient may have several rows that say the same (the GDC writes one per treatment); rows that are not complete
-    count only where no other is there.
-
-    Raises:
-        UserError: a cell without an id, rows of one patient that differ, or no patient with a slide.
-    """
-    row_of: dict[str, TableRow] = {}
-    for row in rows:
-        patient = patient_of(plain_id(row, case_column))
-        first = row_of.setdefault(patient, row)
-        if not is_complete(first):
-            row_of[patient] = row
-        elif is_complete(row) and _said(row, case_column) != _said(first, case_column):
-            raise UserError(
-                f"case {patient} is in lines {first.line} and {row.line} of {table.path}, which differ in "
-                f"{_difference(first, row)}: expected one outcome per case"
-            )
-    spelled = {patient.casefold(): patient for patient in slides_of}
-    found = {patient: spelled[patient.casefold()] for patient in row_of if patient.casefold() in spelled}
-    if not found:
-        raise UserError(
-            f"none of the {counted(len(row_of), 'patient')} of {table.path} ({first_ids(list(row_of))}) has a slide "
-            f"among {first_ids([slide for slides in slides_of.values() for slide in slides])}: expected barcodes or "
-            "ids that agree; name the column of the patients with --case_column, say how to find the patient in a "
-            "slide id with --patient_pattern, or give a table of slides and patients with --slides"
-        )
-    entries = tuple(
-        Entry(name, slide_id, row_of[patient]) for patient, name in found.items() for slide_id in slides_of[name]
-    )
-    note = f"{counted(len(found), 'patient')} of {table.path.name} joined with {counted(len(entries), 'slide')}"
-    warnings = []
-    without = [patient for patient in row_of if patient not in found]
-    if without:
-        warnings.append(
-            f"{counted(len(without), 'patient')} of {table.path.name} without a slide: {first_ids(without)}"
-        )
-    others = [slide for name, slides in slides_of.items() if name not in set(found.values()) for slide in slides]
-    if others:
-        warnings.append(f"{counted(len(others), 'slide')} without a patient in {table.path.name}: {first_ids(others)}")
-    return Entries(entries, (note, *_odd_ids(rows, [case_column])), tuple(warnings))
-
-
-def _said(row: TableRow, case_column: str) -> dict[str, str]:
-    return {name: cell for name, cell in row.cells.items() if name != case_column}
-
-
-def _difference(first: TableRow, second: TableRow) -> str:
-    return " and ".join(name for name, cell in first.cells.items() if cell != second.cells[name])
-
-
-def _odd_ids(rows: Sequence[TableRow], columns: Collection[str]) -> tuple[str, ...]:
-    """What to say of ids such as 12.0, and of those that Excel has taken for dates."""
-    notes = []
+def odd_ids(rows: Sequence[TableRow], columns: Collection[str]) -> tuple[str, ...]:
+    """Return what to say of ids such as 12.0, and of those that Excel has taken for dates, each one sentence."""
+    notes = list[str]()
     for column in columns:
         cells = [row.cells[column] for row in rows]
-        decimals = next((cell for cell in cells if re.fullmatch(r"\d+\.0+", cell)), None)
-        if decimals:
-            notes.append(f"numbers such as {decimals} in column {column} were read as ids without decimals")
+        notes += decimals_note(cells, f"column {column}")
         dates = [cell for cell in cells if re.fullmatch(r"\d{4}-\d{2}-\d{2}( .*)?", cell)]
         if dates:
             notes.append(

@@ -21,6 +21,7 @@ from datasets.make_splits.table_entries import table_entries
 from datasets.make_splits.vocabulary import is_missing, missing_words
 from utils.errors import UserError
 from utils.files.plain_text import plain_text
+from utils.files.provenance import digest
 
 _MOST_COLUMNS, _MOST_CLASSES = 200, 10  # what is looked through for a column that might be the class
 
@@ -85,6 +86,8 @@ def cases_of_table(
     notes = (*table.notes, *labelled.notes, *(outcome.notes if outcome else ()), *found.notes, complete.note())
     columns = {"slide": ids.slide, "case": ids.case}
     record: dict[str, Any] = {"labels_sha256": table.sha256, **table.source, "columns": columns}
+    if options.slides is not None:
+        record |= {"slides_sha256": digest(options.slides)}
     if outcome is None:
         columns |= {"label": label}
     else:

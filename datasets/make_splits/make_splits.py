@@ -22,6 +22,7 @@ from datasets.folds.splits import write_fold
 from datasets.make_splits.labelled_cases import labelled_cases
 from datasets.make_splits.outcome_columns import DAYS_PER_MONTH
 from datasets.make_splits.patient_folds import Split, split_patients
+from datasets.make_splits.recorded import without_folders
 from datasets.make_splits.settings import SplitSettings
 from datasets.slides.slide_files import find_slides
 from utils.errors import UserError
@@ -72,10 +73,16 @@ def _record(settings: SplitSettings, split: Split) -> dict[str, Any]:
     record: dict[str, Any] = {"options": settings.as_options(), **labelled.record, "seed": settings.seed}
     record |= {"classes": dict(labelled.classes)} if settings.task == "cls" else {"days_per_month": DAYS_PER_MONTH}
     record |= {"missing": {column: dict(words) for column, words in labelled.missing.items()}}
-    record |= {"dropped_slides": list(labelled.dropped), "notes": list(labelled.notes)}
-    record |= {"warnings": list(split.warnings), "folds": counts_of_folds(split)}
+    places = [settings.labels, settings.slides, settings.output_dir, *(settings.features_dir or ())]
+    record |= {"dropped_slides": list(labelled.dropped), **said(split, places), "folds": counts_of_folds(split)}
     packages = ("numpy", "scikit-learn", "scikit-survival")
     return record | {"versions": {name: version(name) for name in packages}}
+
+
+def said(split: Split, places: Sequence[Path | None]) -> dict[str, list[str]]:
+    """Return the notes and warnings of a split for its record, in which these places have their names alone."""
+    texts = {"notes": split.labelled.notes, "warnings": split.warnings}
+    return {kind: [without_folders(text, places) for text in found] for kind, found in texts.items()}
 
 
 def counts_of_folds(split: Split) -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from datasets.folds.cases import TASKS
 from datasets.make_splits.label_options import OF_TASK, LabelOptions, check_label_options
+from datasets.make_splits.recorded import recorded_option
 from utils.command.arguments import REQUIRED, option
 from utils.errors import UserError
 
@@ -51,13 +53,9 @@ class SplitSettings(LabelOptions):
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise UserError(f"--seed is {self.seed}: expected 0 to {_LARGEST_SEED}")
 
-    def as_options(self) -> dict[str, str | int | list[str] | None]:
-        """Return the settings as plain values, by option; those of the other task are left out."""
+    def as_options(self) -> dict[str, Any]:
+        """Return the settings as JSON values, by option; paths are names, and those of the other task are left out."""
         others = (*OF_TASK["surv"], "n_bins") if self.task == "cls" else OF_TASK["cls"]
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name not in others}
-
-
-def _plain(value: object) -> str | int | list[str] | None:
-    if isinstance(value, tuple):
-        return [str(item) for item in value]
-    return value if isinstance(value, (str, int)) or value is None else str(value)
+        return {
+            field.name: recorded_option(getattr(self, field.name)) for field in fields(self) if field.name not in others
+        }

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from datasets.folds.cases import patient_of
 from datasets.make_splits.id_columns import IdColumns, find_id_columns
-from datasets.make_splits.label_entries import Entries, patient_entries, slide_entries
+from datasets.make_splits.label_entries import Entries, slide_entries
 from datasets.make_splits.label_options import LabelOptions
 from datasets.make_splits.label_table import LabelTable, TableRow, read_label_table
+from datasets.make_splits.patient_rows import patient_entries
 from datasets.make_splits.slide_match import matched_entries
 from datasets.make_splits.slide_patients import FoundPatients, found_patients, patient_rule, slides_as_patients
 from utils.errors import UserError

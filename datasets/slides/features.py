@@ -20,7 +20,8 @@ from datasets.slides.pt_file import load_pt, save_pt, storage_begin
 from datasets.slides.safetensors_file import begin_of_tensor, load_safetensors
 from datasets.slides.slide_checks import check_finite, check_layout, checked_coords
 from datasets.slides.slide_content import SlideContent
-from datasets.slides.slide_files import FEATURE_ENDINGS, find_slides, slide_id_of
+from datasets.slides.slide_files import find_slides
+from datasets.slides.slide_ids import FEATURE_ENDINGS, ending_of, slide_id_of
 from datasets.slides.tensor_rows import read_tensor_rows
 from utils.errors import UserError
 
@@ -111,11 +112,11 @@ def open_slide(path: Path) -> Iterator[OpenSlide]:
     Raises UserError as `read_slide` does but for the values, also in the block.
     """
     path = _existing(path)
-    if path.suffix == ".h5":
+    if ending_of(path) == ".h5":
         with open_h5(path) as (shape, dtype, read):
             yield OpenSlide(path, *check_layout(shape, dtype, path), read)
         return
-    load, begin_of = _FORMATS[path.suffix]
+    load, begin_of = _FORMATS[ending_of(path)]
     features = load(path).features
     layout = check_layout(tuple(features.shape), features.dtype, path)
     yield OpenSlide(path, *layout, lambda rows: read_tensor_rows(path, features, begin_of, rows))
@@ -133,11 +134,11 @@ def read_header(path: Path) -> SlideHeader:
     Raises UserError as `read_slide` does but for the values of features.
     """
     path = _existing(path)
-    if path.suffix == ".h5":
+    if ending_of(path) == ".h5":
         with open_h5(path) as (shape, dtype, _):
             coords, attributes = load_h5_places(path)
     else:
-        features, coords, attributes = _FORMATS[path.suffix][0](path)
+        features, coords, attributes = _FORMATS[ending_of(path)][0](path)
         shape, dtype = tuple(features.shape), features.dtype
     n_patches, width = check_layout(shape, dtype, path)
     places = None if coords is None else checked_coords(coords, n_patches, path)
@@ -152,7 +153,7 @@ def read_slide(path: Path) -> SlideFeatures:
     Coords written as floating-point numbers are rounded to whole pixels.
     """
     path = _existing(path)
-    features, coords, attributes = load_h5(path) if path.suffix == ".h5" else _FORMATS[path.suffix][0](path)
+    features, coords, attributes = load_h5(path) if ending_of(path) == ".h5" else _FORMATS[ending_of(path)][0](path)
     return SlideFeatures(slide_id_of(path), *_checked(features, coords, path), attributes)
 
 
@@ -208,11 +209,11 @@ def write_slide(
     the dataset `coords` and need it. What `read_slide` would refuse is refused here with the same UserError.
     """
     path = Path(path)
-    if path.suffix not in _WRITTEN:
+    if ending_of(path) not in _WRITTEN:
         raise UserError(f"{path} does not end in .pt or .h5: give the name of a file that can be written")
     numbers = {name: float(value) for name, value in (attributes or {}).items()}
     features, coords = _checked(features, coords, path)
-    if path.suffix == ".pt":
+    if ending_of(path) == ".pt":
         save_pt(path, features, coords, numbers)
         return
     if numbers and coords is None:
@@ -229,7 +230,7 @@ def _existing(path: Path) -> Path:
 
 def _known(path: Path) -> Path:
     path = Path(path)
-    if path.suffix not in FEATURE_ENDINGS:
+    if ending_of(path) not in FEATURE_ENDINGS:
         raise UserError(f"{path} does not end in {', '.join(FEATURE_ENDINGS)}: give a feature file")
     return path
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO, NamedTuple
@@ -19,12 +20,21 @@ from numpy.lib import format as npy
 
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
 from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor, unreadable
+from datasets.slides.slide_ids import ending_of
 from datasets.slides.zip_records import begin_of_record
 from utils.errors import UserError
+from utils.files.phrases import listed
 from utils.files.tensors import LOAD_ERRORS
 
 _NPZ_FEATURES = (*FEATURE_NAMES, "arr_0")
 _MAX_ATTRIBUTE_BYTES = 1024  # an array of one number, with its header
+# The header of version 3 is UTF-8 for the sake of the names of fields, which a matrix of numbers does not have: numpy
+# offers no reader of its own for it, and that of version 2 reads all else.
+_HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+    (3, 0): npy.read_array_header_2_0,
+}
 # The header of an array is text that numpy parses.
 _ERRORS = (*LOAD_ERRORS, zipfile.BadZipFile, zlib.error, SyntaxError, TokenError)
 
@@ -72,48 +82,50 @@ def load_array(path: Path, names: Sequence[str]) -> np.ndarray:
 
     Raises UserError when the file cannot be read, has none of the names, or holds Python objects.
     """
-    try:
-        with path.open("rb") as file:
-            if path.suffix != ".npz":
-                size = path.stat().st_size
-                return _mapped(path, _read_header(file, size, path), 0)
-            with zipfile.ZipFile(file) as archive:
-                record = _record(archive, names, path)
-                with archive.open(record) as content:
-                    header = _read_header(content, record.file_size, path)
-                    if record.compress_type != zipfile.ZIP_STORED:
-                        return _unpacked(content, header)
-                return _mapped(path, header, begin_of_record(record, file))
-    except UserError:
-        raise
-    except _ERRORS as error:
-        raise unreadable(path, "a file of numpy", error) from error
+    with _opened(path) as file:
+        if ending_of(path) != ".npz":
+            size = path.stat().st_size
+            return _mapped(path, _read_header(file, size, path), 0)
+        with zipfile.ZipFile(file) as archive:
+            record = _record(archive, names, path)
+            with archive.open(record) as content:
+                header = _read_header(content, record.file_size, path)
+                if record.compress_type != zipfile.ZIP_STORED:
+                    return _unpacked(content, header)
+            return _mapped(path, header, begin_of_record(record, file))
 
 
 def begin_of_array(path: Path, features: torch.Tensor) -> int | None:
     """Where the numbers of the features that `load_npy` or `load_npz` gave begin in the file; None if not mapped."""
+    with _opened(path) as file:
+        if ending_of(path) != ".npz":
+            header, begin = _read_header(file, path.stat().st_size, path), 0
+        else:
+            with zipfile.ZipFile(file) as archive:
+                record = _record(archive, _NPZ_FEATURES, path)
+                if record.compress_type != zipfile.ZIP_STORED:
+                    return None
+                with archive.open(record) as content:
+                    header = _read_header(content, record.file_size, path)
+                begin = begin_of_record(record, file)
+    return begin + header.begin if header.dtype.isnative else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file; what goes wrong with it in the block becomes a UserError."""
     try:
         with path.open("rb") as file:
-            if path.suffix != ".npz":
-                header, begin = _read_header(file, path.stat().st_size, path), 0
-            else:
-                with zipfile.ZipFile(file) as archive:
-                    record = _record(archive, _NPZ_FEATURES, path)
-                    if record.compress_type != zipfile.ZIP_STORED:
-                        return None
-                    with archive.open(record) as content:
-                        header = _read_header(content, record.file_size, path)
-                    begin = begin_of_record(record, file)
+            yield file
     except UserError:
         raise
     except _ERRORS as error:
         raise unreadable(path, "a file of numpy", error) from error
-    return begin + header.begin if header.dtype.isnative else None
 
 
 def _names(path: Path) -> dict[str, int]:
     """The arrays of an .npz file and the bytes of each, with its header."""
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as file, zipfile.ZipFile(file) as archive:
         return {r.filename.removesuffix(".npy"): r.file_size for r in archive.infolist() if r.filename.endswith(".npy")}
 
 
@@ -131,10 +143,10 @@ def _read_header(file: Any, size: int, path: Path) -> _Header:
     if size == 0:
         raise UserError(f"{path} is an empty file (0 bytes): extract the features of this slide again")
     version = npy.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise UserError(f"{path} holds an array of named fields: expected a matrix of numbers (patches, width)")
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    if version not in _HEADERS:
+        found, known = f"{version[0]}.{version[1]}", listed(major for major, _ in _HEADERS)
+        raise UserError(f"{path} is of npy version {found}: expected {known}; save the array again with numpy.save")
+    shape, fortran, dtype = _HEADERS[version](file)
     header = _Header(shape, fortran, dtype, file.tell())
     if header.dtype.hasobject:
         raise UserError(f"{path} holds Python objects, which are never loaded: save an array of numbers instead")

@@ -1,4 +1,4 @@
-"""Which files are slides: file name -> slide id, directories -> one file per slide."""
+"""Which files are slides: directories -> one file per slide."""
 
 from __future__ import annotations
 
@@ -6,39 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
+from datasets.slides.slide_ids import FEATURE_ENDINGS, ending_of, slide_id_of
 from utils.errors import UserError
 from utils.files.phrases import listed
-from utils.files.plain_text import plain_text
 
-FEATURE_ENDINGS = (".pt", ".h5", ".npy", ".npz", ".safetensors")
 SUBDIRECTORIES = ("pt_files", "h5_files")
 # TRIDENT writes one such folder for each encoder; what slide encoders write is in slide_features_*.
 ENCODER_FOLDERS = "features_*"
-IMAGE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".tif", ".tiff", ".bif", ".vms", ".dcm", ".czi")
 # Files of slideflow beside its bags, see `datasets.slides.slideflow_index`.
 _NO_SLIDES = (".index.npz", ".index.npy")
-
-
-def slide_id_of(path: str | Path) -> str:
-    """Return the slide id of a feature file: its name without the ending, and without that of the image before it.
-
-    TCGA slide ids contain dots, so whatever else follows a dot belongs to the id. A name without the ending of a
-    feature file is an id already. Letters are composed and blanks single, as in tables: see `plain_text`.
-
-    >>> slide_id_of("features/TCGA-2F-A9KO-01Z-00-DX1.195576CF.pt")
-    'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
-    >>> slide_id_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF.SVS.h5")
-    'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
-    >>> slide_id_of("TCGA-2F-A9KO-01Z-00-DX1.195576CF")
-    'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
-    """
-    name = plain_text(Path(path).name)
-    ending = next((ending for ending in FEATURE_ENDINGS if name.endswith(ending)), None)
-    if ending is None:
-        return name
-    name = name.removesuffix(ending)
-    image = next((ending for ending in IMAGE_ENDINGS if name.lower().endswith(ending)), "")
-    return name[: len(name) - len(image)] or name
 
 
 def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
@@ -75,9 +51,9 @@ def feature_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix in FEATURE_ENDINGS
+        if ending_of(path) in FEATURE_ENDINGS
         and not path.name.startswith(".")
-        and not path.name.endswith(_NO_SLIDES)
+        and not path.name.lower().endswith(_NO_SLIDES)
         and not path.is_dir()
     )
 

@@ -104,6 +104,7 @@ def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     ("variables", "words"),
     [
         ({"ANCHOR_SCOPE": "both"}, "error: got ANCHOR_SCOPE=both, expected dataset or slide\n"),
+        ({"REFIT_ANCHORS": "true"}, "error: got REFIT_ANCHORS=true, expected yes or no\n"),
         ({"N_CLUSTERS": "15"}, "main.py: error: the model cannot be built: got 15 anchors for 3 stages"),
         ({"EPOCHS": "0"}, "main.py: error: got --epochs 0"),
         ({"EXPLAIN": "1", "EXPLAIN_OPTIONS": "--geojson x"}, "main.py: error: got --geojson x"),

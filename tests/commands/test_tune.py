@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import main as main_command
 from script.tuning import get_args_parser, planned
 from utils.errors import UserError
+from utils.pipeline.model_options import run_settings
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +67,21 @@ def test_train_compare_and_test_the_best(cls_cohort, tmp_path):
     tested = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert tested.returncode == 0, tested.stderr
     assert [path.parts[-3] for path in sorted(place.rglob("predictions_test.csv"))] == [compared["best"]] * 2
+
+
+@pytest.mark.parametrize(("grid", "n_anchor_jobs"), [("model abmil meanpool", 0), ("model abmil mico", 1)])
+def test_anchors_are_fitted_where_a_model_takes_them(cls_cohort, tmp_path, grid, n_anchor_jobs):
+    line = ["--grid", grid, "--task", "cls", "--dataset", "TOY", "--features_dir", str(cls_cohort.features_dir)]
+    line += ["--splits_dir", str(cls_cohort.splits_dir), "--results_dir", str(tmp_path), "--feature_norm", "zscore"]
+    line += ["--fixed", "model=mico", "n_clusters=8", "embed_dim=8"]
+    trials, jobs = planned(get_args_parser().parse_args(line))
+    assert [job.command for job in jobs] == ["run_clustering"] * n_anchor_jobs + ["main"] * len(trials)
+    of_runs = [run_settings(main_command.get_args_parser().parse_args(job.arguments)) for job in jobs[n_anchor_jobs:]]
+    fitted = ("anchors/TOY_C_8_init_fold{fold}.pt", None)
+    assert {(each.anchors, each.feature_norm) for each in of_runs} == {
+        fitted if n_anchor_jobs else ("random", "zscore")
+    }
+    assert {job.needs for job in jobs[n_anchor_jobs:]} == {"8 anchors" if n_anchor_jobs else ""}
 
 
 @pytest.mark.parametrize(

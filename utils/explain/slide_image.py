@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from datasets.slides.slide_ids import plain_slide_id
 from utils.errors import UserError
-from utils.files.plain_text import plain_text
 
 ENDINGS = (".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 # Each package with its class of slides and the error it raises for a file that it cannot read.
@@ -119,7 +119,7 @@ def find_slide_image(slides_dir: Path, slide_id: str) -> Path | None:
     found = sorted(
         path
         for path in slides_dir.iterdir()
-        if path.suffix.lower() in ENDINGS and plain_text(path.stem) == slide_id and path.is_file()
+        if path.suffix.lower() in ENDINGS and plain_slide_id(path.stem) == slide_id and path.is_file()
     )
     if len(found) > 1:
         names = " and ".join(path.name for path in found)

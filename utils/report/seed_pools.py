@@ -14,6 +14,7 @@ from utils.files.phrases import listed
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import validation_averages
 from utils.runs.deciding_options import deciding_options
+from utils.runs.features_of_runs import same_features
 from utils.runs.protocol import completed
 from utils.runs.run_record import DEFAULT_SEED
 from utils.runs.tasks import Task
@@ -132,7 +133,7 @@ Cohorts = dict[tuple[str, str], list[SeedPool]]  # {(task, data set): its runs}
 def seed_pools(runs: Sequence[RunResults]) -> list[SeedPool]:
     """The runs of a cohort with those together that differ by their seed only, in the order of their first names.
 
-    Runs of other splits or anchors, or of one seed, are never put together.
+    Runs of other splits, anchors or features, or of one seed, are never put together.
     """
     pools: list[list[RunResults]] = []
     for run in runs:
@@ -154,7 +155,9 @@ def options_of(run: RunResults) -> dict[str, Any]:
 def _belong_together(one: RunResults, other: RunResults) -> bool:
     if one.run["seed"] == other.run["seed"] or options_of(one) != options_of(other):
         return False
-    return all(_agree(one.run.get(name), other.run.get(name)) for name in ("splits", "anchors"))
+    return same_features(one.run, other.run) and all(
+        _agree(one.run.get(name), other.run.get(name)) for name in ("splits", "anchors")
+    )
 
 
 def _agree(one: Any, other: Any) -> bool:

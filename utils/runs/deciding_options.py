@@ -7,6 +7,7 @@ from typing import Any
 
 from utils.command.settings import RANDOM
 from utils.runs.continuation import FREE
+from utils.runs.features_of_runs import features_as_options
 from utils.runs.protocol import completed
 
 _NO_VALUE = "–"
@@ -15,28 +16,27 @@ _NO_VALUE = "–"
 def deciding_options(run: Mapping[str, Any]) -> dict[str, Any]:
     """{option: value} of all that decides the numbers of a run, as `run.json` has it (`read_run`).
 
-    `anchors` is `random` or `fitted`, since the path says no more of them; `feature_norm` is that of the features,
-    which fitted anchors bring with them.
+    `anchors` is `random` or `fitted`, since the path says no more of them; a model that takes none has neither them nor
+    their number. `feature_norm` is that of the features, which fitted anchors bring with them.
     """
     settings = completed(run)["settings"]
     options = {"model": run["model"], **{name: value for name, value in settings.items() if name not in FREE}}
     options["anchors"] = RANDOM if settings.get("anchors") == RANDOM else "fitted"
     options["feature_norm"] = run.get("feature_norm", settings.get("feature_norm"))
-    if run["model"] != "mico":  # the others have no anchors, whatever number was given
-        options.pop("n_clusters", None)
+    if not run.get("takes_anchors", run["model"] == "mico"):  # of before it was recorded, when MiCo alone took them
+        options = {name: value for name, value in options.items() if name not in ("anchors", "n_clusters")}
     return options
 
 
-def differing_options(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The options of which these runs have different values, in the order in which the first runs have them.
-
-    Runs whose model does not take an option have no value of it: they differ by their model.
-    """
-    return differing_names([deciding_options(run) for run in runs])
+def compared_options(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The options of each run, and `features` beside them where runs are known to be of different ones."""
+    return [deciding_options(run) | more for run, more in zip(runs, features_as_options(runs), strict=True)]
 
 
 def differing_names(options: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names that two of the mappings have with different values.
+    """The names that two of the mappings have with different values, in the order in which the first have them.
+
+    Runs whose model does not take an option have no value of it: they differ by their model.
 
     >>> differing_names([{"lr": 0.1, "seed": 1}, {"lr": 0.2, "dropout": 0.5, "seed": 1}])
     ['lr']

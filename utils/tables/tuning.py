@@ -1,6 +1,6 @@
 """Runs of one data set by their validation cases: which options differ, which run is best. No test case is looked at.
 
-`python -m utils.tables.tuning RESULTS/TASK/DATASET`, or with the folders of the runs to compare, writes `tuning.csv`,
+`python -m utils.tables.tuning RESULTS/TASK/DATASET`, or with the folders of some of its runs, writes `tuning.csv`,
 `tuning.json` and `tuning.md` beside the runs, from `run.json`, `fold{k}/predictions_val.csv` and `fold{k}/log.csv`.
 """
 
@@ -17,7 +17,7 @@ from utils.command.console import exit_code
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
-from utils.runs.deciding_options import deciding_options, differing_options, in_words
+from utils.runs.deciding_options import compared_options, differing_names, in_words
 from utils.runs.epoch_log import best_epoch, log_if_whole
 from utils.runs.fold_state import training_state
 from utils.runs.predictions import read_predictions, task_of
@@ -25,10 +25,11 @@ from utils.runs.protocol import completed
 from utils.runs.run_command import command_of
 from utils.runs.run_dir import fold_dir, fold_files
 from utils.runs.run_record import read_run
-from utils.runs.tasks import LOWER_IS_BETTER, TASKS
+from utils.runs.tasks import TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.tables.averages import over_folds
 from utils.tables.summary import fold_metrics
+from utils.tables.tuning_rank import at_the_edge, near, rank
 from utils.tables.tuning_text import LOSS, format_tuning
 
 
@@ -45,17 +46,18 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
     """The content of tuning.json.
 
     Args:
-        run_dirs: of one task, one data set and the same folds.
+        run_dirs: of one task, one data set and the same splits, all in one folder.
         by: the metric by which they are sorted; by default the main metric of the task.
 
     Returns:
         `task, dataset`; `by`; `options`: in which the runs differ; `metrics`: their names, `loss` the last;
         `folds`: of the folds that any of the runs has;
-        `runs`, the best first and those without all folds last: each `run_name`, `options` {name: value}, `folds`
+        `runs`, the best first, then those that do not define `by` in every fold, those without all folds last: each
+        `run_name`, `options` {name: value}, `folds`
         (per fold `fold`, `n_val`, the metrics, `best_epoch`, `n_epochs`), `mean`, `std`, `n_defined` as of
         `utils.tables.averages`, `missing_folds`, and `tested`, whether a call that opens its test cases has been made;
         `best`: the name of the first, None where no run has all folds or defines the metric; `test`: the command that
-        tests it; `near`: the others whose mean is within one standard deviation of the best;
+        tests it; `near`: the others whose mean, over as many folds, is within one standard deviation of the best;
         `at_the_edge` {option: (its value, "smallest" or "largest")} where the best run has an end of the tried values.
 
     Raises:
@@ -63,7 +65,8 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
     """
     runs = [_read(run_dir) for run_dir in run_dirs]
     _check_comparable(runs)
-    task, options = TASKS[runs[0].record["task"]], differing_options([run.record for run in runs])
+    task, values = TASKS[runs[0].record["task"]], compared_options([run.record for run in runs])
+    options = differing_names(values)
     metrics, by = (*task.shown, LOSS), check_metric(by, task.name, options)
     folds = sorted({fold["fold"] for run in runs for fold in run.folds})
     if not folds:
@@ -71,14 +74,16 @@ def compare_runs(run_dirs: Sequence[Path], *, by: str | None = None) -> dict[str
             f"none of {len(runs)} runs in {runs[0].run_dir.parent} has a trained fold, expected fold*/log.csv and "
             "fold*/predictions_val.csv: train them first (main.py --stage train)"
         )
-    rows = sorted((_row(run, options, metrics, folds) for run in runs), key=lambda row: _rank(row, by))
+    chosen = [{name: own.get(name) for name in options} for own in values]
+    pairs = [(run, _row(run, own, metrics, folds)) for run, own in zip(runs, chosen, strict=True)]
+    ranked = sorted(pairs, key=lambda pair: rank(pair[1], by))
+    rows = [row for _, row in ranked]
     compared = {"task": task.name, "dataset": runs[0].record["dataset"], "by": by, "options": options}
     compared |= {"metrics": list(metrics), "folds": folds, "runs": rows, "best": None, "test": None}
-    best = rows[0]
+    run, best = ranked[0]
     if not best["missing_folds"] and best["mean"][by] is not None:
-        record = next(run.record for run in runs if run.run_dir.name == best["run_name"])
-        compared |= {"best": best["run_name"], "test": command_of(record, run_name=best["run_name"], stage="test")}
-    return compared | {"near": _near(rows, by), "at_the_edge": _at_the_edge(rows, options)}
+        compared |= {"best": best["run_name"], "test": command_of(run.record, run_name=best["run_name"], stage="test")}
+    return compared | {"near": near(rows, by), "at_the_edge": at_the_edge(rows, options)}
 
 
 def check_metric(by: str | None, task: str, options: Collection[str]) -> str:
@@ -124,15 +129,17 @@ def find_runs(places: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: for a place without a run.
     """
-    found: list[Path] = []
-    for place in places:
+    found: dict[tuple[Path, str], Path] = {}
+    for given in places:
+        place = given if given.name not in ("", "..") else given.resolve()  # the name of a run is that of its folder
         runs = [place] if (place / "run.json").exists() else sorted(path.parent for path in place.glob("*/run.json"))
         if not runs:
             raise UserError(
                 f"found no run in {place}, expected RESULTS/TASK/DATASET, or the folders of runs: main.py makes them"
             )
-        found += runs
-    return list(dict.fromkeys(found))
+        for run in runs:
+            found.setdefault((run.parent.resolve(), run.name), run)
+    return list(found.values())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,8 +157,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> None:
         run_dirs = find_runs(args.place)
         compared = compare_runs(run_dirs, by=args.by)
-        write_comparison(run_dirs[0].parent, compared)
-        sys.stdout.write(format_tuning(compared))
+        place = run_dirs[0].parent
+        write_comparison(place, compared)
+        sys.stdout.write(f"{format_tuning(compared)}\nwrote {place / 'tuning'}.md, .csv and .json\n")
 
     return exit_code(work)
 
@@ -188,6 +196,11 @@ def _check_comparable(runs: Sequence[_Run]) -> None:
                     f"{run.run_dir} is of {name} {run.record[name]}, and {first.run_dir} of {first.record[name]}: "
                     "expected runs of one data set and task"
                 )
+        if run.run_dir.parent.resolve() != first.run_dir.parent.resolve():
+            raise UserError(
+                f"{run.run_dir} is in another folder than {first.run_dir}, expected the runs of one folder, which the "
+                "comparison is written to: compare the runs of each folder, or train all with one --results_dir"
+            )
         for name, digest in run.record["splits"].items():
             known, other = splits.setdefault(name, (digest, run.run_dir))
             if known != digest:
@@ -197,11 +210,10 @@ def _check_comparable(runs: Sequence[_Run]) -> None:
                 )
 
 
-def _row(run: _Run, options: Sequence[str], metrics: Sequence[str], folds: Sequence[int]) -> dict[str, Any]:
-    values = deciding_options(run.record)
+def _row(run: _Run, options: dict[str, Any], metrics: Sequence[str], folds: Sequence[int]) -> dict[str, Any]:
     return {
         "run_name": run.run_dir.name,
-        "options": {name: values.get(name) for name in options},
+        "options": options,
         "folds": run.folds,
         **over_folds(run.folds, metrics),
         "missing_folds": sorted({*folds, *run.record["folds"]} - {fold["fold"] for fold in run.folds}),
@@ -216,32 +228,5 @@ def _tested(run: _Run) -> bool:
     return opened or bool(fold_files(run.run_dir, "predictions_test.csv"))
 
 
-def _rank(row: dict[str, Any], by: str) -> tuple[bool, bool, float, str]:
-    """Runs with all folds first, the best of them before the others; equal ones by their name."""
-    value = row["mean"][by]
-    return bool(row["missing_folds"]), value is None, _cost(value, by), row["run_name"]
-
-
-def _cost(value: float | None, by: str) -> float:
-    """Lower is better; means that differ by rounding are the same."""
-    if value is None:
-        return 0.0
-    return round(value if by in (LOSS, *LOWER_IS_BETTER) else -value, 9)
-
-
-def _near(rows: Sequence[dict[str, Any]], by: str) -> list[str]:
-    best, others = rows[0], [row for row in rows[1:] if not row["missing_folds"] and row["mean"][by] is not None]
-    if best["mean"][by] is None or best["missing_folds"]:
-        return []
-    return [row["run_name"] for row in others if abs(row["mean"][by] - best["mean"][by]) <= best["std"][by]]
-
-
-def _at_the_edge(rows: Sequence[dict[str, Any]], options: Sequence[str]) -> dict[str, tuple[Any, str]]:
-    """The numbers of the best run beyond which none was tried, where three or more were."""
-    found = {}
-    for name in options:
-        values = [row["options"][name] for row in rows]
-        tried = sorted({value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)})
-        if len(tried) > 2 and values[0] in (tried[0], tried[-1]):
-            found[name] = (values[0], "smallest" if values[0] == tried[0] else "largest")
-    return found
+if __name__ == "__main__":
+    sys.exit(main())

@@ -85,6 +85,23 @@ def _notes(compared: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"{run['run_name']} is not trained to its end in {noun} {listed(run['missing_folds'])}, and stands last"
             )
+    yield from _undefined(compared)
     tested = [run["run_name"] for run in compared["runs"] if run["tested"]]
     if tested:
         yield f"a call that opens the test cases has been made before for {listed(tested)}"
+
+
+def _undefined(compared: Mapping[str, Any]) -> Iterator[str]:
+    """The runs that have all folds and do not define the metric in some, by these folds."""
+    by, runs = compared["by"], [run for run in compared["runs"] if not run["missing_folds"]]
+    found: dict[tuple[int, ...], list[str]] = {}
+    for run in runs:
+        found.setdefault(tuple(fold["fold"] for fold in run["folds"] if fold[by] is None), []).append(run["run_name"])
+    whole = found.pop((), [])
+    place = f", after {counted(len(whole), 'run')} with all of its folds" if whole else ""
+    for folds, names in found.items():
+        noun = "fold" if len(folds) == 1 else "folds"
+        yield (
+            f"the {_WORDS[by]} is undefined in {noun} {listed(folds)} of {listed(names)}: ranked by the mean over the "
+            f"others{place}"
+        )

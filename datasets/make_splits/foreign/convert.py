@@ -32,8 +32,10 @@ from datasets.make_splits.foreign.validation_part import split_off
 from datasets.make_splits.label_cases import LabelledCases
 from datasets.make_splits.label_options import OF_TASK, LabelOptions, in_plain_text
 from datasets.make_splits.labelled_cases import cases_of_table, labelled_cases
-from datasets.make_splits.make_splits import check_output, counts_of_folds, write_split
+from datasets.make_splits.make_splits import check_output, counts_of_folds, said, write_split
 from datasets.make_splits.patient_folds import Split, with_bins
+from datasets.make_splits.plain_ids import decimals_note
+from datasets.make_splits.recorded import recorded_option, without_folders
 from datasets.slides.slide_files import find_slides
 from utils.errors import UserError
 from utils.files.phrases import counted, listed, quoted
@@ -108,7 +110,8 @@ def _read_foreign(layout: str, place: Path, settings: ForeignSettings) -> list[_
     read, left_out = list[_Read](), list[LeftOut]()
     for source in found:
         labelled = of_table or _labels_in(layout, source, settings)
-        known, where, parts = KnownCases(labelled), _where(source), dict[str, tuple[Case, ...]]()
+        known, where = KnownCases(labelled, of_patients=layout == "survpath"), _where(source)
+        parts = dict[str, tuple[Case, ...]]()
         for part, ids in source.ids.items():
             parts[part], without = known.of(ids, where, on_missing=settings.on_missing)
             left_out.append(without)
@@ -118,7 +121,9 @@ def _read_foreign(layout: str, place: Path, settings: ForeignSettings) -> list[_
     if different is not None:
         names = " and ".join(", ".join(quoted(found)) for found in (classes[0], different))
         raise UserError(f"the folds of {place} have different classes ({names}): expected the same in each")
-    notes = (*left_out_notes(left_out, place), *_unused(read, of_table, settings))
+    all_ids = (identifier for source in found for ids in source.ids.values() for identifier in ids)
+    decimals = decimals_note(all_ids, f"the splits in {place}")
+    notes = (*decimals, *left_out_notes(left_out, place), *_unused(read, of_table, settings))
     return [*read[:-1], replace(read[-1], notes=notes)]
 
 
@@ -208,14 +213,15 @@ def _record(
     layout: str, place: Path, settings: ForeignSettings, split: Split, sources: Sequence[Path]
 ) -> dict[str, Any]:
     """The content of splits.json."""
-    given = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    options = {name: list(map(str, value)) if isinstance(value, tuple) else value for name, value in given.items()}
-    options = {
-        name: str(value) if isinstance(value, Path) else value for name, value in options.items() if value is not None
-    }
+    given = {field.name: recorded_option(getattr(settings, field.name)) for field in fields(settings)}
+    options = {name: value for name, value in given.items() if value is not None}
     labelled = split.labelled
-    record: dict[str, Any] = {"from": layout, "path": str(place), "options": options, **labelled.record}
-    record["sources"] = [{"file": str(path), "sha256": digest(path)} for path in sources]
+    record: dict[str, Any] = {"from": layout, "path": recorded_option(place), "options": options, **labelled.record}
+    record["sources"] = [{"file": without_folders(str(path), [place]), "sha256": digest(path)} for path in sources]
     record |= {"classes": dict(labelled.classes)} if settings.task == "cls" else {}
-    record |= {"dropped_slides": list(labelled.dropped), "notes": list(labelled.notes)}
-    return record | {"warnings": list(split.warnings), "folds": counts_of_folds(split)}
+    places = [place, settings.labels, settings.slides, settings.output_dir, *(settings.features_dir or ())]
+    return record | {
+        "dropped_slides": list(labelled.dropped),
+        **said(split, places),
+        "folds": counts_of_folds(split),
+    }

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from datasets.folds.cases import Case, patient_of
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.near_ids import did_you_mean
-from datasets.folds.slide_ids import plain_slide_id
 from datasets.make_splits.label_cases import LabelledCases
+from datasets.make_splits.plain_ids import id_in_cell
 from utils.errors import UserError
 from utils.files.phrases import counted
 
@@ -37,9 +37,14 @@ def left_out_notes(found: Iterable[LeftOut], place: Path) -> tuple[str, ...]:
 
 
 class KnownCases:
-    """Finds cases by the ids of slides and patients, letter case and known endings aside."""
+    """Finds cases by the ids of slides and patients, letter case, known endings and decimals of numbers aside.
 
-    def __init__(self, labelled: LabelledCases) -> None:
+    An id that names both a slide and a patient is the slide, or with `of_patients` (splits whose ids are patients) the
+    patient with all slides.
+    """
+
+    def __init__(self, labelled: LabelledCases, *, of_patients: bool = False) -> None:
+        self._of_patients = of_patients
         self._case_of = {slide: case for case in labelled.cases for slide in case.slide_ids}
         self._slide = {slide.casefold(): slide for slide in self._case_of}
         self._of_patient: dict[str, list[str]] = {}
@@ -68,8 +73,8 @@ class KnownCases:
         left_out = LeftOut([], [])
         unknown = left_out.unknown
         for identifier in ids:
-            name = plain_slide_id(identifier).casefold()
-            slides = [self._slide[name]] if name in self._slide else self._of_patient.get(name, [])
+            name = id_in_cell(identifier).casefold()
+            slides = self._slides(name)
             if not slides:
                 (left_out.unlabelled if name in self._unlabelled else unknown).append(identifier)
             for slide in slides:
@@ -83,6 +88,13 @@ class KnownCases:
                 "--on_missing drop to leave them out"
             )
         return tuple(cases.values()), left_out
+
+    def _slides(self, name: str) -> list[str]:
+        """The slides that an id in small letters names."""
+        of_patient = self._of_patient.get(name, [])
+        if name in self._slide and not (self._of_patients and of_patient):
+            return [self._slide[name]]
+        return of_patient
 
     def _add(self, cases: dict[str, Case], slide: str, where: Path) -> None:
         """Add a slide: in classification a case of its own, in survival one of its patient's."""

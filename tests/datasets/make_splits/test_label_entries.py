@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets.make_splits.label_entries import Entries, patient_entries, plain_id, slide_entries
+from datasets.make_splits.label_entries import Entries, plain_id, slide_entries
 from datasets.make_splits.label_table import LabelTable, read_label_table
 from datasets.make_splits.slide_patients import patient_rule
-from datasets.make_splits.vocabulary import is_missing
 from utils.errors import UserError
 
 
@@ -20,14 +19,6 @@ def slides(tmp_path: Path, *lines: str, header: str = "case,slide", pattern: str
     found = table(tmp_path, header, *lines)
     case_column = "case" if "case" in found.header else None
     return slide_entries(found.rows(found.header), "slide", case_column, patient_rule(pattern))
-
-
-def patients(tmp_path: Path, *lines: str, slides_of: dict[str, list[str]]) -> Entries:
-    found = table(tmp_path, "case,t,s", *lines)
-    rows = found.rows(("case", "t", "s"))
-    return patient_entries(
-        found, rows, "case", slides_of, lambda row: not (is_missing(row.cells["t"]) or is_missing(row.cells["s"]))
-    )
 
 
 def names(entries: Entries) -> list[tuple[str, str]]:
@@ -82,34 +73,6 @@ def test_what_excel_makes_of_ids(tmp_path: Path):
 def test_refused_tables_of_slides(tmp_path: Path, lines: tuple[str, ...], message: str):
     with pytest.raises(UserError, match=message):
         slides(tmp_path, *lines)
-
-
-def test_patients_joined_with_slides(tmp_path: Path):
-    of = {"TCGA-AA-0001": ["TCGA-AA-0001-DX1", "tcga-aa-0001-dx2"], "p3": ["p3"], "q": ["q1", "q2"]}
-    found = patients(tmp_path, "tcga-aa-0001,5,1", "P3,6,0", "P4,7,0", "P5,,", slides_of=of)
-    assert names(found) == [("TCGA-AA-0001", "TCGA-AA-0001-DX1"), ("TCGA-AA-0001", "tcga-aa-0001-dx2"), ("p3", "p3")]
-    assert [entry.row.line for entry in found.entries] == [2, 2, 3]
-    assert found.notes == ("2 patients of t.csv joined with 3 slides",)
-    assert found.warnings == (
-        "2 patients of t.csv without a slide: P4, P5",
-        "2 slides without a patient in t.csv: q1, q2",
-    )
-
-
-def test_a_patient_in_several_rows(tmp_path: Path):
-    found = patients(tmp_path, "P1,'--,1", "P1,5,1", "P1,5,1", "P1,,", slides_of={"P1": ["a"]})
-    assert [(entry.slide_id, entry.row.cells["t"]) for entry in found.entries] == [("a", "5")]
-    with pytest.raises(UserError, match=r"case P1 is in lines 2 and 3 of .*, which differ in t: expected one outcome"):
-        patients(tmp_path, "P1,5,1", "P1,6,1", slides_of={"P1": ["a"]})
-
-
-def test_nothing_to_join(tmp_path: Path):
-    message = (
-        r"none of the 2 patients of .*t\.csv \(P1, P2\) has a slide among s1, s2: expected barcodes or ids that agree; "
-        ".*--case_column.*--patient_pattern.*--slides"
-    )
-    with pytest.raises(UserError, match=message):
-        patients(tmp_path, "P1,5,1", "P2,5,1", slides_of={"s1": ["s1"], "s2": ["s2"]})
 
 
 def test_plain_id(tmp_path: Path):

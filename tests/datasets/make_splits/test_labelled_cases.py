@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ def test_patients_of_a_joined_table(tmp_path: Path):
     second = read(tmp_path / "p.csv", "cls", slides=tmp_path / "s.csv")
     assert second.patients == {"S1": "P1", "S2": "P1", "S3": "P2", "S4": "P3", "S5": "P4"}
     assert second.dropped == ("S4",)
+    assert second.record["slides_sha256"] == hashlib.sha256((tmp_path / "s.csv").read_bytes()).hexdigest()
+    assert "slides_sha256" not in joined.record
 
 
 def test_letters_and_blanks_that_look_the_same(tmp_path: Path):

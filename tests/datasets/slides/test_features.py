@@ -60,9 +60,9 @@ class Payload:
         (TCGA, TCGA),
         ("a.svs.pt", "a"),
         ("a.b.NDPI.npz", "a.b"),
-        ("a.index.npy.h5", "a.index.npy"),
-        (".svs.pt", ".svs"),
-        ("a.svs", "a.svs"),
+        ("a.index.npy.h5", "a.index"),
+        ("a.svs", "a"),
+        ("a.tiff.svs.H5", "a"),
         ("a.b", "a.b"),
     ],
 )

@@ -121,6 +121,18 @@ def test_each_format_gives_its_rows(tmp_path: Path, write: Writer, rows: list[in
     np.testing.assert_array_equal(read_rows(path, np.array(rows, dtype=np.int64)).numpy(), features_of()[rows])
 
 
+@pytest.mark.parametrize("write", WRITERS)
+def test_letter_case_of_an_ending_does_not_matter(tmp_path: Path, write: Writer):
+    path = write(tmp_path, features_of(), COORDS)
+    path = path.rename(path.with_suffix(path.suffix.upper()))
+    slide = read_slide(path)
+    assert slide.slide_id == "s"
+    assert (slide.coords is not None) == (write in WITH_COORDS)
+    np.testing.assert_array_equal(slide.features.numpy(), features_of())
+    assert read_shape(path) == (40, 6)
+    np.testing.assert_array_equal(read_rows(path, np.array([3, 4, 20])).numpy(), features_of()[[3, 4, 20]])
+
+
 def test_all_formats_have_one_fingerprint(tmp_path: Path):
     prints = set()
     for write in WRITERS:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from datasets.slides import numpy_file
 from datasets.slides.features import read_rows, read_shape, read_slide
-from datasets.slides.numpy_file import begin_of_array, load_npy, load_npz
+from datasets.slides.numpy_file import begin_of_array, load_array, load_npy, load_npz
 from utils.errors import UserError
 
 VALUES = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
@@ -70,7 +72,30 @@ def test_an_array_of_named_fields_is_refused(tmp_path: Path):
     np.save(tmp_path / "s.npy", np.zeros(3, dtype=[("x", "f4"), ("y", "f4")]))
     with pytest.raises(UserError, match=r"s\.npy holds features of type \[\('x', '<f4'\), \('y', '<f4'\)\]"):
         read_slide(tmp_path / "s.npy")
-    whole = (tmp_path / "s.npy").read_bytes()
-    (tmp_path / "s.npy").write_bytes(whole[:6] + struct.pack("BB", 3, 0) + whole[8:])
-    with pytest.raises(UserError, match=r"s\.npy holds an array of named fields"):
-        read_slide(tmp_path / "s.npy")
+
+
+def test_npy_versions(tmp_path: Path):
+    path = tmp_path / "s.npy"
+    for version in ((1, 0), (2, 0), (3, 0)):
+        with path.open("wb") as file:
+            np.lib.format.write_array(file, VALUES, version=version)
+        assert torch.equal(read_slide(path).features, torch.from_numpy(VALUES))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:6] + struct.pack("BB", 4, 0) + whole[8:])
+    with pytest.raises(UserError, match=r"s\.npy is of npy version 4\.0: expected 1, 2 and 3; save the array again"):
+        read_slide(path)
+
+
+def test_an_archive_that_is_replaced_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "s.npz"
+    np.savez(path, features=VALUES)
+
+    def read_and_replace(path: Path, names: Sequence[str]) -> np.ndarray:
+        array = load_array(path, names)
+        path.unlink()
+        path.write_bytes(b"half of an archive")
+        return array
+
+    monkeypatch.setattr(numpy_file, "load_array", read_and_replace)
+    with pytest.raises(UserError, match=r"s\.npz .*File is not a zip file"):
+        load_npz(path)

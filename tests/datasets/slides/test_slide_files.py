@@ -23,6 +23,15 @@ def test_all_formats_are_slides_and_an_index_of_slideflow_is_none(tmp_path: Path
     assert list(find_slides([tmp_path])) == ["a", "b", "c", "d", "e", "g"]
 
 
+def test_letter_case_of_an_ending_does_not_matter(tmp_path: Path):
+    touch(tmp_path, "a.PT", "a.INDEX.NPZ", "b.svs.H5", "c.Npy")
+    assert {slide: path.name for slide, path in find_slides([tmp_path]).items()} == {
+        "a": "a.PT",
+        "b": "b.svs.H5",
+        "c": "c.Npy",
+    }
+
+
 def test_a_slide_with_and_without_the_ending_of_its_image_is_one_slide(tmp_path: Path):
     touch(tmp_path, "a.h5", "a.SVS.npy")
     with pytest.raises(UserError, match=r"slide a is in two files, .*a\.SVS\.npy and .*a\.h5"):

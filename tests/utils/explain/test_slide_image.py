@@ -174,6 +174,8 @@ def test_an_image_is_found_by_the_id_of_its_slide(tmp_path: Path, name: str):
 def test_the_name_of_an_image_is_compared_as_slide_ids_are_read(tmp_path: Path):
     (tmp_path / "Mu\u0308  1.svs").touch()
     assert find_slide_image(tmp_path, "Mü 1") == tmp_path / "Mu\u0308  1.svs"
+    (tmp_path / "S1.tiff.svs").touch()
+    assert find_slide_image(tmp_path, "S1") == tmp_path / "S1.tiff.svs"
 
 
 def test_two_images_of_a_slide_and_a_missing_directory_are_named(tmp_path: Path):

@@ -37,6 +37,7 @@ def test_the_record_is_json_and_holds_all_that_numbers_depend_on(record_of, tmp_
         "mico_released_no_route",
     )
     assert (record["folds"], record["dim_in"], record["n_outputs"]) == ([0, 1], 8, 2)
+    assert record["takes_anchors"] is True
     assert (record["settings"]["dropout"], record["settings"]["ablate"]) == (0.2, ["route"])
     assert (record["model_defaults"]["dropout"], record["model_defaults"]["ablate"]) == (0.05, None)
     assert record["splits"].keys() == {"fold0.csv", "fold1.csv"}
@@ -48,6 +49,7 @@ def test_a_model_without_forms(record_of, tmp_path):
     assert (record["formulation"], record["run_name"]) == ("none", "abmil")
     assert record["model_defaults"] == {"embed_dim": 512, "dropout": 0.05}
     assert "formulation" not in record["settings"]
+    assert record["takes_anchors"] is False
 
 
 def test_parts_are_counted(cls_cohort):

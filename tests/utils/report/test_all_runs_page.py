@@ -241,12 +241,17 @@ def test_runs_that_differ_by_their_seed_only_stand_together(tmp_path: Path):
         {"anchors": {"fold0": "other"}},
         {"formulation": "paper"},
         {"feature_norm": "zscore"},
+        {"dim_in": 512},
+        {"features": {"fold0": "f0", "fold1": "other"}},
     ],
 )
 def test_runs_that_differ_otherwise_stand_alone(tmp_path: Path, record: dict):
-    first, other = loaded(tmp_path, "a", seed=1), loaded(tmp_path, "b", **({"seed": 2} | record))
+    features = {"dim_in": 1024, "features": {"fold0": "f0", "fold1": "f1"}}
+    first = loaded(tmp_path, "a", seed=1, **features)
+    other = loaded(tmp_path, "b", **({"seed": 2} | features | record))
     assert [pool.seeds for pool in seed_pools([first, other])] == [(1,), (record.get("seed", 2),)]
-    again = loaded(tmp_path, "c", seed=3, settings={"lr": 0.0002, "results_dir": "elsewhere", "stage": "test"})
+    elsewhere = {"lr": 0.0002, "results_dir": "elsewhere", "features_dir": ["copied"], "stage": "test"}
+    again = loaded(tmp_path, "c", seed=3, settings=elsewhere, **features)
     assert [len(pool.runs) for pool in seed_pools([first, other, again])] == [2, 1]
 
 
@@ -266,6 +271,16 @@ def test_what_differs_between_runs_is_shown_with_validation_beside_test(tmp_path
     tables = [read_predictions(path) for path in files.values()]
     auc = [roc_auc_score(table["label"], table["prob_1"]) for table in tables]
     assert rows[0]["validation AUC"] == f"{np.mean(auc):.3f} ± {np.std(auc):.3f}"
+
+
+def test_features_of_two_encoders_are_told_apart(tmp_path: Path):
+    for name, dim, digest in (("uni", 1024, "aaaaaaaa"), ("conch", 512, "bbbbbbbb"), ("uni_2", 1024, "aaaaaaaa")):
+        features = {"dim_in": dim, "features": {f"fold{k}": digest for k in range(2)}}
+        write_run(tmp_path / "cls" / "BRCA" / name, "cls", model="abmil", **features)
+    rows = read(tmp_path).rows("What differs between the runs")
+    found = {row["run"]: row["features"] for row in rows}
+    assert found == {"uni": "D = 1024, aaaaaa", "uni_2": "D = 1024, aaaaaa", "conch": "D = 512, bbbbbb"}
+    assert list(rows[0]) == ["run", "model", "features", "validation AUC", "AUC"]
 
 
 def test_runs_that_are_not_tested_are_compared_by_their_validation_cases(tmp_path: Path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,58 @@ def test_runs_that_cannot_be_compared(three: list[Path], tmp_path: Path):
         compare_runs([run(tmp_path, "empty", [None])])
 
 
+def test_runs_of_two_folders_are_refused(tmp_path: Path, capsys):
+    """Runs of one name could not be told apart, and the command would test the wrong one."""
+    here, there = (run(tmp_path / root, "abmil", folds(*tables)) for root, tables in (("a", [MIXED]), ("b", [RIGHT])))
+    assert main([str(here), str(there)]) == 2
+    assert f"{there} is in another folder than {here}, expected the runs of one folder" in capsys.readouterr().err
+    assert not [*tmp_path.rglob("tuning.*")]
+
+
+def test_a_run_is_taken_once_by_whatever_path(three: list[Path], monkeypatch: pytest.MonkeyPatch):
+    place = three[0].parent
+    assert find_runs([three[0], place / ".." / place.name / "b", three[1]]) == [three[0], three[1]]
+    monkeypatch.chdir(three[0])
+    assert find_runs([Path(), Path("..")]) == sorted(three, key=lambda path: path.name != "b")
+
+
+def undefined(table: Any) -> Any:
+    """The fold with one class only, so that its AUC is undefined."""
+    return table.assign(label=1)
+
+
+def test_a_mean_over_fewer_folds_is_not_the_best(three: list[Path], tmp_path: Path):
+    partial = run(tmp_path, "partial", [*folds(RIGHT), undefined(folds(RIGHT)[0])])
+    compared = compare_runs([partial, three[0], three[2]])
+    assert [row["run_name"] for row in compared["runs"]] == ["b", "c", "partial"]
+    assert compared["runs"][2]["mean"]["auc"] == 1.0
+    assert (compared["best"], compared["near"]) == ("b", ["c"])
+    note = (
+        "- the AUC is undefined in fold 1 of partial: ranked by the mean over the others, after 2 runs with all of its"
+    )
+    assert note in format_tuning(compared)
+
+
+def test_a_metric_that_no_run_defines_in_a_fold_still_names_the_best(tmp_path: Path):
+    tables = {"x": MIXED, "y": RIGHT}
+    runs = [run(tmp_path, name, [*folds(own), undefined(folds(RIGHT)[0])]) for name, own in tables.items()]
+    compared = compare_runs(runs)
+    assert compared["best"] == "y"
+    text = format_tuning(compared)
+    assert "**y** (1.000 (1 of 2 folds))" in text
+    assert "- the AUC is undefined in fold 1 of y and x: ranked by the mean over the others\n" in text
+
+
+def test_other_features_are_an_option_in_which_runs_differ(tmp_path: Path):
+    runs = [
+        run(tmp_path, name, folds(RIGHT, MIXED), dim_in=dim, features={"fold0": name * 8})
+        for name, dim in (("a", 8), ("b", 16))
+    ]
+    compared = compare_runs(runs)
+    assert compared["options"] == ["features"]
+    assert [row["options"]["features"] for row in compared["runs"]] == ["D = 8, aaaaaa", "D = 16, bbbbbb"]
+
+
 def test_the_metric_can_be_checked_before_there_are_runs():
     assert [check_metric(None, task, []) for task in ("cls", "surv")] == ["auc", "c_index"]
     assert check_metric("loss", "surv", ["lr"]) == "loss"
@@ -234,7 +288,11 @@ def test_a_folder_of_runs_and_the_command(three: list[Path], tmp_path: Path, cap
     assert find_runs([place]) == sorted(three)
     assert find_runs([three[0], place]) == [three[0], *(path for path in sorted(three) if path != three[0])]
     assert main([str(place)]) == 0
-    assert capsys.readouterr().out == (place / "tuning.md").read_text()
+    written = f"\nwrote {place / 'tuning'}.md, .csv and .json\n"
+    assert capsys.readouterr().out == (place / "tuning.md").read_text() + written
+    ended = subprocess.run([sys.executable, "-m", "utils.tables.tuning", str(place)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (place / "tuning.md").read_text() + written
     assert main([str(three[0]), str(three[2]), "--by", "acc"]) == 0
     assert json.loads((place / "tuning.json").read_text())["best"] == "b"
     assert main([str(tmp_path / "nowhere")]) == 2

@@ -10,6 +10,7 @@ from utils.report.sections.metric_tables import mean_text
 from utils.report.seed_pools import SeedPool, options_of
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_word
 from utils.runs.deciding_options import differing_names
+from utils.runs.features_of_runs import features_as_options
 from utils.runs.tasks import METRIC_WORDS
 
 _NAMED_BY_THE_MODEL = ("model", "formulation", "ablate")
@@ -20,7 +21,9 @@ def option_table(pools: Sequence[SeedPool]) -> Table | None:
 
     An option that a model does not have is no difference. Runs whose test cases are not opened yet have a row too.
     """
-    names = differing_options(pools)
+    shown = zip(pools, features_as_options([pool.first.run for pool in pools]), strict=True)
+    options_of_pools = [options_of(pool.first) | features for pool, features in shown]
+    names = [name for name in differing_names(options_of_pools) if name not in _NAMED_BY_THE_MODEL]
     if len(pools) < 2 or not (names or len({pool.model for pool in pools}) > 1):
         return None
     metric = pools[0].metric
@@ -29,8 +32,7 @@ def option_table(pools: Sequence[SeedPool]) -> Table | None:
     words = [*([validation_word(metric)] if has_validation else []), *([METRIC_WORDS[metric]] if is_tested else [])]
     header = ("run", "model", *names, *words)
     rows = []
-    for pool in pools:
-        options = options_of(pool.first)
+    for pool, options in zip(pools, options_of_pools, strict=True):
         measured = [*([pool.validation] if has_validation else []), *([pool.averages] if is_tested else [])]
         rows.append(
             (
@@ -42,12 +44,6 @@ def option_table(pools: Sequence[SeedPool]) -> Table | None:
         )
     notes = ("Mean ± population standard deviation over folds.", *([VALIDATION_NOTE] if has_validation else []))
     return Table("What differs between the runs", header, tuple(rows), notes=notes)
-
-
-def differing_options(pools: Sequence[SeedPool]) -> list[str]:
-    """The options of which two runs that have them have different values, in the order of `run.json`."""
-    names = differing_names([options_of(pool.first) for pool in pools])
-    return [name for name in names if name not in _NAMED_BY_THE_MODEL]
 
 
 def _option(value: Any) -> Cell:

@@ -86,9 +86,9 @@ def test_clam(tmp_path: Path):
         assert all(case.label == ("IDC", "ILC").index(CLASS[case.case_id]) for case in fold.train)
     assert record["classes"] == {"IDC": 0, "ILC": 1}
     assert record["from"] == "clam"
-    sources = {Path(source["file"]).name: source["sha256"] for source in record["sources"]}
-    assert sources.keys() == {"splits_0.csv", "splits_1.csv"}
-    assert sources["splits_0.csv"] == hashlib.sha256((tmp_path / "in" / "splits_0.csv").read_bytes()).hexdigest()
+    sources = {source["file"]: source["sha256"] for source in record["sources"]}
+    assert sources.keys() == {"in/splits_0.csv", "in/splits_1.csv"}
+    assert sources["in/splits_0.csv"] == hashlib.sha256((tmp_path / "in" / "splits_0.csv").read_bytes()).hexdigest()
     assert split.warnings == ()
 
 
@@ -133,6 +133,55 @@ def test_ids_without_a_row_or_a_label(tmp_path: Path):
     said = f"left out {len(others)} ids of the splits in {place} that the label table does not have: "
     assert said + ", ".join(others) in notes
     assert notes.count("left out") == 2  # once for all parts of all folds
+
+
+def test_the_record_names_no_folder_of_this_machine(tmp_path: Path):
+    """Whatever is said: ids left out, slides in no part, patients in two parts."""
+    first, second = SLIDES[PATIENTS[0]]
+    parts = {"train": [first, *slides(PATIENTS[1:20]), "x"], "val": slides(PATIENTS[20:30])}
+    id_table(tmp_path / "in" / "splits_0.csv", **parts, test=[second, *slides(PATIENTS[30:39])])
+    settings = ForeignSettings(
+        output_dir=tmp_path / "out",
+        task="cls",
+        labels=labels(tmp_path / "table.csv"),
+        on_missing="drop",
+        allow_patient_overlap=True,
+    )
+    split = convert("clam", tmp_path / "in", settings)
+    assert str(tmp_path) in split.warnings[0]  # what is printed says where
+    text = (tmp_path / "out" / "splits.json").read_text()
+    assert str(tmp_path) not in text
+    record = json.loads(text)
+    assert record["warnings"] == ["patients are in two parts of in/splits_0.csv: 1 in train and test (TCGA-AA-0000)"]
+    assert record["notes"][-2].startswith("left out 1 id of the splits in in that the label table")
+    assert record["notes"][-1].startswith("1 slide of table.csv in no part of the splits: ")
+    assert (record["path"], record["options"]["labels"], record["options"]["output_dir"]) == ("in", "table.csv", "out")
+    assert record["options"]["val_fraction"] == 0.2
+    assert record["labels_sha256"] == hashlib.sha256((tmp_path / "table.csv").read_bytes()).hexdigest()
+
+
+def test_numeric_ids_that_pandas_gave_decimals(tmp_path: Path):
+    """The columns val and test are shorter than train, so that pandas writes their ids as floating-point numbers."""
+    numbers = list(range(1, 13))
+    write(tmp_path / "t.csv", [("case_id", "slide_id", "label"), *((f"P{n}", n, n % 2) for n in numbers)])
+    parts = {"train": [str(n) for n in numbers[:6]], "val": ["7.0", "8.0", "9.0"], "test": ["10.0", "11.0", "12.0"]}
+    id_table(tmp_path / "in" / "splits_0.csv", **parts)
+    _, (fold,), record = converted("clam", tmp_path / "in", tmp_path / "out", task="cls", labels=tmp_path / "t.csv")
+    assert [fold.slides(part) for part in PARTS] == [
+        [str(n) for n in numbers[i:j]] for i, j in ((0, 6), (6, 9), (9, 12))
+    ]
+    assert "numbers such as 7.0 in the splits in in were read as ids without decimals" in record["notes"]
+
+
+def test_survpath_means_patients_where_a_slide_has_the_name_of_one(tmp_path: Path):
+    rows = [(f"P{n}", slide, n, n % 2) for n in range(20) for slide in (f"P{n}", f"P{n}_2")]
+    write(tmp_path / "t.csv", [("case_id", "slide_id", "survival_months", "censorship"), *rows])
+    patients = [f"P{n}" for n in range(20)]
+    id_table(tmp_path / "in" / "splits_0.csv", train=patients[:15], val=patients[15:])
+    _, (fold,), _ = converted("survpath", tmp_path / "in", tmp_path / "out", task="surv", labels=tmp_path / "t.csv")
+    cases = (*fold.train, *fold.val, *fold.test)
+    assert len(cases) == 20
+    assert all(case.slide_ids == (case.case_id, f"{case.case_id}_2") for case in cases)
 
 
 def test_what_is_in_no_part_is_counted(tmp_path: Path):
@@ -229,7 +278,8 @@ def test_panther_survival(tmp_path: Path):
     assert "the outcome is overall survival: os_survival_days and os_censorship (1 = censored)" in notes
     assert "val.csv holds the slides of test.csv, so that it is no validation part" in notes
     assert "not read, since of other cohorts: test_cptac.csv" in notes
-    assert [Path(s["file"]).name for s in record["sources"]] == ["train.csv", "test.csv"] * 5
+    files = [f"in/TCGA_X_overall_survival_k={k}/{part}.csv" for k in range(5) for part in ("train", "test")]
+    assert [source["file"] for source in record["sources"]] == files
 
 
 def test_panther_with_another_outcome_of_one_fold(tmp_path: Path):
@@ -329,7 +379,7 @@ def test_a_table_of_patients_is_joined_with_feature_files(tmp_path: Path):
     joined, _, record = converted("survpath", place, tmp_path / "a", task="surv", labels=tmp_path / "t.csv", **outcome)
     of_slides, _, _ = converted("survpath", place, tmp_path / "b", task="surv", labels=labels(tmp_path / "table.csv"))
     assert [fold.train for fold in joined.folds] == [fold.train for fold in of_slides.folds]
-    assert record["options"]["features_dir"] == [str(tmp_path / "features")]
+    assert record["options"]["features_dir"] == ["features"]
     with pytest.raises(UserError, match=r"--features_dir\) with --from transmil, whose splits name the slides"):
         converted("transmil", place, tmp_path / "c", task="cls", features_dir=(tmp_path / "features",))
 

@@ -49,6 +49,22 @@ def test_ids_without_a_label_are_left_out(identifier: str):
     assert left_out == ([identifier], [])
 
 
+def test_a_patient_who_has_the_name_of_a_slide():
+    labelled = LabelledCases((Case("A", ("A", "A_2"), time=1.0, censored=0),))
+    for of_patients, slides in ((True, ("A", "A_2")), (False, ("A",))):
+        (case,), _ = KnownCases(labelled, of_patients=of_patients).of(["a"], WHERE, on_missing="error")
+        assert case.slide_ids == slides
+    (case,), _ = KnownCases(labelled, of_patients=True).of(["A_2"], WHERE, on_missing="error")
+    assert case.slide_ids == ("A_2",)
+
+
+def test_numbers_to_which_pandas_has_given_decimals():
+    known = KnownCases(LabelledCases((Case("7", ("12",), label=0), Case("8", ("13",), label=1))))
+    cases, left_out = known.of(["12.0", "8.0"], WHERE, on_missing="error")
+    assert [case.slide_ids for case in cases] == [("12",), ("13",)]
+    assert left_out == ([], [])
+
+
 def test_unknown_ids():
     with pytest.raises(UserError, match=r"1 id of 2 in splits_0\.csv is not in the label table \(P3\)"):
         SURVIVAL.of(["P3", "P2"], WHERE, on_missing="error")
