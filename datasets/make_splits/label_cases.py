@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from datasets.make_splits.outcome_columns import TIME_UNITS, OutcomeColumns
 from datasets.make_splits.vocabulary import describe_status, is_event, is_missing
 from utils.errors import UserError
 from utils.files.phrases import counted
+
+_LONGEST_FOLLOW_UP = 720.0  # months: 60 years
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,19 @@ def survival_cases(complete: CompleteEntries, table: LabelTable, columns: Outcom
         for name, text in commas.items()
         if text
     ]
-    return LabelledCases(tuple(cases.values()), complete.dropped, missing=complete.missing, notes=tuple(notes))
+    warnings = tuple(_implausible_times(cases.values(), columns))
+    found = LabelledCases(tuple(cases.values()), complete.dropped, missing=complete.missing, notes=tuple(notes))
+    return replace(found, warnings=warnings)
+
+
+def _implausible_times(cases: Collection[Case], columns: OutcomeColumns) -> Iterator[str]:
+    """That a follow-up is longer than any: most often days that were taken for months."""
+    months, case_id = max((case.time or 0.0, case.case_id) for case in cases)
+    if months > _LONGEST_FOLLOW_UP:
+        yield (
+            f"case {case_id} was followed for {months:.0f} months ({months / 12:.0f} years), as the times of column "
+            f"{columns.time} are in {columns.unit}: is that their unit (--time_unit)?"
+        )
 
 
 def missing_outcome(row: TableRow, columns: OutcomeColumns, words: Collection[str]) -> str | None:

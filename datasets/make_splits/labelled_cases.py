@@ -96,7 +96,7 @@ def cases_of_table(
     return replace(
         found,
         notes=tuple(filter(None, notes)),
-        warnings=labelled.warnings,
+        warnings=(*labelled.warnings, *found.warnings),
         record=record,
         patients=labelled.patients(),
     )

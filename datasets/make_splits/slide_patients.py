@@ -32,7 +32,7 @@ def patient_rule(pattern: str | None) -> PatientOf:
         compiled = re.compile(unicodedata.normalize("NFC", pattern))  # as ids are, see `plain_text`
     except re.error as error:
         raise UserError(
-            f"--patient_pattern {pattern!r} is no regular expression ({error}): expected one such as '^(P[0-9]+)_'"
+            f"--patient_pattern '{pattern}' is no regular expression ({error}): expected one such as '^(P[0-9]+)_'"
         ) from error
 
     def of_pattern(slide_id: str) -> str:
@@ -40,7 +40,7 @@ def patient_rule(pattern: str | None) -> PatientOf:
         patient = match.group(1 if compiled.groups else 0) if match else None
         if not patient:
             raise UserError(
-                f"--patient_pattern {pattern!r} finds no patient in the slide id {slide_id!r}: expected it to in each"
+                f"--patient_pattern '{pattern}' finds no patient in the slide id {slide_id!r}: expected it to in each"
             )
         return patient
 

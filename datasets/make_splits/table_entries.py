@@ -65,7 +65,7 @@ def _of_slides(options: LabelOptions, slide_column: str, case_column: str | None
 
 
 def _of_pattern(pattern: str, patients: Sequence[str]) -> FoundPatients:
-    return found_patients(patients, f"--patient_pattern {pattern!r}", "--patient_pattern")
+    return found_patients(patients, f"--patient_pattern '{pattern}'", "--patient_pattern")
 
 
 def _with_patients(labelled: Entries, found: FoundPatients) -> Entries:

@@ -249,7 +249,7 @@ def test_an_interrupted_prediction_goes_on(trained, predict, other_cls_cohort, m
     assert files_in(folder) == ["partial.pt"]
     folder, ended = predict(run_dir, features, "--no_figures")
     assert ended.status == 2
-    assert "already holds predictions" in ended.err
+    assert "holds an unfinished prediction" in ended.err
 
     monkeypatch.setattr(
         partial_module.PartialLogits, "add", lambda self, key, logits: (add(self, key, logits), seen.append(key))
@@ -467,3 +467,37 @@ def test_other_labels_leave_nothing_of_the_earlier_ones(trained, predict, other_
     predict(run_dir, features, "--labels", tmp_path / "t.csv", "--resume", "--no_figures")[1].check()
     assert not (folder / "report.html").exists()
     assert not (folder / "figures").exists()
+
+
+def test_the_pattern_of_before_serves_labels_that_come_later(trained, predict, other_surv_cohort, tmp_path):
+    run_dir, features = trained("surv"), other_surv_cohort.features_dir
+    folder, ended = predict(run_dir, features, "--patient_pattern", r"^(SYN1-\d+)-", "--no_figures")
+    ended.check()
+    assert r"'^(SYN1-\d+)-'" in ended.out  # as it was typed
+    labels = pd.read_csv(labels_of(other_surv_cohort)).drop_duplicates("case_id").drop(columns="slide_id")
+    labels.to_csv(tmp_path / "t.csv", index=False)
+    predict(run_dir, features, "--labels", tmp_path / "t.csv", "--resume", "--no_figures")[1].check()
+    assert json.loads((folder / "summary.json").read_text())["ensemble"]["n_test"] == 20
+
+
+def test_a_slide_id_that_predictions_cannot_hold_is_refused_before_any_work(
+    trained, predict, other_cls_cohort, tmp_path
+):
+    features = tmp_path / "odd"
+    shutil.copytree(other_cls_cohort.features_dir, features)
+    next(features.glob("*.h5")).rename(features / "a;b.h5")
+    folder, ended = predict(trained("cls"), features)
+    assert (ended.status, folder.exists()) == (2, False)
+    assert "the slide id 'a;b' holds ';'" in ended.err
+
+
+def test_more_epochs_make_the_tables_of_a_cohort_say_so(surv_cohort, other_surv_cohort, run_main, tmp_path):
+    arguments = surv_arguments(surv_cohort, tmp_path, "--lr", "1e-2", "--patience", "50")
+    run_main(*arguments).check()
+    run_dir = next(tmp_path.rglob("run.json")).parent
+    there = ["--features_dir", other_surv_cohort.features_dir, "--cohort", "there", "--no_figures"]
+    run_main("--stage", "predict", "--run_dir", run_dir, *there, "--labels", labels_of(other_surv_cohort)).check()
+    ended = run_main(*arguments, "--epochs", "8", "--resume").check()
+    summary = (run_dir / "predict" / "there" / "summary.md").read_text()
+    assert "trained again since it predicted this cohort" in summary
+    assert "the predictions of there in" in ended.out

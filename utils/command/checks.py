@@ -49,7 +49,7 @@ def check_name(name: str, value: str) -> None:
     Raises:
         UserError: for a path, a hidden name, or nothing.
     """
-    if not value or value.startswith(".") or any(mark in value for mark in "/\\"):
+    if not value.strip() or value.startswith(".") or any(mark in value for mark in "/\\"):
         raise UserError(f"got --{name} '{value}', expected a name for a file: not empty, no '/', no '.' in front")
 
 

@@ -61,6 +61,9 @@ def read_cohort(
         UserError: for a table that cannot be read or has other classes, labelled slides without features unless these
             are dropped, or a patient of two classes where patients are predicted.
     """
+    joined = [slide_id for slide_id in slide_ids if ";" in slide_id]
+    if joined:
+        raise UserError(f"the slide id {joined[0]!r} holds ';', which separates slides in predictions: rename the file")
     if settings.labels is None:
         patients, told = _patients(settings, slide_ids, {}), _told_of_patients(settings, slide_ids)
         return Cohort(_unlabelled(patients, by_patient=unit != "slide"), 0, {}, told.notes, told.warnings)
@@ -136,7 +139,7 @@ def _told_of_patients(settings: PredictSettings, slide_ids: Sequence[str]) -> _T
         doubt = slides_as_patients(slide_ids)
         return _Told() if doubt is None else _Told(warnings=(f"{doubt}; {NOT_COMPARED}",))
     option, rule = "--patient_pattern", patient_rule(settings.patient_pattern)
-    found = found_patients([rule(slide_id) for slide_id in slide_ids], f"{option} {settings.patient_pattern!r}", option)
+    found = found_patients([rule(slide_id) for slide_id in slide_ids], f"{option} '{settings.patient_pattern}'", option)
     return _Told((found.note,), () if found.warning is None else (found.warning,))
 
 
@@ -152,7 +155,9 @@ def _unlabelled(patients: Mapping[str, str], *, by_patient: bool) -> tuple[Case,
 
 def _words_of_classes(settings: PredictSettings, class_names: Sequence[str] | None) -> tuple[str, ...]:
     """Which words of the table stand for which classes of the run, where they are others."""
-    if settings.classes is None or class_names is None or set(settings.classes) <= set(class_names):
+    if settings.classes is None or class_names is None:
         return ()
+    if set(settings.classes) <= set(class_names):
+        return ("--classes names classes of the run, which keep the order that they have there",)
     pairs = ", ".join(f"{word!r} = {name!r}" for word, name in zip(settings.classes, class_names, strict=True))
     return (f"words of the label table for the classes of the run: {pairs}",)

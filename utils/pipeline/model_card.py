@@ -78,10 +78,16 @@ def _metrics(record: Mapping[str, Any]) -> str:
         return "No test fold was predicted before the export."
     names = [name for name in TASKS[record["task"]].shown if metrics["mean"].get(name) is not None]
     rows = [["", *(METRIC_WORDS[name] for name in names)]]
-    rows.append(["mean ± std", *(f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}" for name in names)])
+    rows.append(["mean ± std", *(_mean(metrics, name) for name in names)])
     folds = ", ".join(map(str, metrics["folds"]))
     about = f"Over the test parts of folds {folds}, each predicted by its own fold; population standard deviation."
     return f"{markdown_table(rows)}\n\n{about}"
+
+
+def _mean(metrics: Mapping[str, Any], name: str) -> str:
+    """Mean and deviation, and over how many folds where some do not define the metric."""
+    text, defined = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}", metrics["n_defined"][name]
+    return text if defined == len(metrics["folds"]) else f"{text} ({defined} of {len(metrics['folds'])} folds)"
 
 
 def _provenance(record: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from utils.runs.predict_dir import (
     PARTIAL,
     holds_predictions,
     is_cohort,
+    read_record,
     remove_cohort,
     remove_evaluation,
     write_record,
@@ -59,6 +60,7 @@ def predict_cohort(settings: PredictSettings) -> Path:
             trained on, or a folder that holds predictions already.
     """
     _check_free(settings)
+    settings = _with_pattern_of_before(settings)
     ensemble = load_ensemble(settings.run_dir, settings.folds)
     is_predicted = settings.resume and is_cohort(settings.folder)
     if is_predicted:
@@ -139,11 +141,27 @@ def _write(
 
 def _check_free(settings: PredictSettings) -> None:
     """Predictions that are there are replaced or continued only where the settings say so."""
-    if holds_predictions(settings.folder) and not (settings.overwrite or settings.resume):
+    if settings.overwrite or settings.resume or not holds_predictions(settings.folder):
+        return
+    if is_cohort(settings.folder):
         raise UserError(
-            f"{settings.folder} already holds predictions: pass --overwrite to replace them, --resume to go on with "
-            "unfinished ones, or another --cohort"
+            f"{settings.folder} already holds predictions: pass --overwrite to replace them, --resume to evaluate them "
+            "by --labels, or another --cohort"
         )
+    raise UserError(
+        f"{settings.folder} holds an unfinished prediction: pass --resume to go on with it, --overwrite to begin "
+        "again, or another --cohort"
+    )
+
+
+def _with_pattern_of_before(settings: PredictSettings) -> PredictSettings:
+    """The settings, with the patient pattern of the predictions that are gone on with, unless others name patients."""
+    if not (settings.resume and is_cohort(settings.folder)) or settings.patient_pattern or settings.case_column:
+        return settings
+    pattern = read_record(settings.folder).get("patient_pattern")
+    if pattern:
+        logger.info("--patient_pattern '%s', as when the cohort was predicted", pattern)
+    return replace(settings, patient_pattern=pattern or None)
 
 
 def _claim(settings: PredictSettings) -> None:
@@ -182,6 +200,7 @@ def _record(settings: PredictSettings, ensemble: Ensemble, checked: _Checked) ->
         "n_slides": len(checked.prints),
         "features": digest_of(checked.prints),
         "slide_anchors": anchors_of(checked.groups),
+        "patient_pattern": settings.patient_pattern,
         "labels": None if settings.labels is None else {"file": settings.labels.name, **cohort.table},
         "cut_offs": {**{f"fold{k}": value for k, value in cut_offs.items()}, "ensemble": ensemble_cut_off(cut_offs)}
         if cut_offs

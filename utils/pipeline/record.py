@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,7 @@ from utils.pipeline.inputs import FoldInputs
 from utils.pipeline.model_options import model_options, takes_anchors
 from utils.runs.continuation import ChangedSettingsError
 from utils.runs.epoch_log import log_if_whole
+from utils.runs.predict_dir import is_cohort, read_record, stale_folds
 from utils.runs.predictions import read_predictions
 from utils.runs.protocol import protocol_of
 from utils.runs.run_dir import claim, fold_dir, permit
@@ -26,6 +27,7 @@ from utils.runs.run_record import read_run
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.summary import write_summary
 from utils.tables.summary_text import format_summary
+from utils.tables.validation import write_validation
 
 logger = logging.getLogger("main")
 
@@ -138,5 +140,19 @@ def write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
         from utils.report.run_page import write_run_report
 
         written.append(write_run_report(run_dir))
+    if stage in ("all", "train"):
+        written += _refreshed_cohorts(run_dir, with_report=with_figures)
     for path in written:
         logger.info("wrote %s", path)
+
+
+def _refreshed_cohorts(run_dir: Path, *, with_report: bool) -> Iterator[Path]:
+    """Tables and reports of other cohorts whose folds were trained again, which say so from now on."""
+    for folder in sorted((run_dir / "predict").glob("*")):
+        if (folder / "summary.json").exists() and is_cohort(folder) and stale_folds(folder, read_record(folder)):
+            summary = write_validation(folder)
+            yield folder / "summary.md"
+            if with_report:
+                from utils.report.validation_page import write_validation_report
+
+                yield write_validation_report(folder, summary)

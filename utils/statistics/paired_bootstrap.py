@@ -142,7 +142,7 @@ def _aligned(
             problem = _first_difference(first, ordered, task)
             if problem is not None:
                 raise UserError(
-                    f"fold {fold}: {problem} (first the predictions of {first_name} with seed {first_seed}, then of "
+                    f"fold {fold}: {problem} (the first table is of {first_name} with seed {first_seed}, the second of "
                     f"{name} with seed {run_seed}); compare runs on the same splits and slides"
                 )
         aligned[name, run_seed] = ordered

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import pandas as pd
 
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
-from utils.files.phrases import listed
+from utils.files.phrases import counted, listed
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predict_dir import stale_folds
-from utils.runs.tasks import CLASSIFICATION, TASKS
+from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, TASKS
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.patients import by_patient
@@ -26,6 +26,8 @@ from utils.tables.averages import over_folds
 from utils.tables.patient_metrics import patient_metrics
 from utils.tables.summary_text import NOT_AVERAGED
 from utils.tables.validation_text import format_validation
+
+CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 
 
 def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
         `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
         of the ensemble alone, with `intervals` as above;
-        `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, before them one
-        where folds were trained again since.
+        `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, after those of
+        folds trained again since, of one predicted class, and of an interval below chance.
 
     Raises:
         UserError: see `read_cohort_predictions`.
@@ -65,11 +67,28 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
             patients = metric_intervals({0: by_patient(ensemble).table}, seed=seed, n_resamples=n_resamples)
             intervals_of = {name: asdict(interval.per_fold[0]) for name, interval in patients.items()}
             summary["by_patient"] = of_patients["folds"][0] | {"intervals": intervals_of}
-    if stale := stale_folds(folder, record):
-        said = f"fold {listed(stale)} of the run was trained again since it predicted this cohort: predict it again"
-        summary["warnings"] = [said]
-    summary["warnings"] = [*summary.get("warnings", ()), *record["warnings"]]
+    summary["warnings"] = [*_doubts(summary, ensemble, stale_folds(folder, record)), *record["warnings"]]
     return summary | {"class_names": run.get("class_names"), "notes": record["notes"]}
+
+
+def _doubts(summary: Mapping[str, Any], ensemble: pd.DataFrame, stale: Sequence[int]) -> Iterator[str]:
+    """What makes the results of a cohort doubtful."""
+    if stale:
+        yield f"trained again since it predicted this cohort, which has to be predicted again: fold {listed(stale)}"
+    task = TASKS[summary["task"]]
+    if task == CLASSIFICATION:
+        predicted = ensemble["prediction"].unique()
+        if len(predicted) == 1 and not (ensemble["label"] == predicted[0]).all():
+            named = ensemble["prediction_name" if "prediction_name" in ensemble.columns else "prediction"].iloc[0]
+            cases = counted(len(ensemble), summary["unit"])
+            yield f"the ensemble predicts class {named} for all of {cases}: the threshold of the run does not fit them"
+    high = summary["ensemble"]["intervals"][task.metric]["high"]
+    if high is not None and high < CHANCE:
+        yield (
+            f"the 95 % interval of the {METRIC_WORDS[task.metric]} lies below {CHANCE}, the value of chance: the model "
+            "ranks this cohort the wrong way round; look at the labels (censorship, the order of the classes) and at "
+            "the features"
+        )
 
 
 def write_validation(folder: Path) -> dict[str, Any]:

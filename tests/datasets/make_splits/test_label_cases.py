@@ -240,3 +240,12 @@ def test_the_time_of_the_dead_and_of_the_living(tmp_path: Path):
 def test_refused_survival_tables(tmp_path: Path, lines: tuple[str, ...], message: str):
     with pytest.raises(UserError, match=message):
         survival(tmp_path, *lines)
+
+
+def test_days_that_were_taken_for_months_are_asked_about(tmp_path: Path):
+    found = survival(tmp_path, "P1,a,1147,1", "P2,b,12,0")
+    assert found.warnings == (
+        "case P1 was followed for 1147 months (96 years), as the times of column t are in months: is that their unit "
+        "(--time_unit)?",
+    )
+    assert survival(tmp_path, "P1,a,700,1", "P2,b,12,0").warnings == ()

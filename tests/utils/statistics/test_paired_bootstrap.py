@@ -253,7 +253,7 @@ def test_an_unknown_metric_or_the_other_task_is_refused():
         paired_difference({(0, 0): table}, {(0, 0): table}, "c_index", seed=0)
 
 
-BOTH = r" \(first the predictions of ours with seed 0, then of other with seed 0\); compare runs on the same splits"
+BOTH = r" \(the first table is of ours with seed 0, the second of other with seed 0\); compare runs on the same splits"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_cases_that_differ_between_seeds_of_one_fold_are_named():
     first = _classification(0, [0, 1, 1], np.array([0.1, 0.9, 0.2]))
     later = first.assign(label=[0, 1, 0])
     with pytest.raises(
-        UserError, match=r"F0_S002 has label 1 and 0 \(first the predictions of ours with seed 0, then of ours"
+        UserError, match=r"F0_S002 has label 1 and 0 \(the first table is of ours with seed 0, the second of ours"
     ):
         paired_difference({(0, 0): first, (7, 0): later}, {(0, 0): first, (7, 0): later}, "acc", seed=0)
 

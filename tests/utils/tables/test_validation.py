@@ -12,7 +12,7 @@ from utils.errors import UserError
 from utils.files.provenance import digest
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predict_dir import write_record
-from utils.runs.predictions import read_predictions
+from utils.runs.predictions import read_predictions, write_predictions
 from utils.statistics.metric_intervals import metric_intervals
 from utils.tables.validation import validate, write_validation
 from utils.tables.validation_text import format_validation
@@ -87,6 +87,18 @@ def test_a_fold_that_was_trained_again_is_said(tmp_path: Path):
     write_record(folder, record | {"models": {"fold0": "gone", "fold2": digest(checkpoint)}})
     assert validate(folder, n_resamples=20)["warnings"] == ["a warning"]
     checkpoint.write_bytes(b"other weights")
-    said = "fold 2 of the run was trained again since it predicted this cohort: predict it again"
+    said = "trained again since it predicted this cohort, which has to be predicted again: fold 2"
     assert validate(folder, n_resamples=20)["warnings"] == [said, "a warning"]
     assert f"- {said}" in format_validation(validate(folder, n_resamples=20))
+
+
+def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    for name in ("predictions.csv", "predictions_fold0.csv", "predictions_fold2.csv"):
+        table = read_predictions(folder / name)
+        turned = 0.9 + 0.1 * table["prob_0"]  # all of class 1, and the true class 1 the least
+        table = table.assign(prob_1=turned, prob_0=1 - turned, prediction=1, prediction_name="malignant")
+        write_predictions(folder / name, table)
+    one_class, wrong_way, *_ = validate(folder, n_resamples=100)["warnings"]
+    assert one_class.startswith("the ensemble predicts class malignant for all of 40 slides")
+    assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")

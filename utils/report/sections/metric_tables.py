@@ -25,11 +25,16 @@ _SURVIVAL_METRICS = (
 
 
 def mean_text(summary: Mapping[str, Any], metric: str) -> str:
-    """Mean and deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it is undefined."""
-    mean, deviation = summary["mean"][metric], summary["std"][metric]
+    """Mean and deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it is undefined.
+
+    Where `summary` has its `folds` and some do not define the metric: `0.789 ± 0.021 (3 of 4 folds)`.
+    """
+    mean, deviation, defined = (summary[name][metric] for name in ("mean", "std", "n_defined"))
     if mean is None:
         return UNDEFINED
-    return f"{mean:.3f} ± {deviation:.3f}" if summary["n_defined"][metric] > 1 else f"{mean:.3f}"
+    text = f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
+    n_folds = len(summary.get("folds", ()))
+    return text if defined >= n_folds else f"{text} ({defined} of {n_folds} folds)"
 
 
 def interval_text(interval: Interval | None) -> str:

@@ -83,7 +83,10 @@ def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Tab
             rows.append(row(*names, *[UNDEFINED] * 4, one.reason))
             continue
         result = one.result
+        shared = sorted({*one.ours.seeds} & {*one.other.seeds})
         seeds = [counted(result.n_seeds, "seed")] if result.n_seeds > 1 else []
+        if len(shared) < max(len(one.ours.seeds), len(one.other.seeds)):  # the means beside it are of other seeds
+            seeds = [f"seed{'s' * (len(shared) > 1)} {listed(shared)} only"]
         basis = [counted(result.n_folds, "fold"), *seeds, counted(result.n_cases, "patient")]
         rows.append(
             row(

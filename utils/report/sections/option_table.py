@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from utils.files.phrases import listed
 from utils.report.content import UNDEFINED, Cell, Table
 from utils.report.sections.metric_tables import mean_text
 from utils.report.seed_pools import SeedPool, options_of
@@ -13,7 +14,12 @@ from utils.runs.deciding_options import differing_names
 from utils.runs.features_of_runs import features_as_options
 from utils.runs.tasks import METRIC_WORDS
 
+_SEED = "seed"
 _NAMED_BY_THE_MODEL = ("model", "formulation", "ablate")
+
+
+def _seeds(pool: SeedPool) -> str:
+    return listed(pool.seeds)
 
 
 def option_table(pools: Sequence[SeedPool]) -> Table | None:
@@ -22,7 +28,7 @@ def option_table(pools: Sequence[SeedPool]) -> Table | None:
     An option that a model does not have is no difference. Runs whose test cases are not opened yet have a row too.
     """
     shown = zip(pools, features_as_options([pool.first.run for pool in pools]), strict=True)
-    options_of_pools = [options_of(pool.first) | features for pool, features in shown]
+    options_of_pools = [options_of(pool.first) | features | {_SEED: _seeds(pool)} for pool, features in shown]
     names = [name for name in differing_names(options_of_pools) if name not in _NAMED_BY_THE_MODEL]
     if len(pools) < 2 or not (names or len({pool.model for pool in pools}) > 1):
         return None
