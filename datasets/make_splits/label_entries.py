@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from datasets.make_splits.plain_ids import decimals_note, id_in_cell
 from datasets.make_splits.slide_patients import PatientOf
 from datasets.make_splits.vocabulary import is_missing
 from utils.errors import UserError
+from utils.files.phrases import listed
 
 _SHORTENED = re.compile(r"\d(\.\d+)?E\+\d+")  # what Excel makes of a long number
 
@@ -63,12 +64,14 @@ def plain_id(row: TableRow, column: str) -> str:
 def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str | None, rule: PatientOf) -> Entries:
     """Return an entry for each row of a table of slides.
 
-    The patient is `patient_of` the case id, or without such a column what `rule` finds in the slide id.
+    The patient is `patient_of` the case id, or without such a column what `rule` finds in the slide id; one that is
+    written in upper and lower case is one patient, under the first spelling.
 
     Raises:
         UserError: a cell without an id, a slide twice, or a slide or barcode of two patients.
     """
     entries, line_of, owner = [], dict[str, int](), dict[str, str]()
+    written, spelled = list[str](), dict[str, str]()  # patients as the table has them, and the first way of each
     for row in rows:
         slide_id = plain_id(row, slide_column)
         if ";" in slide_id:
@@ -79,7 +82,8 @@ def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str 
                 "once; remove one"
             )
         line_of[slide_id] = row.line
-        patient = patient_of(plain_id(row, case_column)) if case_column else rule(slide_id)
+        written.append(patient_of(plain_id(row, case_column)) if case_column else rule(slide_id))
+        patient = spelled.setdefault(written[-1].casefold(), written[-1])
         # As `read_fold` does: the barcode of a slide names its patient too.
         for name in (patient, patient_of(slide_id)):
             if owner.setdefault(name, patient) != patient:
@@ -89,7 +93,20 @@ def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str 
                     f"{case_column or '--patient_pattern'}"
                 )
         entries.append(Entry(patient, slide_id, row))
-    return Entries(tuple(entries), odd_ids(rows, [slide_column, *([case_column] if case_column else [])]))
+    odd = odd_ids(rows, [slide_column, *([case_column] if case_column else [])])
+    return Entries(tuple(entries), (*odd, *spellings_note(written)))
+
+
+def spellings_note(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what to say where one patient is written in several ways: a sentence, or nothing."""
+    spelled: dict[str, dict[str, None]] = {}
+    for name in names:
+        spelled.setdefault(name.casefold(), {})[name] = None
+    several = [list(found) for found in spelled.values() if len(found) > 1]
+    if not several:
+        return ()
+    written = "patient is" if len(several) == 1 else "patients are"
+    return (f"{len(several)} {written} written in several ways, such as {listed(several[0])}: letter case is ignored",)
 
 
 def odd_ids(rows: Sequence[TableRow], columns: Collection[str]) -> tuple[str, ...]:

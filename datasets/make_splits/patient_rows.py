@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
 from datasets.folds.fold_checks import first_ids
-from datasets.make_splits.label_entries import Entries, Entry, odd_ids, plain_id
+from datasets.make_splits.label_entries import Entries, Entry, odd_ids, plain_id, spellings_note
 from datasets.make_splits.label_table import LabelTable, TableRow
 from utils.errors import UserError
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted
 
 IsComplete = Callable[[TableRow], bool]
 
@@ -59,7 +59,7 @@ def patient_entries(
         Entry(slides[key].name, slide_id, patients[key].row) for key in found for slide_id in slides[key].slide_ids
     )
     note = f"{counted(len(found), 'patient')} of {table.path.name} joined with {counted(len(entries), 'slide')}"
-    spelled = _spellings([*(patient_of(plain_id(row, case_column)) for row in rows), *slides_of])
+    spelled = spellings_note([*(patient_of(plain_id(row, case_column)) for row in rows), *slides_of])
     notes = (note, *spelled, *odd_ids(rows, [case_column]))
     return Entries(entries, notes, _unjoined(patients, slides, table.path.name))
 
@@ -95,18 +95,6 @@ def _slides(slides_of: Mapping[str, Sequence[str]]) -> dict[str, _Slides]:
     for name, slide_ids in slides_of.items():
         slides.setdefault(name.casefold(), _Slides(name, [])).slide_ids.extend(slide_ids)
     return slides
-
-
-def _spellings(names: Iterable[str]) -> tuple[str, ...]:
-    """What to say where one patient is written in several ways."""
-    spelled: dict[str, dict[str, None]] = {}
-    for name in names:
-        spelled.setdefault(name.casefold(), {})[name] = None
-    several = [list(found) for found in spelled.values() if len(found) > 1]
-    if not several:
-        return ()
-    written = "patient is" if len(several) == 1 else "patients are"
-    return (f"{len(several)} {written} written in several ways, such as {listed(several[0])}: letter case is ignored",)
 
 
 def _unjoined(patients: Mapping[str, _Patient], slides: Mapping[str, _Slides], table: str) -> tuple[str, ...]:

@@ -78,3 +78,9 @@ def test_refused_tables_of_slides(tmp_path: Path, lines: tuple[str, ...], messag
 def test_plain_id(tmp_path: Path):
     row = table(tmp_path, "a,b", "007.svs,x").rows("ab")[0]
     assert plain_id(row, "a") == "007"
+
+
+def test_a_patient_in_two_letter_cases_is_one(tmp_path: Path):
+    found = slides(tmp_path, "P0,a", "p0,b", "P1,c")
+    assert names(found) == [("P0", "a"), ("P0", "b"), ("P1", "c")]
+    assert found.notes == ("1 patient is written in several ways, such as P0 and p0: letter case is ignored",)
