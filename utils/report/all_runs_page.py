@@ -44,7 +44,7 @@ from utils.statistics.metrics import N_RESAMPLES
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
     """Write `results_dir/report.html`, atomically; returns its path.
 
-    Runs without predictions are listed as unfinished; a damaged one is a sentence among the warnings.
+    Runs whose test cases are not opened are listed apart; a damaged one is a sentence among the warnings.
 
     Raises:
         UserError: there is no run below the folder.
@@ -70,9 +70,10 @@ def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
         blocks = tuple(_cohort_blocks(pools, untested, compared[task, dataset], folders.results_dir, n_resamples))
         sections.append(Section(f"cohort-{index}", title, blocks))
     if folders.unfinished:
-        sections.append(Section("unfinished", "Unfinished runs", tuple(_unfinished(folders, cohorts))))
+        sections.append(Section("unfinished", "Runs without test predictions", tuple(_unfinished(folders, cohorts))))
     line = f"{counted(len(folders.finished), 'run')} with results in {counted(len(cohorts), 'cohort')}"
-    others = [counted(len(folders.unfinished), "unfinished run"), counted(len(folders.damaged), "damaged run")]
+    n_untested = len(folders.unfinished)
+    others = [f"{counted(n_untested, 'run')} without test predictions", counted(len(folders.damaged), "damaged run")]
     return Page(
         title="All runs",
         kind="Report over the runs of a results folder",
@@ -133,7 +134,7 @@ def _cohort_blocks(
 
 def _unfinished(folders: RunFolders, cohorts: Cohorts) -> Iterator[Block]:
     """Where the runs without test predictions are, and what differs between those of a cohort that has no others."""
-    yield Text("Begun, without test predictions of any fold:")
+    yield Text("Not finished yet, or trained without opening the test cases, as tune.sh does:")
     yield Bullets(tuple(_place(run, folders.results_dir) for run in folders.unfinished))
     for key, runs in folders.untested().items():
         options = None if key in cohorts else option_table(seed_pools(runs))

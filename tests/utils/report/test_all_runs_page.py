@@ -61,7 +61,7 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     assert {mico[name] for name in ("AUC", "ACC", "macro F1")} == {
         f"{summary['mean'][name]:.3f} ± {summary['std'][name]:.3f}" for name in ("auc", "acc", "f1")
     }
-    assert "9 runs with results in 3 cohorts; 0 unfinished runs, 0 damaged runs." in page.text
+    assert "9 runs with results in 3 cohorts; 0 runs without test predictions, 0 damaged runs." in page.text
 
 
 def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(results: Path):
@@ -106,7 +106,7 @@ def test_unfinished_and_damaged_runs_are_said(results: Path):
     (results / "surv" / "BLCA" / "abmil" / "run.json").write_text("{", encoding="utf-8")
     (results / "cls" / "BRCA" / "mico" / "fold0" / "predictions_test.csv").write_text("x", encoding="utf-8")
     page = read(results)
-    assert "6 runs with results in 3 cohorts; 1 unfinished run, 2 damaged runs." in page.text
+    assert "6 runs with results in 3 cohorts; 1 run without test predictions, 2 damaged runs." in page.text
     assert "Not shown: surv/BLCA/abmil/run.json: is no JSON text" in page.text
     assert "Not shown: cls/BRCA/mico/fold0/predictions_test.csv: " in page.text
     assert "surv/LUAD/abmil" in page.text.splitlines()
