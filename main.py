@@ -22,11 +22,12 @@ from itertools import pairwise
 from models import MODELS
 from utils.command.arguments import build_parser
 from utils.command.console import log_to_terminal
+from utils.command.explanation_options import EXPLAIN
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.machine.memory import keep_freed_memory
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
-from utils.pipeline.predict_settings import EXPLAIN, PredictSettings, predict_parser, predict_settings
+from utils.pipeline.predict_settings import PredictSettings, predict_parser, predict_settings
 from utils.runs.tasks import MONITORS
 
 logger = logging.getLogger("main")
@@ -146,7 +147,7 @@ def run(settings: RunSettings) -> None:
     if settings.stage == "explain":
         from utils.pipeline.explain_fold import Explanation, check_what_is_explained, explain_fold
 
-        explanation = Explanation.of(settings)
+        explanation = Explanation.of(settings, f"{settings.dataset}: {settings.run_dir.name}")
         check_what_is_explained(explanation, inputs)
     else:
         left = [fold for fold in inputs if fold.index not in finished]

@@ -126,7 +126,7 @@ def _checked_folds(settings: RunSettings) -> list[Fold]:
     if settings.stage == "explain":
         without = FoldAnchors(FeatureNorm())
         inputs = [FoldInputs(fold, found, {}, _ANY_WIDTH, without, read_slide) for fold in folds]
-        check_what_is_explained(Explanation.of(settings), inputs)
+        check_what_is_explained(Explanation.of(settings, settings.run_dir.name), inputs)
     return folds
 
 

@@ -104,7 +104,8 @@ def build_parser(
     """
     parser = OneLineParser(prog, description)
     hints = typing.get_type_hints(settings)
-    for field in dataclasses.fields(settings):
+    # Options of explanations come last: they belong to one stage.
+    for field in sorted(dataclasses.fields(settings), key=lambda field: field.metadata.get("role") == "explanation"):
         if field.name == MODEL_OPTIONS:
             for shared in (model_options or {}).values():
                 _add_model_option(parser, shared)

@@ -12,6 +12,7 @@ from typing import Any
 
 from utils.command.arguments import MODEL_OPTIONS, REQUIRED, option
 from utils.command.checks import at_least, changed, check_choices, check_name, in_words
+from utils.command.explanation_options import ExplanationOptions, check_explanation_options
 from utils.errors import UserError
 
 RANDOM = "random"  # `--anchors`: none that were fitted
@@ -86,7 +87,7 @@ class ClusteringSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
+class RunSettings(ExplanationOptions):
     """Settings of `main.py`. The defaults are the released configuration but for `tie_rule`.
 
     The options of the chosen model are in `model_options`, all of them, with the defaults of its class where nothing
@@ -161,29 +162,6 @@ class RunSettings:
         "train and test, one of them, or explain tested folds",
         choices=("all", "train", "test", "explain"),
         role="run",
-    )
-    explain_cases: int | None = option(
-        None,
-        "explain this many most certain and this many least certain test cases of each fold; default: 3, or none with "
-        "--explain_slides",
-        role="explanation",
-    )
-    explain_slides: tuple[str, ...] | None = option(
-        None, "explain these slides, each by the fold that tests it", role="explanation"
-    )
-    slides_dir: Path | None = option(
-        None,
-        "directory of slide images, for overlays and contact sheets (needs openslide or tiffslide)",
-        role="explanation",
-    )
-    mpp: float | None = option(
-        None, "microns per level-0 pixel, for scale bars, where the files do not give it", role="explanation"
-    )
-    geojson: str = option(
-        "patches",
-        "what slide.geojson holds: each patch, or the region of each anchor",
-        choices=("patches", "regions"),
-        role="explanation",
     )
     results_dir: Path = option(Path("results"), "directory that results are written to", role="place")
     run_name: str | None = option(
@@ -262,18 +240,9 @@ class RunSettings:
             )
         if self.cache_gb is not None and not (self.cache == "ram" and 0 < self.cache_gb < math.inf):
             raise UserError(f"got --cache_gb {self.cache_gb}, expected a positive number, and --cache ram with it")
-        self._check_explanation_options()
+        check_explanation_options(self)
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
-
-    def _check_explanation_options(self) -> None:
-        """Options of `--stage explain`, which no other stage reads."""
-        at_least(self, 0, "explain_cases")
-        given = changed(self, "explanation")
-        if given and self.stage != "explain":
-            raise UserError(f"got {in_words(given)} with --stage {self.stage}, expected --stage explain with it")
-        if self.mpp is not None and not 0 < self.mpp < math.inf:
-            raise UserError(f"got --mpp {self.mpp}, expected a positive number of microns")
 
     @property
     def run_dir(self) -> Path:

@@ -50,14 +50,7 @@ def explain_cohort(settings: PredictSettings) -> None:
     device = resolve_device(settings.device)
     computation = Computation(device, precision_of(settings, ensemble, device), settings.num_workers)
     paths = find_slides(settings.features_dir)
-    explanation = Explanation(
-        cases=settings.explain_cases,
-        slides=plain_ids(settings.explain_slides),
-        slides_dir=settings.slides_dir,
-        mpp=settings.mpp,
-        geojson=settings.geojson,
-        run=f"{settings.cohort}: {settings.run_dir.name}",
-    )
+    explanation = Explanation.of(settings, f"{settings.cohort}: {settings.run_dir.name}")
     tables = {k: read_predictions(files[k], may_lack_outcomes=True) for k in predicted}
     cases = cases_of_table(tables[ensemble.folds[0].index])  # the same of all folds
     slide_ids = [slide_id for case in cases for slide_id in case.slide_ids]

@@ -22,7 +22,7 @@ from models.inspection.nearest_anchor import NearestAnchors, nearest_anchors
 from models.inspection.reducer_mixing import observe_mixing
 from models.mico import MiCo
 from models.output import BagOutput
-from utils.command.settings import RunSettings
+from utils.command.explanation_options import ExplanationOptions
 from utils.errors import UserError
 from utils.explain.anchor_colours import similar_colours
 from utils.explain.anchor_explanation import write_anchor_explanation
@@ -63,15 +63,15 @@ class Explanation:
     run: str
 
     @classmethod
-    def of(cls, settings: RunSettings) -> Explanation:
-        """The explanation that the settings ask for."""
+    def of(cls, options: ExplanationOptions, run: str) -> Explanation:
+        """The explanation that the options ask for; `run` says what is explained, for titles."""
         return cls(
-            cases=settings.explain_cases,
-            slides=plain_ids(settings.explain_slides),
-            slides_dir=settings.slides_dir,
-            mpp=settings.mpp,
-            geojson=settings.geojson,
-            run=f"{settings.dataset}: {settings.run_dir.name}",
+            cases=options.explain_cases,
+            slides=plain_ids(options.explain_slides),
+            slides_dir=options.slides_dir,
+            mpp=options.mpp,
+            geojson=options.geojson,
+            run=run,
         )
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from datasets.make_splits.label_options import LabelOptions
 from utils.command.arguments import REQUIRED, build_parser, option, resolve
-from utils.command.checks import at_least, changed, check_choices, check_name, in_words
+from utils.command.checks import at_least, check_choices, check_name, in_words
+from utils.command.explanation_options import EXPLAIN, ExplanationOptions, check_explanation_options
 from utils.errors import UserError
 from utils.runs.predict_dir import predict_dir
 
-PREDICT, EXPLAIN = "predict", "explain"
+PREDICT = "predict"
 # What only predicting reads.
 _OF_PREDICTIONS = ("labels", "patient_pattern", "on_missing", "allow_patient_overlap", "resume", "overwrite")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictSettings(LabelOptions):
+class PredictSettings(LabelOptions, ExplanationOptions):
     """Settings of `--stage predict`, and of `--stage explain` for a cohort that was predicted.
 
     Whatever is not set here comes from the run: model, scale of the features, number of patches, batch size. With
@@ -55,24 +55,6 @@ class PredictSettings(LabelOptions):
     allow_patient_overlap: bool = option(
         False, "accept patients and slides that a fold was trained on; the summary says so"
     )
-    explain_cases: int | None = option(
-        None,
-        "explain this many most certain and this many least certain cases; default: 3, or none with --explain_slides",
-        role="explanation",
-    )
-    explain_slides: tuple[str, ...] | None = option(None, "explain these slides", role="explanation")
-    slides_dir: Path | None = option(
-        None, "directory of slide images, for overlays (needs openslide or tiffslide)", role="explanation"
-    )
-    mpp: float | None = option(
-        None, "microns per level-0 pixel, for scale bars, where the files do not give it", role="explanation"
-    )
-    geojson: str = option(
-        "patches",
-        "what slide.geojson holds: each patch, or the region of each anchor",
-        choices=("patches", "regions"),
-        role="explanation",
-    )
     resume: bool = option(False, "continue an interrupted prediction")
     overwrite: bool = option(False, "replace the predictions of this cohort")
     no_figures: bool = option(False, "do not make figures and report")
@@ -81,9 +63,7 @@ class PredictSettings(LabelOptions):
         """Validate the settings."""
         check_choices(self)
         check_name("cohort", self.cohort)
-        at_least(self, 0, "num_workers", "explain_cases")
-        if self.mpp is not None and not 0 < self.mpp < math.inf:
-            raise UserError(f"got --mpp {self.mpp}, expected a positive number of microns")
+        at_least(self, 0, "num_workers")
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the predictions that are there and --overwrite removes them: give one")
         if self.labels is None:
@@ -91,9 +71,7 @@ class PredictSettings(LabelOptions):
             without = sorted(name for name in of_table if getattr(self, name) is not None)
             if without:
                 raise UserError(f"got {in_words(without)} without --labels, expected the label table with it")
-        given = changed(self, "explanation")
-        if given and self.stage != EXPLAIN:
-            raise UserError(f"got {in_words(given)} with --stage {self.stage}, expected --stage explain with it")
+        check_explanation_options(self)
         without = [name for name in _OF_PREDICTIONS if getattr(self, name) not in (None, False, "error")]
         if self.stage == EXPLAIN and without:
             raise UserError(f"got {in_words(without)} with --stage explain, expected --stage predict with it")

@@ -370,7 +370,9 @@ def test_every_option_is_read_by_the_code(settings: Any, command: str):
     read: set[str] = set()
     for path in [ROOT / command, *sorted((ROOT / "utils").rglob("*.py"))]:
         if path.name != "settings.py":
-            read |= fields_read(ast.parse(path.read_text(encoding="utf-8")), settings.__name__)
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for owner in settings.__mro__[:-1]:  # what reads the options of a base class reads them of all
+                read |= fields_read(tree, owner.__name__)
     if "run_dir" in read:
         read |= run_dir_fields()
     assert {field.name for field in dataclasses.fields(settings)} - read == set()
