@@ -8,6 +8,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m datasets.ucsb_breast")
+
 import argparse
 import logging
 import sys
@@ -25,9 +30,9 @@ from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import stratified_folds
 from datasets.slides.features import write_slide
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
 from utils.errors import UserError
 from utils.files.atomic import write_json
+from utils.machine.process import exit_code
 
 N_IMAGES, N_MALIGNANT, N_PATCHES, N_FEATURES = 58, 26, 2002, 708
 N_FOLDS = 4
@@ -116,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.info("wrote %d slides to %s", N_IMAGES, args.output_dir / "features")
         _log.info("wrote %d folds to %s", len(folds), folds[0].path.parent)
 
-    return exit_code(work)
+    return exit_code(work, "python -m datasets.ucsb_breast")
 
 
 if __name__ == "__main__":

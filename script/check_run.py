@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("main.py")
+
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import main as training
 from utils.command.settings import RANDOM, RunSettings
-from utils.errors import UserError
+from utils.machine.process import exit_code
 from utils.pipeline.model_options import takes_anchors
 
 if TYPE_CHECKING:
@@ -29,8 +34,9 @@ _ANY_WIDTH = 8  # the rules of the models are about their own options, not about
 
 
 def main(argv: Sequence[str]) -> int:
-    """Check a call of `main.py` and return the exit code: 0 = nothing to refuse, 2 = refused, 130 = Ctrl-C."""
-    try:
+    """Check a call of `main.py` and return the exit code: 0 = nothing to refuse, 2 = refused."""
+
+    def work() -> None:
         settings = training.settings_of(training.parse_arguments(argv))
         if isinstance(settings, RunSettings):
             check_runs([settings])
@@ -38,12 +44,8 @@ def main(argv: Sequence[str]) -> int:
             from utils.explain.slide_image import require_slide_reader
 
             require_slide_reader()
-    except UserError as error:
-        sys.stderr.write(f"main.py: error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return exit_code(work, "main.py")
 
 
 def check_runs(runs: Sequence[RunSettings]) -> None:
@@ -87,14 +89,14 @@ def check_model(settings: RunSettings, *, n_outputs: int) -> None:
 def _check_machine_and_results(settings: RunSettings) -> None:
     """Check that device and packages are there, and that a run which begins anew finds no results in its place."""
     from utils.machine.device import resolve_device
-    from utils.runs.run_dir import permit
+    from utils.runs.run_claim import permit
     from utils.training.tensorboard_log import require_tensorboard
 
     if settings.tensorboard:
         require_tensorboard()
     resolve_device(settings.device)
-    if settings.stage in ("all", "train") and not settings.resume:
-        permit(settings.run_dir, {}, stage=settings.stage, resume=False, overwrite=settings.overwrite)
+    if settings.stage in ("all", "train") and not (settings.resume or settings.overwrite):
+        permit(settings.run_dir, {"folds": []}, stage=settings.stage, resume=False, overwrite=False)
 
 
 def _checked_folds(settings: RunSettings) -> list[Fold]:

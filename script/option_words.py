@@ -5,12 +5,18 @@ Each word is written to standard output and ended by a zero byte, as `mapfile -d
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("option_words")
+
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 
-from utils.command.console import exit_code
 from utils.errors import UserError
+from utils.machine.process import exit_code
 
 
 def words_of(text: str) -> list[str]:
@@ -36,9 +42,10 @@ def main(argv: Sequence[str]) -> int:
             words = words_of(text)
         except ValueError as error:
             raise UserError(f"got {name}={text}, expected each quote to be closed") from error
-        sys.stdout.write("".join(f"{word}\0" for word in words))
+        # As the shell gave them: standard output may have another encoding than the command line.
+        sys.stdout.buffer.write(b"".join(os.fsencode(word) + b"\0" for word in words))
 
-    return exit_code(work)
+    return exit_code(work, "")
 
 
 if __name__ == "__main__":

@@ -40,5 +40,6 @@ common=(--run_dir "$RUN_DIR" --features_dir "${features[@]}" --cohort "$COHORT" 
 explained=(--stage explain "${common[@]}" --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
     ${more[@]+"${more[@]}"})
 if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi
-.venv/bin/python main.py --stage predict "${common[@]}" ${labelled[@]+"${labelled[@]}"} "$@"
-if [ "$EXPLAIN" != 0 ]; then .venv/bin/python main.py "${explained[@]}"; fi
+. script/passing_signals.sh
+passing_signals .venv/bin/python main.py --stage predict "${common[@]}" ${labelled[@]+"${labelled[@]}"} "$@"
+if [ "$EXPLAIN" != 0 ]; then passing_signals .venv/bin/python main.py "${explained[@]}"; fi

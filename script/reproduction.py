@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("reproduction")
+
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,10 +29,11 @@ from script.cohort_plan import (
     read_cohorts,
     run_job_of,
 )
-from script.job_queue import Job, run_with_progress
+from script.job_queue import Ended, Job, run_with_progress
 from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 from utils.files.atomic import write_text
+from utils.machine.process import exit_code
 from utils.paper.__main__ import read_notes
 from utils.paper.tables import write_paper_tables
 
@@ -58,24 +63,23 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> int:
     """Run everything that is not there yet and return the exit code.
 
-    0 = success, 1 = some parts failed, 2 = a mistake in the arguments, 130 = Ctrl-C.
+    1 = some parts failed; the others are those of `utils.machine.process.exit_code`.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: as by Ctrl-C
     tables, logs = args.results_dir / "tables", args.results_dir / "logs"
-    try:
+    ended: list[Ended] = []
+
+    def work() -> None:
         runs, jobs = planned(args, logs)
         notes = read_notes(args.notes)
         write_text(tables / "plan.csv", plan_text(runs))
         sys.stdout.write(f"{len(jobs)} parts ({len(runs)} runs of main.py), {args.jobs} at a time; logs in {logs}\n")
-        ended = run_with_progress(jobs, args.jobs)
+        ended.extend(run_with_progress(jobs, args.jobs))
         write_paper_tables(tables / "plan.csv", tables, notes=notes)
-    except UserError as error:
-        sys.stderr.write(f"reproduction: error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("reproduction: interrupted; the same command goes on with what is left\n")
-        return 130
-    sys.stdout.write(f"the tables: {tables / 'README.md'}\n")
+        sys.stdout.write(f"the tables: {tables / 'README.md'}\n")
+
+    status = exit_code(work, "reproduction", goes_on="the same command goes on with what is left")
+    if status:
+        return status
     failed = [job for job in ended if job.status]
     if failed:
         sys.stderr.write(f"reproduction: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")

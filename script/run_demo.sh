@@ -11,15 +11,16 @@ bash script/setup.sh
 
 # 58 images, 2002 patches, 708 hand-made features on scales of their own: zscore, and batches of 8 with a
 # learning rate to match. Early stopping ends every fold of both cohorts before its last epoch.
+. script/passing_signals.sh
 .venv/bin/python -m datasets.ucsb_breast --output_dir "$DEMO_DIR/ucsb_breast"
 DATASET=ucsb_breast FEATURES_DIR="$DEMO_DIR/ucsb_breast/features" SPLITS_DIR=splits/ucsb_breast \
     FEATURE_NORM=zscore BATCH_SIZE=8 GRAD_ACCUM=1 LR=1e-3 EPOCHS="${EPOCHS:-60}" \
-    bash script/run_cls.sh --resume
+    passing_signals bash script/run_cls.sh --resume
 
 # 60 synthetic cases of 1 to 3 slides, with coordinates; survival depends on the share of aggressive tissue.
 .venv/bin/python -m datasets.synthetic --output_dir "$DEMO_DIR/synthetic" --task surv --n_cases 60
 DATASET=synthetic FEATURES_DIR="$DEMO_DIR/synthetic/features" SPLITS_DIR="$DEMO_DIR/synthetic/splits" \
-    LR=1e-3 EPOCHS="${EPOCHS:-60}" bash script/run_surv.sh --embed_dim 128 --resume
+    LR=1e-3 EPOCHS="${EPOCHS:-60}" passing_signals bash script/run_surv.sh --embed_dim 128 --resume
 
 .venv/bin/python -m utils.report "$RESULTS_DIR" >/dev/null
 

@@ -48,8 +48,8 @@ if [ "$FOLDS" = all ]; then # main.py takes all by itself
     fi
 else
     read -r -a folds <<< "$FOLDS"
-    fold_csvs=("${folds[@]/#/$SPLITS_DIR/fold}") chosen=(--folds "${folds[@]}")
-    fold_csvs=("${fold_csvs[@]/%/.csv}")
+    fold_csvs=() chosen=(--folds "${folds[@]}")
+    for fold in "${folds[@]}"; do fold_csvs+=("$SPLITS_DIR/fold$fold.csv"); done
 fi
 
 arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
@@ -64,8 +64,9 @@ explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES
 # What main.py refuses is said before anchors are fitted, and not after minutes or hours.
 .venv/bin/python -m script.check_run "${arguments[@]}"
 if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi
-.venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
+. script/passing_signals.sh
+passing_signals .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
     --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
     --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
-.venv/bin/python main.py "${arguments[@]}"
-if [ "$EXPLAIN" != 0 ]; then .venv/bin/python main.py "${explained[@]}"; fi
+passing_signals .venv/bin/python main.py "${arguments[@]}"
+if [ "$EXPLAIN" != 0 ]; then passing_signals .venv/bin/python main.py "${explained[@]}"; fi

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("tuning")
+
 import argparse
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +20,12 @@ import run_clustering as clustering
 from datasets.folds.splits import find_folds
 from script.check_run import check_runs
 from script.grid import Trial, read_grid, trials_of
-from script.job_queue import Job, run_with_progress
+from script.job_queue import Ended, Job, run_with_progress
 from utils.command.arguments import OneLineParser
 from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.files.phrases import counted
+from utils.machine.process import exit_code
 from utils.pipeline.model_options import run_settings, takes_anchors
 from utils.tables.tuning import check_metric, compare_runs, write_comparison
 from utils.tables.tuning_text import format_tuning
@@ -57,27 +62,25 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> int:
     """Train what is not trained yet, and write the comparison.
 
-    Returns the exit code: 0 = success, 1 = some parts failed, 2 = a mistake in the arguments, 130 = Ctrl-C.
+    Returns the exit code: 1 = some parts failed; the others are those of `utils.machine.process.exit_code`.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended from outside: as by Ctrl-C
-    place = args.results_dir / args.task / args.dataset
-    try:
+    place, logs = args.results_dir / args.task / args.dataset, args.results_dir / "logs"
+    ended: list[Ended] = []
+
+    def work() -> None:
         trials, jobs = planned(args)
-        logs = jobs[0].log.parent
         parts = f"{len(jobs)} parts ({len(jobs) - len(trials)} of anchors, {counted(len(trials), 'run')})"
         sys.stdout.write(f"{parts}, {args.jobs} at a time, of which finished ones are kept; logs in {logs}\n")
-        ended = run_with_progress(jobs, args.jobs)
+        ended.extend(run_with_progress(jobs, args.jobs))
         trained = [place / trial.run_name for trial in trials if (place / trial.run_name / "run.json").exists()]
         if trained:
             compared = compare_runs(trained, by=args.by)
             write_comparison(place, compared)
             sys.stdout.write(f"\n{format_tuning(compared)}\nwrote {place / 'tuning'}.md, .csv and .json\n")
-    except UserError as error:
-        sys.stderr.write(f"tuning: error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("tuning: interrupted; the same command goes on with what is left\n")
-        return 130
+
+    status = exit_code(work, "tuning", goes_on="the same command goes on with what is left")
+    if status:
+        return status
     failed = [job for job in ended if job.status]
     if failed:
         sys.stderr.write(f"tuning: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m datasets.inspect")
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -12,7 +17,7 @@ from datasets.inspect.folder_facts import folder_facts, places_of, repeated_slid
 from datasets.inspect.report import describe_file, describe_folder, describe_problems
 from datasets.slides.slide_files import feature_files
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
+from utils.machine.process import exit_code
 
 PROBLEMS = 1  # the exit code where files have problems
 
@@ -38,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         problems.extend(_inspect(args.path, values=args.values))
         sys.stdout.write(describe_problems(problems))
 
-    return exit_code(work) or (PROBLEMS if problems else 0)
+    return exit_code(work, "python -m datasets.inspect") or (PROBLEMS if problems else 0)
 
 
 def _inspect(paths: Sequence[Path], *, values: bool) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 from datasets.inspect.origins import Origin, origin_of
 from datasets.slides.features import SlideFeatures, read_header, read_slide, slide_id_of
 from datasets.slides.patch_geometry import PatchGeometry, patch_geometry, physical_patch_size
+from datasets.slides.row_doubts import repeated_rows
 from datasets.slides.spacing import usual_spacing
 from utils.errors import UserError
 from utils.files.phrases import counted
@@ -53,8 +54,7 @@ def file_facts(path: Path, *, values: bool = False) -> FileFacts:
     Raises UserError as `read_header` does, and with `values` as `read_slide` does.
     """
     header = read_header(path)
-    if values:
-        read_slide(path)
+    repeated = repeated_rows(read_slide(path).features) if values else None
     slide = SlideFeatures(slide_id_of(path), torch.empty(0), header.coords, header.attributes)
     coords = None if header.coords is None else header.coords.numpy()
     return FileFacts(
@@ -68,7 +68,10 @@ def file_facts(path: Path, *, values: bool = False) -> FileFacts:
         micrometres=physical_patch_size(slide),
         step=None if coords is None else usual_spacing(coords),
         extent=None if coords is None else _extent(coords),
-        problems=tuple(_problems(path, header.n_patches, coords)),
+        problems=(
+            *([] if repeated is None else [f"{path}: {repeated}: were all features written, or are these background?"]),
+            *_problems(path, header.n_patches, coords),
+        ),
     )
 
 

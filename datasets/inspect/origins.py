@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import h5py
-
+from datasets.slides.h5_attributes import count_attributes, has_attribute, text_attribute
+from datasets.slides.h5_datasets import find_dataset, names_in
+from datasets.slides.h5_file import opened_h5
 from datasets.slides.slide_ids import ending_of
 from datasets.slides.slideflow_index import INDEX_ENDINGS
 
 _ENCODER_ATTRIBUTES = ("extractor", "encoder", "model_name", "patch_encoder")
+_OF_COORDS = ("patch_level", "patch_size_level0", "target_magnification")
+_NAMES = 4  # that tell tools apart; no tool is known by more
 _ENCODER_FOLDER = "features_"  # TRIDENT: features_uni_v1
 
 
@@ -22,7 +25,7 @@ class Origin(NamedTuple):
 
 
 def origin_of(path: Path) -> Origin:
-    """The origin of a file that `read_header` reads."""
+    """The origin of a file that `read_header` reads; raises UserError for an .h5 file that cannot be read."""
     named = path.parent.name.removeprefix(_ENCODER_FOLDER) if path.parent.name.startswith(_ENCODER_FOLDER) else None
     if ending_of(path) == ".h5":
         return _origin_of_h5(path, named)
@@ -34,21 +37,20 @@ def origin_of(path: Path) -> Origin:
 
 
 def _origin_of_h5(path: Path, named: str | None) -> Origin:
-    with h5py.File(path, "r") as file:
-        names = set(file)
-        told = dict(file.attrs)
-        of_coords = dict(file["coords"].attrs) if "coords" in file else {}
-    encoder = next((_text(told[name]) for name in _ENCODER_ATTRIBUTES if name in told), named)
-    if "stamp_version" in told:
-        return Origin(f"STAMP {_text(told['stamp_version'])}", encoder)
+    with opened_h5(path) as file:
+        names = set(names_in(file, path, _NAMES))
+        coords = find_dataset(file, "coords", path)
+        of_coords = {name for name in _OF_COORDS if coords is not None and has_attribute(coords, name, path)}
+        told_of_coords = 0 if coords is None else count_attributes(coords, path)
+        texts = (text_attribute(file, name, path) for name in _ENCODER_ATTRIBUTES)
+        encoder = next((text for text in texts if text is not None), named)
+        version, told = text_attribute(file, "stamp_version", path), count_attributes(file, path)
+    if version is not None:
+        return Origin(f"STAMP {version}", encoder)
     if "feats" in names and "augmented" in names:
         return Origin("STAMP 1", encoder)
-    if {"patch_size_level0", "target_magnification"} <= of_coords.keys():
+    if {"patch_size_level0", "target_magnification"} <= of_coords:
         return Origin("TRIDENT", encoder)
-    if names == {"features", "coords"} and not told and (not of_coords or "patch_level" in of_coords):
+    if names == {"features", "coords"} and not told and (not told_of_coords or "patch_level" in of_coords):
         return Origin("CLAM", encoder)
     return Origin("an unknown tool", encoder)
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -31,6 +31,7 @@ def describe_file(file: FileFacts, *, values: bool) -> str:
         ("width", f"{file.width:,}: {encoders_of(file.width)}"),
         ("coordinates", extent),
         ("patch size", _size(file.geometry, file.micrometres)),
+        *([] if file.geometry.doubt is None else [("", file.geometry.doubt)]),
         ("values", "all finite" if values else _NOT_READ),
     ]
     return _block(str(file.path), rows)

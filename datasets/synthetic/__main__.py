@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m datasets.synthetic")
+
 import argparse
 import inspect
 import logging
@@ -14,7 +19,7 @@ from datasets.folds.cases import TASKS
 from datasets.synthetic.cohort import make_cohort
 from datasets.synthetic.settings import DTYPES, FILE_FORMATS, SIGNALS, CohortSettings
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
+from utils.machine.process import exit_code
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if cohort.c_index is not None:
             _log.info("C-index of the true risk: %.3f", cohort.c_index)
 
-    return exit_code(work)
+    return exit_code(work, "python -m datasets.synthetic")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.figures")
+
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.command.console import runs_parser, work_on_runs
+from utils.command.console import runs_parser
 from utils.figures.run_figures import draw_figures, save_figures
 from utils.figures.validation_figures import draw_validation_figures
+from utils.machine.process import exit_code
 from utils.runs.predict_dir import is_cohort
 
 
@@ -29,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         return "".join(f"{path}\n" for path in paths)
 
-    return work_on_runs(get_args_parser(), argv, work)
+    args = get_args_parser().parse_args(argv)
+    return exit_code(lambda: sys.stdout.write(work(args.run_dir)), "python -m utils.figures")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.errors import UserError
+from utils.errors import NO_FILE, UserError, cannot_read
 from utils.files.atomic import write_text
+from utils.files.cell_text import number_of, printable
+from utils.files.csv_records import csv_records
+from utils.files.phrases import counted
+
+_N_NAMED = 40  # columns, in a message
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,7 @@ class CsvTable:
         """Raise UserError if a column is missing."""
         for name in names:
             if name not in self.header:
-                found = ", ".join(self.header) or "nothing"
-                raise self.error(f"column {name} is missing (found {found})")
+                raise self.error(f"column {name} is missing (found {_first(self.header)})")
 
     def column(self, name: str) -> list[str]:
         """The cells of a column as they stand: `001` stays `001`."""
@@ -52,7 +56,7 @@ class CsvTable:
 
     def floats(self, name: str) -> np.ndarray:
         """A column as float64 (n,), NaN for every cell that is no number: for checks that follow and say more."""
-        return np.array([_float(cell) for cell in self.column(name)], dtype=np.float64)  # None becomes NaN
+        return np.array([number_of(cell) for cell in self.column(name)], dtype=np.float64)  # None becomes NaN
 
     def numbers(self, name: str, *, finite: bool = True) -> np.ndarray:
         """A column as float64 (n,), NaN for an empty cell.
@@ -66,8 +70,10 @@ class CsvTable:
         """
         values, cells = self.floats(name), self.column(name)
         for row in np.flatnonzero(~np.isfinite(values)):
-            if cells[row] and (finite or _float(cells[row]) is None):
-                raise self.error(f"column {name}, line {self.lines[row]}: found {cells[row]!r}, expected a number")
+            if cells[row] and (finite or number_of(cells[row]) is None):
+                raise self.error(
+                    f"column {name}, line {self.lines[row]}: found {printable(cells[row])}, expected a number"
+                )
         return values
 
     def frame(self, text: Sequence[str]) -> pd.DataFrame:
@@ -99,10 +105,12 @@ def read_csv(path: Path, *, advice: str, required: Iterable[str] = (), may_be_em
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            found = [(reader.line_num, cells) for cells in reader if len(cells) > 1 or any(map(str.strip, cells))]
-    except OSError as error:
+            records = csv_records(file, strict=True)
+            found = [(line, cells) for line, cells in records if len(cells) > 1 or any(map(str.strip, cells))]
+    except NO_FILE as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); {advice}.") from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: is no CSV text ({error}); {advice}.") from error
     header = [name.strip() for name in found[0][1]] if found else []
@@ -110,10 +118,12 @@ def read_csv(path: Path, *, advice: str, required: Iterable[str] = (), may_be_em
     if not table.rows and not may_be_empty:
         raise table.error("holds no row below its header")
     if len(set(header)) < len(header):
-        raise table.error(f"two columns have the same name ({', '.join(header)})")
+        raise table.error(f"two columns have the same name ({_first(header)})")
     for line, cells in zip(table.lines, table.rows, strict=True):
         if len(cells) != len(header):
-            raise table.error(f"line {line} holds {len(cells)} cells, expected {len(header)} as in the header")
+            raise table.error(
+                f"line {line} holds {counted(len(cells), 'cell')}, expected {len(header)} as in the header"
+            )
     table.require(required)
     return table
 
@@ -141,8 +151,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _float(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+def _first(names: Sequence[str]) -> str:
+    """The names of a few columns, for a message."""
+    more = f", ... ({len(names)} in all)" if len(names) > _N_NAMED else ""
+    return ", ".join(names[:_N_NAMED]) + more or "nothing"

@@ -11,7 +11,16 @@ def counted(number_of: int, noun: str, plural: str = "") -> str:
     >>> counted(1, "fold"), counted(4, "fold"), counted(0, "case")
     ('1 fold', '4 folds', '0 cases')
     """
-    return f"{number_of} {noun if number_of == 1 else plural or noun + 's'}"
+    return f"{number_of} {agreeing(number_of, noun, plural or noun + 's')}"
+
+
+def agreeing(number_of: int, singular: str, plural: str) -> str:
+    """The form of a word that goes with a number.
+
+    >>> [f"{n} of 3 slides {agreeing(n, 'has', 'have')} features" for n in (1, 2)]
+    ['1 of 3 slides has features', '2 of 3 slides have features']
+    """
+    return singular if number_of == 1 else plural
 
 
 def quoted(words: Iterable[str]) -> list[str]:

@@ -35,9 +35,13 @@ def git_commit() -> dict[str, Any] | None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file; of a directory, that of its files' names and digests in the order of their names."""
+    """SHA-256 of a file; of a directory, that of its files' names and digests in the order of their names.
+
+    Hidden files are left out: those that are being written, and what systems leave in folders.
+    """
     if path.is_dir():
-        lines = [f"{digest(file)}  {file.name}\n" for file in sorted(path.iterdir()) if file.is_file()]
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        lines = [f"{digest(file)}  {file.name}\n" for file in files]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         state = hashlib.sha256()

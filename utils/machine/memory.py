@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from utils.errors import UserError
+from utils.errors import MachineError, UserError
 
 # Options of glibc's mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MMAP_FROM = 2**30
+# What errors of torch say where memory ran out, also while its libraries are loaded.
+_MEMORY_WORDS = (
+    *("can't allocate memory", "Cannot allocate memory", "out of memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"),
+    "failed to map segment",
+)
 # Folder of the limits, of a control group and those around it; file of the limit, of the use, and name in memory.stat
 # of cached files, which count as used and yet can be had: version 2 and version 1 of control groups.
 _LIMITS = (
@@ -33,6 +41,42 @@ def keep_freed_memory() -> bool:
         return False
     kept = library.mallopt(_M_MMAP_THRESHOLD, _MMAP_FROM) and library.mallopt(_M_TRIM_THRESHOLD, _MMAP_FROM)
     return bool(kept)
+
+
+def memory_error(error: BaseException, where: str = "") -> MachineError | None:
+    """The sentence about an error that means that memory ran out, on the CPU or the GPU; None for any other error.
+
+    Args:
+        error: MemoryError, or what torch raises.
+        where: what the memory was for.
+
+    >>> print(memory_error(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."), "slide a"))
+    slide a: not enough memory (CUDA out of memory. Tried to allocate 2.00 GiB): take less at once, or add some
+    """
+    text = str(error)
+    if not isinstance(error, MemoryError) and not any(word in text for word in _MEMORY_WORDS):
+        return None
+    amount = re.search(r"tried to allocate (\d+) bytes", text)
+    first_line = text.partition("\n")[0].partition(". GPU")[0]
+    reason = f"{int(amount[1]) / 1e9:.1f} GB were asked for" if amount else first_line
+    named = f"{where}: " if where else ""
+    return MachineError(f"{named}not enough memory{f' ({reason})' if reason else ''}: take less at once, or add some")
+
+
+@contextmanager
+def memory_for(where: str) -> Iterator[None]:
+    """Name what the memory was for, where it runs out in the block.
+
+    Raises:
+        MachineError: memory ran out.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        told = memory_error(error, where)
+        if told is None:
+            raise
+        raise told from error
 
 
 def free_memory(root: Path = Path("/")) -> int:

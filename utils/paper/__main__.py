@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.paper")
+
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
 from utils.errors import UserError
+from utils.machine.process import exit_code
 from utils.paper.tables import write_paper_tables
 from utils.runs.run_record import DEFAULT_SEED
 from utils.statistics.metrics import N_RESAMPLES
@@ -37,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         paths = write_paper_tables(args.plan, args.output_dir, **options, notes=read_notes(args.notes))
         sys.stdout.write("".join(f"{path}\n" for path in paths))
 
-    return exit_code(work)
+    return exit_code(work, "python -m utils.paper")
 
 
 def read_notes(path: Path | None) -> list[str]:

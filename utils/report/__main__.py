@@ -6,6 +6,11 @@ over all runs below it, and that of each of them). No model is loaded.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.report")
+
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.command.arguments import OneLineParser
-from utils.command.console import work_on_runs
+from utils.machine.process import exit_code
 from utils.report.all_runs_page import write_all_runs_page
 from utils.report.page import write_page
 from utils.report.run_folders import find_runs, read_runs
@@ -36,7 +41,8 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the reports and print their paths; a mistake of the user is one sentence, status 2."""
-    return work_on_runs(get_args_parser(), argv, write_reports)
+    args = get_args_parser().parse_args(argv)
+    return exit_code(lambda: sys.stdout.write(write_reports(args.run_dir)), "python -m utils.report")
 
 
 def write_reports(paths: Sequence[Path]) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.tables")
+
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.command.console import runs_parser, work_on_runs
+from utils.command.console import runs_parser
+from utils.machine.process import exit_code
 from utils.runs.predict_dir import is_cohort
 from utils.tables.summary import summarise, write_summary_of
 from utils.tables.summary_text import format_summary
@@ -36,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 texts.append(format_summary(summary))
         return "\n".join(texts)
 
-    return work_on_runs(get_args_parser(), argv, work)
+    args = get_args_parser().parse_args(argv)
+    return exit_code(lambda: sys.stdout.write(work(args.run_dir)), "python -m utils.tables")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.tables.tuning")
+
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
+from utils.machine.process import exit_code
 from utils.runs.deciding_options import compared_options, differing_names, in_words
 from utils.runs.epoch_log import best_epoch, log_if_whole
 from utils.runs.fold_state import training_state
@@ -161,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_comparison(place, compared)
         sys.stdout.write(f"{format_tuning(compared)}\nwrote {place / 'tuning'}.md, .csv and .json\n")
 
-    return exit_code(work)
+    return exit_code(work, "python -m utils.tables.tuning")
 
 
 def _read(run_dir: Path) -> _Run:

@@ -38,9 +38,10 @@ def test_cells_are_text_and_lines_are_counted_in_the_file(tmp_path: Path):
         ("id,x\n", "holds no row below its header"),
         ("id,x,id\n1,2,3\n", r"two columns have the same name \(id, x, id\)"),
         ("id,x\n1,2\n1,2,3\n", "line 3 holds 3 cells, expected 2 as in the header"),
-        ("id,x\n1\n", "line 2 holds 1 cells, expected 2 as in the header"),
+        ("id,x\n1\n", "line 2 holds 1 cell, expected 2 as in the header"),
         ("id,y\n1,2\n", r"column x is missing \(found id, y\)"),
-        ('id,x\n"1,2\n', "is no CSV text"),
+        ('id,x\n"1,2\n', r"is no CSV text \(the quotation mark in line 2 before '1,2' is not closed\)"),
+        ('id,x\n"1"1,2\n', r"is no CSV text \(line 2: ',' expected after '\"'\)"),
     ],
 )
 def test_a_damaged_file_is_named_with_advice(tmp_path: Path, text: str, message: str):
@@ -64,7 +65,7 @@ def test_a_table_may_be_empty_where_that_means_something(tmp_path: Path):
         _read(tmp_path, "", required=("x",), may_be_empty=True)
 
 
-@pytest.mark.parametrize("cell", ["x", "1,5", "nan", "-inf", "1e999"])
+@pytest.mark.parametrize("cell", ["x", "1,5", "nan", "-inf", "1e999", "1_0", "١"])
 def test_a_cell_that_is_no_finite_number_is_named(tmp_path: Path, cell: str):
     table = _read(tmp_path, f'id,x\na,1\nb,\nc,"{cell}"\n')
     with pytest.raises(UserError, match=f"column x, line 4: found '{cell}', expected a number; make it again"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from utils.machine.threads import map_in_threads
+from utils.machine.threads import _say_that_no_thread_starts, map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -80,3 +80,42 @@ def test_torch_uses_one_core_in_each_thread_and_as_many_as_before_elsewhere():
         assert other == [3]
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("startable", [0, 1, 2])
+def test_with_a_limit_on_threads_results_are_the_same(
+    startable: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    start, started = threading.Thread.start, []
+
+    def limited(thread: threading.Thread) -> None:
+        if len(started) == startable:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    _say_that_no_thread_starts.cache_clear()
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    threads = torch.get_num_threads()
+    for _ in range(2):
+        assert list(map_in_threads(lambda item: item * item, range(20), workers=4)) == [
+            item * item for item in range(20)
+        ]
+        started.clear()
+    assert torch.get_num_threads() == threads
+    said = [record.getMessage() for record in caplog.records]
+    assert (
+        said
+        == ["warning: the system starts no more threads (ulimit -u): files are read one after the other"][startable:]
+    )
+
+
+def test_with_no_thread_an_error_comes_where_its_item_is_taken(monkeypatch: pytest.MonkeyPatch):
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    results = map_in_threads(lambda item: 1 // item, [1, 0, 2], workers=2)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)
