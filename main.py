@@ -12,23 +12,34 @@ mistakes in the options are answered at once.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("main.py")
+
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from models import MODELS
 from utils.command.arguments import build_parser
 from utils.command.console import log_to_terminal
 from utils.command.explanation_options import EXPLAIN
 from utils.command.settings import RunSettings
-from utils.errors import UserError
 from utils.machine.memory import keep_freed_memory
+from utils.machine.process import exit_code
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
 from utils.pipeline.predict_settings import PredictSettings, predict_parser, predict_settings
 from utils.runs.tasks import MONITORS
+
+if TYPE_CHECKING:
+    from datasets.slides.slide_cache import SlideCache
+    from utils.pipeline.inputs import FoldInputs
+    from utils.pipeline.train_fold import Computation
 
 logger = logging.getLogger("main")
 
@@ -59,25 +70,26 @@ def settings_of(args: argparse.Namespace) -> RunSettings | PredictSettings:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code: 0 = success, 2 = a mistake that the user can fix, 130 = Ctrl-C."""
+    """Run the command and return its exit code, see `utils.machine.process.exit_code`."""
     log_to_terminal()
     keep_freed_memory()
-    try:
+
+    def work() -> None:
         settings = settings_of(args)
         if isinstance(settings, PredictSettings):
             apply_run(settings)
         else:
             run(settings)
-    except UserError as error:
-        sys.stderr.write(f"main.py: error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        resume = "--resume instead of --overwrite" if args.overwrite else "--resume"
-        where = "where it stopped" if args.stage == "predict" else "after the last whole epoch"
-        how = "starts it again" if args.stage == "explain" else f"with {resume} goes on {where}"
-        sys.stderr.write(f"main.py: interrupted; the same command {how}\n")
-        return 130
-    return 0
+
+    return exit_code(work, "main.py", goes_on=f"the same command {_goes_on(args)}")
+
+
+def _goes_on(args: argparse.Namespace) -> str:
+    """What the same command does after an interruption."""
+    if args.stage == EXPLAIN:
+        return "starts it again"
+    resume = "--resume instead of --overwrite" if args.overwrite else "--resume"
+    return f"with {resume} goes on {'where it stopped' if args.stage == 'predict' else 'from what is saved'}"
 
 
 def apply_run(settings: PredictSettings) -> None:
@@ -104,14 +116,12 @@ def run(settings: RunSettings) -> None:
     )
 
     # Slow to import: only after the checks above.
+    from utils.files.locks import check_free, locked
     from utils.machine.device import resolve_device, resolve_precision
-    from utils.pipeline.inputs import AnchorSource, check_values, load_inputs, read_folds, slide_cache
+    from utils.pipeline.inputs import AnchorSource, load_inputs, read_folds, slide_cache
     from utils.pipeline.models import architecture, new_model
-    from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
-    from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
-    from utils.pipeline.validation import check_monitor
+    from utils.pipeline.train_fold import Computation
     from utils.runs.earlier_name import where_it_began
-    from utils.runs.fold_state import is_finished
     from utils.runs.run_dir import fold_dir
     from utils.training.tensorboard_log import require_tensorboard
 
@@ -133,6 +143,8 @@ def run(settings: RunSettings) -> None:
         allow_patient_overlap=settings.allow_patient_overlap,
         unit=settings.unit,
     )
+    places = [fold_dir(settings.run_dir, fold.index) for fold in folds]
+    check_free(places)  # before features are looked at
     n_clusters = settings.n_clusters if takes_anchors(settings.model) else None
     source = AnchorSource(settings.anchors, n_clusters, settings.feature_norm)
     inputs = load_inputs(folds, settings.features_dir, source, on_missing=settings.on_missing, cache=cache)
@@ -140,10 +152,47 @@ def run(settings: RunSettings) -> None:
     design = architecture(settings.model, settings.model_options, n_anchors=n_clusters, **sizes)
     model = new_model(design, inputs[0].anchors, seed=settings.seed, fold=0)  # stops where options do not go together
 
+    with locked(*places):
+        run_folds(settings, inputs, design, computation, needs_coords=model.needs_coords, cache=cache)
+
+
+def run_folds(
+    settings: RunSettings,
+    inputs: Sequence[FoldInputs],
+    design: Mapping[str, Any],
+    computation: Computation,
+    *,
+    needs_coords: bool,
+    cache: SlideCache | None,
+) -> None:
+    """Run the folds whose locks this process holds, and write the tables and figures of all that are there.
+
+    Args:
+        settings: of the run, with its device and precision.
+        inputs: of its folds.
+        design: of their models, see `utils.pipeline.models.architecture`.
+        computation: where and how they compute.
+        needs_coords: whether the model needs the positions of patches.
+        cache: the slides in memory that the folds share.
+    """
+    from utils.pipeline.inputs import check_values
+    from utils.pipeline.models import load_model
+    from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
+    from utils.pipeline.train_fold import TrainingProtocol, run_fold, skip_fold
+    from utils.pipeline.validation import check_monitor
+    from utils.runs.fold_state import is_finished
+    from utils.runs.run_dir import fold_dir
+
     record = run_record(settings, inputs)
     settings = permitted(settings, record)
-    done = {fold.index for fold in inputs if is_finished(fold_dir(settings.run_dir, fold.index), record["settings"])}
-    finished = done if settings.resume else set()
+    finished = {
+        fold.index
+        for fold in inputs
+        if settings.resume and is_finished(fold_dir(settings.run_dir, fold.index), record["settings"])
+    }
+    if settings.stage in ("test", "explain"):
+        for fold in inputs:
+            load_model(fold_dir(settings.run_dir, fold.index) / "checkpoint.pt")  # before anything is written
     if settings.stage == "explain":
         from utils.pipeline.explain_fold import Explanation, check_what_is_explained, explain_fold
 
@@ -153,7 +202,7 @@ def run(settings: RunSettings) -> None:
         left = [fold for fold in inputs if fold.index not in finished]
         if settings.stage != "test":
             check_monitor([fold.fold for fold in left], settings.monitor)
-        check_values(left, model=settings.model, needs_coords=model.needs_coords)
+        check_values(left, model=settings.model, needs_coords=needs_coords)
     if cache is not None:
         logger.info(cache.describe())
     claim_run(settings, record)
@@ -163,7 +212,7 @@ def run(settings: RunSettings) -> None:
         if settings.stage == "explain":
             explain_fold(fold, explanation, computation, place)
         elif fold.index in finished:
-            skip_fold(fold, protocol, computation, place)
+            skip_fold(fold, protocol, computation, place, stage=settings.stage)
         else:
             run_fold(fold, design, protocol, computation, place, stage=settings.stage)
             warn_of(settings.run_dir, fold.index, settings.stage)

@@ -8,13 +8,18 @@ checked, so that `--help` and mistakes in the options are answered at once.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("run_clustering.py")
+
 import argparse
 import sys
 
 from utils.command.arguments import build_parser, resolve
+from utils.command.clustering_settings import ClusteringSettings
 from utils.command.console import log_to_terminal
-from utils.command.settings import ClusteringSettings
-from utils.errors import UserError
+from utils.machine.process import exit_code
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -28,17 +33,10 @@ def settings_of(args: argparse.Namespace) -> ClusteringSettings:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code: 0 = success, 2 = a mistake that the user can fix, 130 = Ctrl-C."""
+    """Run the command and return its exit code, see `utils.machine.process.exit_code`."""
     log_to_terminal()
-    try:
-        run(settings_of(args))
-    except UserError as error:
-        sys.stderr.write(f"run_clustering.py: error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("run_clustering.py: interrupted; the same command goes on with the slides that are left\n")
-        return 130
-    return 0
+    goes_on = "the same command goes on with the slides that are left"
+    return exit_code(lambda: run(settings_of(args)), "run_clustering.py", goes_on=goes_on)
 
 
 def run(settings: ClusteringSettings) -> None:
@@ -50,8 +48,9 @@ def run(settings: ClusteringSettings) -> None:
 
     # Slow to import: only after the checks above.
     from utils.anchors.kmeans import check_gpu
+    from utils.files.locks import locked
     from utils.pipeline.anchor_sample import Fitting, Sampling, choose_sample, find_features, slides_to_fit
-    from utils.pipeline.fit_anchors import Clustering, Target, fit_dataset_anchors, fit_slide_anchors
+    from utils.pipeline.fit_anchors import Clustering, Target, anchor_places, fit_dataset_anchors, fit_slide_anchors
 
     sampling, clustering, target = Sampling.of(settings), Clustering.of(settings), Target.of(settings)
     if settings.gpu:
@@ -61,13 +60,14 @@ def run(settings: ClusteringSettings) -> None:
     target.check_place()
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"
-    for number, fitting in enumerate(fittings):
-        sample = choose_sample(fitting, width, settings.feature_norm, sampling)
-        if settings.scope in ("both", "dataset"):
-            fit_dataset_anchors(sample, sampling, clustering, target)
-        if settings.scope in ("both", "slide") and (by_fold or number == 0):
-            scaled_by = fitting if by_fold else Fitting(None, {})
-            fit_slide_anchors(slides, scaled_by, sample.norm, clustering, target, settings.workers)
+    with locked(*anchor_places(fittings, settings.scope, clustering, target, by_fold=by_fold)):
+        for number, fitting in enumerate(fittings):
+            sample = choose_sample(fitting, width, settings.feature_norm, sampling)
+            if settings.scope in ("both", "dataset"):
+                fit_dataset_anchors(sample, sampling, clustering, target)
+            if settings.scope in ("both", "slide") and (by_fold or number == 0):
+                scaled_by = fitting if by_fold else Fitting(None, {})
+                fit_slide_anchors(slides, scaled_by, sample.norm, clustering, target, settings.workers)
 
 
 if __name__ == "__main__":

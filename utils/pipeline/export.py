@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m utils.pipeline.export")
+
 import argparse
 import logging
 import re
@@ -15,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from utils.command.arguments import OneLineParser
-from utils.command.console import exit_code
-from utils.errors import UserError
+from utils.errors import UserError, advice, said
 from utils.files.atomic import write_text
+from utils.files.locks import locked
 from utils.files.provenance import git_commit, package_versions
+from utils.machine.process import exit_code
 from utils.pipeline.ensemble import Ensemble, TrainedFold, load_ensemble
 from utils.pipeline.exported import MODEL_RECORD, TRAINED_ON, ExportedFold, write_exported
 from utils.pipeline.model_card import CARD, model_card
@@ -90,12 +96,14 @@ def export_run(run_dir: Path, out: Path, *, folds: Sequence[int] | None, encoder
     exported = {fold.index: _exported(run_dir, fold) for fold in ensemble.folds}
     record = _record(run_dir, ensemble, encoder)
     try:
-        for path in _own_files(out):
-            path.unlink()
-        write_exported(out, record, exported)
-        write_text(out / CARD, model_card(record, ensemble))
+        with locked(out / MODEL_RECORD):
+            _check_free(out, overwrite=overwrite)  # nobody wrote there meanwhile
+            for path in _own_files(out):
+                path.unlink()
+            write_exported(out, record, exported)
+            write_text(out / CARD, model_card(record, ensemble))
     except OSError as error:
-        raise UserError(f"cannot write to {out} ({error.strerror or error}): give a writable folder") from error
+        raise UserError(f"cannot write to {out} ({said(error)}): {advice(error)}") from error
     return out
 
 
@@ -111,7 +119,8 @@ def _check_free(out: Path, *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: give a new folder")
     own = _own_files(out)
-    others = [path.name for path in out.iterdir() if path not in own and path.name != "predict"] if out.is_dir() else []
+    there = [path for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
+    others = [path.name for path in there if path not in own and path.name != "predict"]
     if others or (own and not overwrite):
         more = "" if others else ", or --overwrite to replace the model there"
         raise UserError(f"{out} is not empty: give a new folder{more}")
@@ -183,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out = export_run(args.run_dir, args.out, folds=args.folds, encoder=args.encoder, overwrite=args.overwrite)
         _log.info("wrote %s and %s to %s", MODEL_RECORD, CARD, out)
 
-    return exit_code(work)
+    return exit_code(work, "python -m utils.pipeline.export")
 
 
 if __name__ == "__main__":

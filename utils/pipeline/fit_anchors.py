@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from datasets.slides.features import read_slide
+from datasets.slides.id_checks import check_slide_files
 from utils.anchors.anchor_files import (
     dataset_anchors_path,
     provenance_path,
@@ -22,13 +23,14 @@ from utils.anchors.anchor_files import (
     write_provenance,
 )
 from utils.anchors.feature_norm import FeatureNorm
-from utils.anchors.kmeans import KMeans, count_degenerate, kmeans
+from utils.anchors.kmeans import KMeans, count_degenerate, distances_are_lost, kmeans
 from utils.command.arguments import names_of
-from utils.command.settings import ClusteringSettings
-from utils.errors import UserError
+from utils.command.clustering_settings import ClusteringSettings
+from utils.errors import UserError, advice, said
+from utils.files.phrases import agreeing, counted
 from utils.files.provenance import changed_values, digest, package_versions
 from utils.machine.threads import map_in_threads
-from utils.pipeline.anchor_sample import Fitting, Sample, Sampling, Slide, read_sample
+from utils.pipeline.anchor_sample import Fitting, Sample, Sampling, Slide, read_sample, scaled
 
 logger = logging.getLogger("run_clustering")
 
@@ -100,8 +102,27 @@ class Target:
             self.output_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"cannot write to --output_dir {self.output_dir} ({error.strerror}): give a writable directory"
+                f"cannot write to --output_dir {self.output_dir} ({said(error)}): {advice(error)}"
             ) from error
+
+
+def anchor_places(
+    fittings: Sequence[Fitting], scope: str, clustering: Clustering, target: Target, *, by_fold: bool
+) -> list[Path]:
+    """What a call writes: the files of data-set anchors and the directories of slide anchors.
+
+    Args:
+        fittings: one for each fold.
+        scope: `both`, `dataset` or `slide`.
+        clustering: how anchors are found.
+        target: where they go.
+        by_fold: whether each fold has slide anchors of its own; else all share those of no fold.
+    """
+    stem = (target.output_dir, target.dataset_name, clustering.n_clusters)
+    folds = [fitting.fold for fitting in fittings]
+    files = [dataset_anchors_path(*stem, fold) for fold in folds]
+    directories = [slide_anchors_dir(*stem, fold) for fold in (folds if by_fold else [None])]
+    return {"both": [*files, *directories], "dataset": files, "slide": directories}[scope]
 
 
 def fit_dataset_anchors(sample: Sample, sampling: Sampling, clustering: Clustering, target: Target) -> None:
@@ -117,9 +138,10 @@ def fit_dataset_anchors(sample: Sample, sampling: Sampling, clustering: Clusteri
         logger.info("kept %s, made with the same options", path)
         return
     if n_points < clustering.n_clusters:
+        give = f"{counted(len(fitting.slides), 'slide')} {agreeing(len(fitting.slides), 'gives', 'give')}"
         raise UserError(
-            f"the {len(fitting.slides)} slides give {n_points} patches for {clustering.n_clusters} anchors: "
-            "lower --n_clusters, or give more slides"
+            f"the {give} {counted(n_points, 'patch', 'patches')} for {counted(clustering.n_clusters, 'anchor')}: lower "
+            "--n_clusters, or give more slides"
         )
     result = clustering.fit(read_sample(sample, sampling), overwrite_x=True)
     record = {
@@ -137,11 +159,11 @@ def fit_dataset_anchors(sample: Sample, sampling: Sampling, clustering: Clusteri
     path.unlink(missing_ok=True)
     write_provenance(path, record, sample.norm)
     write_anchors(path, result.centroids)
-    source = f"{n_points} patches of {len(fitting.slides)} slides"
+    source = f"{counted(n_points, 'patch', 'patches')} of {counted(len(fitting.slides), 'slide')}"
     smallest, largest = result.sizes.min(), result.sizes.max()
-    logger.info("wrote %s: %d anchors of %s", path, clustering.n_clusters, source)
+    logger.info("wrote %s: %s of %s", path, counted(clustering.n_clusters, "anchor"), source)
     logger.info("inertia %.6g, clusters of %d to %d patches", result.inertia, smallest, largest)
-    _report_degenerate(str(path), result)
+    _report_degenerate(str(path), result, clustering)
 
 
 def fit_slide_anchors(
@@ -165,19 +187,22 @@ def fit_slide_anchors(
         workers: threads that read.
 
     Raises:
-        UserError: for anchors that are there and were made otherwise, or of other features.
+        UserError: for anchors that are there and were made otherwise, or of other features, and for a file whose name
+            can be no slide id.
     """
+    check_slide_files(slides, "--input_dir")
     directory = slide_anchors_dir(target.output_dir, target.dataset_name, clustering.n_clusters, fitting.fold)
     options = {**target.recorded(fitting), "slides": list(fitting.slides)}
     _record_features(directory, slides, options, norm, clustering, overwrite=target.overwrite)
     todo = [slide_id for slide_id in slides if not (directory / f"{slide_id}.pt").exists()]
     if len(todo) < len(slides):
-        logger.info("%d of %d slides are done", len(slides) - len(todo), len(slides))
+        n_done = len(slides) - len(todo)
+        logger.info("%d of %s %s done", n_done, counted(len(slides), "slide"), agreeing(n_done, "is", "are"))
     read = map_in_threads(lambda slide_id: read_slide(slides[slide_id].path), todo, workers)
     for slide in tqdm(read, "slide anchors", len(todo), disable=None, unit="slide"):
         path = directory / f"{slide.slide_id}.pt"
-        write_anchors(path, slide_anchors(clustering, slide.slide_id, norm(slide.features)))
-    logger.info("wrote the anchors of %d slides to %s", len(todo), directory)
+        write_anchors(path, slide_anchors(clustering, slide.slide_id, scaled(slide.features, norm, slide.slide_id)))
+    logger.info("wrote the anchors of %s to %s", counted(len(todo), "slide"), directory)
 
 
 def _record_features(
@@ -197,8 +222,8 @@ def _record_features(
         changed = changed_values(done, fingerprints)
         if changed:
             raise UserError(
-                f"{directory} holds anchors of other features of {len(changed)} slides ({', '.join(changed[:3])}): "
-                f"{REFIT}"
+                f"{directory} holds anchors of other features of {counted(len(changed), 'slide')} "
+                f"({', '.join(changed[:3])}): {REFIT}"
             )
     else:
         for outdated in directory.glob("*.pt"):  # --overwrite: a run that stops half-way must not mix old and new
@@ -216,7 +241,7 @@ def slide_anchors(clustering: Clustering, slide_id: str, features: torch.Tensor)
         logger.info("%s has fewer patches (%d) than anchors: they are repeated", slide_id, n_patches)
         return features[torch.arange(clustering.n_clusters) % n_patches].float().numpy()
     result = clustering.fit(features)
-    _report_degenerate(slide_id, result)
+    _report_degenerate(slide_id, result, clustering)
     return result.centroids
 
 
@@ -231,10 +256,16 @@ def _measures(result: KMeans) -> dict[str, Any]:
     }
 
 
-def _report_degenerate(name: str, result: KMeans) -> None:
+def _report_degenerate(name: str, result: KMeans, clustering: Clustering) -> None:
     duplicates, zeros = count_degenerate(result.centroids)
     if duplicates or zeros:
-        logger.warning("%s: %d duplicate and %d zero centroids", name, duplicates, zeros)
+        logger.warning("%s: %d duplicate and %s", name, duplicates, counted(zeros, "zero centroid"))
+    if distances_are_lost(result, from_mean=clustering.options.get("init") != "random"):
+        logger.warning(
+            "%s: patches of an anchor differ by less than float32 can tell of features so large: it is in doubt which "
+            "anchor is nearest: give --feature_norm zscore, without --preset released",
+            name,
+        )
 
 
 def _is_done(anchors: Path, options: dict[str, Any], *, overwrite: bool) -> bool:

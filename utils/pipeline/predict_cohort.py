@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from datasets.slides.features import check_widths, find_slides
 from datasets.slides.fingerprint import fingerprint
-from utils.errors import UserError
+from utils.errors import UserError, advice, said
+from utils.files.locks import locked
 from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
 from utils.machine.threads import map_in_threads
@@ -27,7 +30,7 @@ from utils.pipeline.cohort_checks import (
 from utils.pipeline.cohort_logits import FoldGroup, cohort_logits, groups_of_folds
 from utils.pipeline.cohort_tables import predicted_tables, relabelled_tables, write_tables
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
-from utils.pipeline.inputs import READING_THREADS
+from utils.pipeline.needed_coords import READING_THREADS, check_coords
 from utils.pipeline.predict_settings import PredictSettings
 from utils.runs.predict_dir import (
     PARTIAL,
@@ -40,6 +43,8 @@ from utils.runs.predict_dir import (
 )
 from utils.runs.run_record import unit_of
 from utils.statistics.cut_off import ensemble_cut_off
+from utils.statistics.ensemble import ensemble_table
+from utils.tables.constant_predictions import unlabelled_warnings
 from utils.tables.validation import write_validation
 from utils.tables.validation_text import format_validation
 
@@ -62,6 +67,14 @@ def predict_cohort(settings: PredictSettings) -> Path:
     _check_free(settings)
     settings = _with_pattern_of_before(settings)
     ensemble = load_ensemble(settings.run_dir, settings.folds)
+    with locked(settings.folder):
+        _predict(settings, ensemble)
+    return settings.folder
+
+
+def _predict(settings: PredictSettings, ensemble: Ensemble) -> None:
+    """Predict and evaluate the cohort whose folder this process holds."""
+    _check_free(settings)
     is_predicted = settings.resume and is_cohort(settings.folder)
     if is_predicted:
         check_same_models(settings.folder, ensemble)
@@ -73,7 +86,7 @@ def predict_cohort(settings: PredictSettings) -> Path:
             logger.info(
                 "%s is predicted already; --labels evaluates it, --overwrite predicts it again", settings.folder
             )
-            return settings.folder
+            return
     record = _record(settings, ensemble, checked)
     _claim(settings)
     for line in (*checked.cohort.notes, *(f"warning: {text}" for text in checked.warnings)):
@@ -81,7 +94,6 @@ def predict_cohort(settings: PredictSettings) -> Path:
     _write(settings, ensemble, checked, record, is_predicted=is_predicted)
     if checked.cohort.n_known:
         _evaluate(settings.folder, with_figures=not settings.no_figures)
-    return settings.folder
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,7 @@ def _checked(settings: PredictSettings, ensemble: Ensemble) -> _Checked:
     cohort = read_cohort(settings, ensemble.task, unit, list(found), ensemble.class_names)
     paths = {slide_id: found[slide_id] for slide_id in cohort.slide_ids}
     check_widths(paths, ensemble.dim_in)
+    check_coords((fold.model for fold in ensemble.folds), paths)
     warnings = [
         *cohort.warnings,
         *scale_warnings(ensemble, list(paths.values())),
@@ -131,12 +144,21 @@ def _write(
         tables = predicted_tables(ensemble, cases, logits)
     remove_evaluation(folder)
     write_tables(ensemble, cases, tables, folder)
-    write_record(folder, record)
+    doubts = [] if checked.cohort.n_known else list(_doubts(tables))  # of those with outcomes the tables tell more
+    for doubt in doubts:
+        logger.warning("warning: %s", doubt)
+    write_record(folder, {**record, "warnings": [*doubts, *record["warnings"]]})
     (folder / PARTIAL).unlink(missing_ok=True)
     what = "took up the labels of" if is_predicted else "predicted"
     logger.info("%s %s of %s in %s", what, counted(len(cases), checked.unit), settings.cohort, folder)
     if ensemble.is_exported:
         logger.info("%s names patients: leave predict/ out where the model is passed on", folder)
+
+
+def _doubts(tables: Mapping[int, pd.DataFrame]) -> Iterator[str]:
+    """Of predictions {fold: table} without outcomes: those of a fold, or of all together, that tell no case apart."""
+    together = ensemble_table(tables).drop(columns="prediction_name", errors="ignore")  # which is that of a fold
+    return unlabelled_warnings({"the ensemble": together, **{f"fold {k}": table for k, table in tables.items()}})
 
 
 def _check_free(settings: PredictSettings) -> None:
@@ -176,7 +198,7 @@ def _claim(settings: PredictSettings) -> None:
             remove_cohort(folder)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot write to {folder} ({error.strerror or error}): give a writable --run_dir") from error
+        raise UserError(f"cannot write to {folder} ({said(error)}): {advice(error)}") from error
 
 
 def _record(settings: PredictSettings, ensemble: Ensemble, checked: _Checked) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from datasets.folds.cases import PARTS
 from datasets.folds.split_report import count_part
 from datasets.folds.splits import Fold, find_folds
 from utils.command.settings import RunSettings, as_plain, plain_options
+from utils.files.locks import locked_in_turn
 from utils.files.provenance import digest, digest_of, git_commit, package_versions
 from utils.pipeline.feature_facts import FeatureFacts, facts_of
 from utils.pipeline.inputs import FoldInputs
@@ -22,7 +23,8 @@ from utils.runs.epoch_log import log_if_whole
 from utils.runs.predict_dir import is_cohort, read_record, stale_folds
 from utils.runs.predictions import read_predictions
 from utils.runs.protocol import protocol_of
-from utils.runs.run_dir import claim, fold_dir, permit
+from utils.runs.run_claim import claim, permit
+from utils.runs.run_dir import RECORD, fold_dir
 from utils.runs.run_record import read_run
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.summary import write_summary
@@ -93,8 +95,10 @@ def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
     except ChangedSettingsError as error:
         if settings.on_change != "restart" or settings.stage in ("test", "explain"):
             raise
+        anew = replace(settings, resume=False, overwrite=True)
+        permit(settings.run_dir, dict(record), **how_to_claim(anew))
         logger.warning("warning: %s is started again, with other settings: %s", settings.run_dir, error.changed)
-        return replace(settings, resume=False, overwrite=True)
+        return anew
     return settings
 
 
@@ -126,9 +130,17 @@ def warn_of(run_dir: Path, fold: int, stage: str) -> None:
 def write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
     """Tables, figures and report of all folds that are there, as far as the stage changed them.
 
+    Of several processes that work on folds of one run, each writes them after its last fold and one after the other, so
+    that the last one to do so finds all folds. None removes results meanwhile (`utils.runs.run_claim.claim`).
+
     Raises:
         UserError: for a file of the run that cannot be read.
     """
+    with locked_in_turn(run_dir / RECORD):
+        _write_results(run_dir, stage, with_figures=with_figures)
+
+
+def _write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
     written = []
     if stage in ("all", "test"):
         logger.info("\n%s", format_summary(write_summary(run_dir)))

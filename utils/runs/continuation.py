@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from utils.command.arguments import names_of
 from utils.command.settings import RunSettings
 from utils.errors import UserError
-from utils.runs.protocol import has_ties, options_before
+from utils.runs.protocol import defaults_of_then, has_ties, options_before
 
 # Settings that may differ between the parts of one run: they do not change its numbers. Of data at another place the
 # digests are compared instead.
@@ -26,13 +27,16 @@ class ChangedSettingsError(UserError):
         self.changed = changed
 
 
-def check_unchanged(run_dir: Path, old: dict[str, Any], new: dict[str, Any], *, trains: bool) -> None:
+def check_unchanged(
+    run_dir: Path, old: dict[str, Any], new: dict[str, Any], *, trains: bool, may_raise_epochs: bool = True
+) -> None:
     """Check that a run goes on as it was begun; what decides the training alone is compared where folds are trained.
 
     Raises:
-        ChangedSettingsError: with what differs; the number of epochs may be raised where folds are trained.
+        ChangedSettingsError: with what differs; the number of epochs may be raised where folds are trained, unless
+            folds of the run stay as they are.
     """
-    raised = trains and raised_from(old, new) is not None
+    raised = trains and may_raise_epochs and raised_from(old, new) is not None
     changed, earlier = _changes(old, new, may_differ=("epochs",) if raised else ()), list[str]()
     if trains:
         changed += _changed_options_of_training(old, new)
@@ -59,8 +63,9 @@ def raised_from(old: dict[str, Any], new: dict[str, Any]) -> int | None:
 def _changes(old: dict[str, Any], new: dict[str, Any], *, may_differ: Iterable[str]) -> list[str]:
     """What differs, in words, of all that the numbers depend on, except for what decides the training alone."""
     free = {*FREE, *options_before(new["task"]), *may_differ}
-    changed = _different(old["settings"], new["settings"], (name for name in new["settings"] if name not in free))
-    changed += _different(old, new, INPUTS)
+    before = {**defaults_of_then(new), **old["settings"]}
+    changed = _different(before, new["settings"], (name for name in new["settings"] if name not in free))
+    changed += _different(old, new, (name for name in INPUTS if name in old))
     for name in COMPARED:
         both = old[name].keys() & new[name].keys()
         changed += [f"the {name} of {key} changed" for key in sorted(both) if old[name][key] != new[name][key]]
@@ -74,6 +79,11 @@ def _changed_options_of_training(old: dict[str, Any], new: dict[str, Any]) -> li
 
 def _different(old: dict[str, Any], new: dict[str, Any], names: Iterable[str]) -> list[str]:
     return [f"{name} was {old.get(name)} and is {new.get(name)}" for name in names if old.get(name) != new.get(name)]
+
+
+def _by_fold(values: dict[str, Any]) -> dict[str, Any]:
+    """In the order of the folds that the names end in, whichever process or call was first: `fold2`, `fold10.csv`."""
+    return dict(sorted(values.items(), key=lambda item: [int(number) for number in re.findall(r"\d+", item[0])]))
 
 
 # What earlier versions did not record, and a call that goes on can tell.
@@ -93,8 +103,8 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return {
         **old,
         "settings": settings,
-        **{name: {**old[name], **new[name]} for name in COMPARED},
-        "cohort": {**old.get("cohort", {}), **new.get("cohort", {})},
+        **{name: _by_fold(old[name] | new[name]) for name in COMPARED},
+        "cohort": _by_fold(old.get("cohort", {}) | new.get("cohort", {})),
         "folds": sorted({*old["folds"], *new["folds"]}),
         "folds_of_splits": new.get("folds_of_splits", old.get("folds_of_splits")),
         **{name: old[name] if old.get(name) else new.get(name) for name in _LATER},

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from utils.errors import UserError
@@ -36,8 +37,8 @@ def read_log(path: Path) -> pd.DataFrame:
     """The columns of a log that hold numbers: a row per epoch, float64, NaN for an empty cell (undefined then).
 
     Raises:
-        UserError: the file is unreadable, lacks a column, or holds something else than numbers in a column that is
-            drawn.
+        UserError: the file is unreadable, lacks a column, holds something else than numbers in a column that is drawn,
+            or epochs other than 1, 2, 3 and so on.
     """
     table = read_csv(path, advice="train the fold again or remove the file", required=_REQUIRED, may_be_empty=True)
     columns = {}
@@ -47,6 +48,11 @@ def read_log(path: Path) -> pd.DataFrame:
         except UserError:
             if name in (*_REQUIRED, *_CURVES):
                 raise
+    epochs = columns["epoch"]
+    if len(epochs) and not np.array_equal(epochs, np.arange(1, len(epochs) + 1)):
+        wrong = int(np.argmin(epochs == np.arange(1, len(epochs) + 1)))
+        found = table.column("epoch")[wrong][:20]
+        raise table.error(f"column epoch, line {table.lines[wrong]}: found {found!r}, expected {wrong + 1}")
     return pd.DataFrame(columns)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +65,20 @@ def is_finished(place: Path, settings: Mapping[str, Any]) -> bool:
     stage, needed = settings["stage"], TASKS[settings["task"]].fold_files
     if stage == "train":
         needed = ("checkpoint.pt", *(name for name in needed if name not in _OF_TESTS))
-    there = all((place / name).exists() for name in needed)
+    there = all(_is_whole(place / name) for name in needed)
     return there and (stage == "test" or training_state(place, settings).at_end)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there and was not cut off: an empty or broken one does not make a fold finished."""
+    try:
+        if path.suffix == ".json":
+            return isinstance(json.loads(path.read_bytes()), dict)
+        if path.suffix == ".pt":
+            return zipfile.is_zipfile(path)
+        return path.read_bytes().endswith(b"\n")
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def remove_predictions(place: Path) -> bool:

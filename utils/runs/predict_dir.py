@@ -14,6 +14,7 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.files.atomic import write_json
+from utils.files.format_version import check_version, versioned
 from utils.files.json_object import read_json_object
 from utils.files.provenance import digest
 
@@ -39,7 +40,7 @@ def fold_predictions(folder: Path) -> dict[int, Path]:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `predict.json`, atomically."""
-    write_json(folder / RECORD, record)
+    write_json(folder / RECORD, versioned(record))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -50,9 +51,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / RECORD
     record = read_json_object(path, advice=ADVICE)
+    check_version(record, path)
     for name, kind in _REQUIRED.items():
         if not isinstance(record.get(name), kind):
-            raise UserError(f"{path}: {name} is {record.get(name)!r}, expected {kind.__name__}; {ADVICE}.")
+            raise UserError(f"{path}: {name} is {repr(record.get(name))[:60]}, expected {kind.__name__}; {ADVICE}.")
+    if not all(isinstance(fold, int) and 0 <= fold < 2**31 for fold in record["folds"]):
+        raise UserError(f"{path}: folds is {str(record['folds'])[:60]}, expected integers, 0 or more; {ADVICE}.")
     return record
 
 

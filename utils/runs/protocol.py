@@ -6,9 +6,11 @@ A run goes on only under the protocol that it was begun with; otherwise its fold
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from utils.command.arguments import REQUIRED, names_of
+from utils.command.settings import RunSettings, plain_options
 from utils.runs.tasks import TASKS
 
 Settings = Mapping[str, Any]
@@ -63,6 +65,18 @@ def protocol_of(settings: Settings) -> dict[str, str]:
 def options_before(task: str) -> dict[str, str]:
     """The options of the training that older records lack, and what they would have been then."""
     return {"monitor": TASKS[task].monitors[0], "tie_rule": "first"}
+
+
+def defaults_of_then(new: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options that decide results were where a record lacks them, by the record of a new call.
+
+    Such an option is younger than the run: it had no effect then, which is what its default means, unless
+    `options_before` says otherwise. So a new option keeps no old run from going on.
+    """
+    deciding = names_of(RunSettings, "results")
+    own = {field.name: field.default for field in fields(RunSettings) if field.name in deciding}
+    of_main = {name: value for name, value in plain_options(own).items() if value is not REQUIRED}
+    return {**of_main, **new.get("model_defaults", {})}
 
 
 def has_ties(settings: Settings) -> bool:

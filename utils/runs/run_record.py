@@ -7,37 +7,32 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.files.format_version import check_version
 from utils.files.json_object import read_json_object
 from utils.files.phrases import listed
+from utils.runs.run_dir import RECORD
+from utils.runs.run_values import wrong_value
 from utils.runs.tasks import CLASSIFICATION, TASKS
 
 DEFAULT_SEED = 2024
-REQUIRED = ("task", "dataset", "model", "formulation")
+_OTHER_FOLDER = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
+REPAIR = "restore the file, begin the run again with --overwrite, or give another --run_name"
 
 
 def read_run(run_dir: Path) -> dict[str, Any]:
     """`run_dir/run.json`, checked, with `seed`, `folds`, `splits`, `warnings` and `settings` filled in where not given.
 
     Raises:
-        UserError: the file is missing, is no JSON object, or lacks or misstates a value.
+        UserError: the file is missing, is no JSON object, is of a later version, or lacks or misstates a value.
     """
-    path = run_dir / "run.json"
-    advice = "name the folder that main.py wrote (RESULTS/TASK/DATASET/RUN_NAME)"
+    path = run_dir / RECORD
+    advice = REPAIR if path.exists() else _OTHER_FOLDER
     given = {name: value for name, value in read_json_object(path, advice=advice).items() if value is not None}
+    check_version(given, path)
     run: dict[str, Any] = {"seed": DEFAULT_SEED, "folds": [], "splits": {}, "warnings": [], "settings": {}} | given
-    for name in REQUIRED:
-        if not isinstance(run.get(name), str):
-            raise UserError(f"{path}: {name} is {run.get(name)!r}, expected a text; {advice}.")
-    if run["task"] not in TASKS:
-        raise UserError(f"{path}: task is {run['task']!r}, expected one of {', '.join(TASKS)}; {advice}.")
-    for name, kind in (("seed", int), ("folds", list), ("splits", dict), ("warnings", list), ("settings", dict)):
-        if not isinstance(run[name], kind):
-            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
-    for name, kind in (("protocol", dict), ("folds_of_splits", list), ("class_names", list)):  # absent in older records
-        if name in run and not isinstance(run[name], kind):
-            raise UserError(f"{path}: {name} is {run[name]!r}, expected {kind.__name__}; {advice}.")
-    if not all(isinstance(fold, int) for fold in run["folds"]):
-        raise UserError(f"{path}: folds is {run['folds']!r}, expected integers; {advice}.")
+    problem = wrong_value(run)
+    if problem is not None:
+        raise UserError(f"{path}: {problem}; {REPAIR}.")
     return run
 
 

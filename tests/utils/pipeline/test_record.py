@@ -11,9 +11,10 @@ from tests.utils.pipeline.conftest import inputs_of
 from utils.command.arguments import build_parser
 from utils.command.settings import RunSettings
 from utils.errors import UserError
+from utils.files.locks import lock_path
 from utils.pipeline.inputs import AnchorSource
 from utils.pipeline.model_options import model_options, run_settings
-from utils.pipeline.record import claim_run, count_parts, permitted, run_record
+from utils.pipeline.record import claim_run, count_parts, permitted, run_record, write_results
 
 
 def settings_of(results: Path, *more: str) -> RunSettings:
@@ -71,3 +72,16 @@ def test_a_changed_run_stops_or_starts_again(record_of, tmp_path):
     restarted = settings_of(tmp_path, "--resume", "--dropout", "0.2", "--on_change", "restart")
     allowed = permitted(restarted, record_of(restarted))
     assert (allowed.resume, allowed.overwrite) == (False, True)
+
+
+def test_no_results_are_removed_while_the_tables_are_made(tmp_path, monkeypatch):
+    """They are made under the lock under which another process would remove those of its folds (`claim`)."""
+    held = []
+
+    def look(run_dir: Path, *how: str, **more: bool) -> None:
+        held.append(lock_path(run_dir / "run.json").exists())
+
+    monkeypatch.setattr("utils.pipeline.record._write_results", look)
+    write_results(tmp_path, "all", with_figures=False)
+    assert held == [True]
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.errors import UserError
-from utils.runs.epoch_log import best_epoch, read_log, write_log
+from utils.runs.epoch_log import best_epoch, log_if_whole, read_log, write_log
 
 ROWS = [
     {"epoch": 1, "train_loss": 0.1 + 0.2, "val_loss": 1.0, "val_f1": None, "lr": 2e-4, "seconds": 3.5, "best": 1},
@@ -27,6 +27,19 @@ def test_a_log_is_a_row_per_epoch_with_all_digits(tmp_path: Path):
     np.testing.assert_array_equal(log["train_loss"], [0.1 + 0.2, 0.25])
     np.testing.assert_array_equal(log["val_loss"], [1.0, np.nan])
     np.testing.assert_array_equal(log["val_f1"], [np.nan, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "line", "found", "expected"),
+    [("0 1", 2, "0", 1), ("1 3", 3, "3", 2), ("1 1", 3, "1", 2), ("1.5 2", 2, "1.5", 1), ("1 1e999", 3, "1e999", 2),
+     ("nan 2", 2, "nan", 1), ("1 -2", 3, "-2", 2)],
+)  # fmt: skip
+def test_epochs_are_counted_from_one(tmp_path: Path, epochs: str, line: int, found: str, expected: int):
+    rows = [f"{epoch},0.5,0.5,0.5,0.0002,1,0" for epoch in epochs.split()]
+    (tmp_path / "log.csv").write_text("\n".join([LOG.splitlines()[0], *rows]) + "\n")
+    with pytest.raises(UserError, match=rf"column epoch, line {line}: found '{found}', expected {expected}"):
+        read_log(tmp_path / "log.csv")
+    assert log_if_whole(tmp_path / "log.csv") is None
 
 
 def test_the_best_epoch_is_the_last_one_that_became_the_checkpoint(tmp_path: Path):

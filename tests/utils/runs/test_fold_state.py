@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.reference.early_stopping import released_stop
+from utils.files.tensors import save_tensors
 from utils.runs.epoch_log import write_log
 from utils.runs.fold_state import is_finished, remove_predictions, training_state
 from utils.runs.tasks import TASKS
@@ -25,7 +26,10 @@ def log(place: Path, scores: list[float | None], column: str = "val_f1") -> None
 def put(place: Path, *names: str) -> None:
     for name in names:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(name)
+        if name.endswith(".pt"):
+            save_tensors(place / name, {})
+        else:
+            (place / name).write_text("{}\n" if name.endswith(".json") else "case_id\n1\n")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +72,19 @@ def test_a_fold_is_finished_with_the_last_of_its_files(tmp_path: Path, task: str
     assert not is_finished(tmp_path, settings(task=task))
     put(tmp_path, last)
     assert is_finished(tmp_path, settings(task=task))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"0.5", b"case_id\n1", b"PK\x03\x04", b"[" * 100_000])
+@pytest.mark.parametrize("task", ["cls", "surv"])
+def test_a_file_that_was_cut_off_makes_no_fold_finished(tmp_path: Path, task: str, content: bytes):
+    for name in TASKS[task].fold_files:
+        put(tmp_path, *TASKS[task].fold_files)
+        (tmp_path / name).write_bytes(content)
+        assert not is_finished(tmp_path, settings(task=task))
+    put(tmp_path, *TASKS[task].fold_files, "checkpoint.pt")
+    assert is_finished(tmp_path, settings(task=task, stage="train"))
+    (tmp_path / "checkpoint.pt").write_bytes((tmp_path / "checkpoint.pt").read_bytes()[:-30])
+    assert not is_finished(tmp_path, settings(task=task, stage="train"))
 
 
 def test_a_training_is_finished_without_test_predictions(tmp_path: Path):

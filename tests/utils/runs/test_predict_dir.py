@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import UserError
+from utils.files.format_version import VERSION
 from utils.runs.predict_dir import (
     fold_predictions,
     holds_predictions,
@@ -21,7 +22,7 @@ def test_a_record_reads_back(tmp_path: Path):
     folder = predict_dir(tmp_path, "there")
     write_record(folder, RECORD)
     assert folder == tmp_path / "predict" / "there"
-    assert read_record(folder) == RECORD
+    assert read_record(folder) == {"format": VERSION, **RECORD}
     assert holds_predictions(folder)
 
 
@@ -29,6 +30,13 @@ def test_a_record_reads_back(tmp_path: Path):
 def test_a_record_that_lacks_something_is_refused(tmp_path: Path, name: str):
     write_record(tmp_path, {key: value for key, value in RECORD.items() if key != name})
     with pytest.raises(UserError, match=f"{name} is None, expected"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("folds", [["0"], [0.5], [-1], [10**30], "0" * 10_000])
+def test_folds_that_are_none_are_refused(tmp_path: Path, folds: object):
+    write_record(tmp_path, {**RECORD, "folds": folds})
+    with pytest.raises(UserError, match=r"predict\.json: folds is .{1,62}, expected (integers|list)"):
         read_record(tmp_path)
 
 

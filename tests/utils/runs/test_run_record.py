@@ -17,14 +17,17 @@ from utils.runs.run_record import folds_left_out, read_run, unit_of
         ("[1]", "holds list, expected a JSON object"),
         ('{"task": "cls"}', "dataset is None, expected a text"),
         ('{"task": "x", "dataset": "D", "model": "m", "formulation": "f"}', "task is 'x', expected one of cls, surv"),
-        ('{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "seed": "a"}', "seed is 'a', expected int"),
+        (
+            '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "seed": "a"}',
+            "seed is 'a', expected an integer, 0 or more",
+        ),
         (
             '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "folds": ["0"]}',
-            r"folds is \['0'\], expected integers",
+            r"folds is \['0'\], expected a list of integers",
         ),
         (
             '{"task": "cls", "dataset": "D", "model": "m", "formulation": "f", "settings": []}',
-            r"settings is \[\], expected dict",
+            r"settings is \[\], expected an object",
         ),
     ],
 )
@@ -73,5 +76,5 @@ def test_what_one_prediction_is_about(task: str, settings: dict[str, str], unit:
 def test_what_only_newer_records_have_is_checked_too(tmp_path: Path, name: str, value: object):
     record = {"task": "cls", "dataset": "D", "model": "mico", "formulation": "released", name: value}
     (tmp_path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(UserError, match=f"{name} is .*, expected (dict|list)"):
+    with pytest.raises(UserError, match=f"{name} is .*, expected (an object|a list)"):
         read_run(tmp_path)
