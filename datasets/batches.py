@@ -69,9 +69,9 @@ class TrainingBatches:
         n_cases = len(self.dataset)
         return [min(self.batch_size, n_cases - start) for start in range(0, n_cases, self.batch_size)]
 
-    def epoch(self, epoch: int) -> Iterator[Any]:
-        """The batches (`Batch`) of an epoch."""
-        return self.reader(self.dataset, self.order(epoch))
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
+        """The batches (`Batch`) of an epoch, those before number `start` left out."""
+        return self.reader(self.dataset, self.order(epoch)[start:])
 
     def order(self, epoch: int) -> list[list[tuple[int, int]]]:
         """The items (number, seed) of each batch of an epoch."""

@@ -20,7 +20,8 @@ from models.objective import training_objective
 from utils.pipeline.models import loss_of
 from utils.training.engine import Runner
 from utils.training.optim import build_optimizer
-from utils.training.training import Schedule, train
+from utils.training.schedule import Schedule
+from utils.training.training import train
 
 DATA = Path(__file__).parents[1] / "data"
 # One is not used; a softmax does not change with the other, whose gradient is rounding alone.
@@ -61,8 +62,8 @@ class FixedOrder:
     def __iter__(self) -> Iterator[Batch]:
         return iter(self.cases)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        return iter([self.cases[number] for number in self.orders[epoch - 1]])
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        return iter([self.cases[number] for number in self.orders[epoch - 1][start:]])
 
 
 def follow(task: str, folder: Path, *, device: torch.device, precision: str = "fp32") -> Deviation:

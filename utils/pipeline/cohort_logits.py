@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from datasets.bags import BagDataset, Batch
+from datasets.bags import BagDataset
 from datasets.batches import BatchReader
 from datasets.folds.cases import Case
+from datasets.slides.features import read_slide
+from datasets.slides.row_doubts import RepeatedRows
 from utils.anchors.anchor_files import read_anchors, read_provenance
 from utils.errors import UserError
+from utils.files.named_file import named_file
 from utils.files.provenance import digest
 from utils.machine.device import resolve_device, resolve_precision
 from utils.pipeline.cohort import without_outcome
@@ -24,6 +28,8 @@ from utils.pipeline.inputs import batch_reader
 from utils.pipeline.partial_logits import PartialLogits
 from utils.pipeline.predict_settings import PredictSettings
 from utils.training.engine import Runner, evaluate
+
+logger = logging.getLogger("main")
 
 AnchorReader = Callable[[str], Tensor]
 
@@ -62,8 +68,7 @@ def cohort_logits(
         prints: the fingerprint of each slide's features.
 
     Raises:
-        UserError: for slides that cannot be read, slides without the positions that a model needs, or predictions that
-            are not finite.
+        UserError: for slides that cannot be read, or predictions that are not finite.
     """
     device = resolve_device(settings.device)
     precision = precision_of(settings, ensemble, device)
@@ -73,16 +78,24 @@ def cohort_logits(
     if settings.resume:
         kept.load()
     logits: dict[int, Tensor] = {}
+    repeated = RepeatedRows()
     try:
         for group in groups:
             runner = Runner(FoldModels(group.folds).to(device), device, precision)
-            dataset = BagDataset([without_outcome(case) for case in cases], paths, read_anchors=group.anchors)
+            dataset = BagDataset(
+                [without_outcome(case) for case in cases],
+                paths,
+                read_anchors=group.anchors,
+                read=lambda path: repeated.look_at(read_slide(path)),
+            )
             keys = [_key(group, [cases[number] for number in numbers], prints) for numbers in order]
             batches = dict(zip(keys, order, strict=True))
             of_folds = _of_batches(runner, dataset, batches, kept, reader, f"predicting {settings.cohort}")
             logits |= {fold.index: of_folds[position] for position, fold in enumerate(group.folds)}
     finally:
         kept.write()
+    for warning in repeated.warnings(len(paths)):
+        logger.warning("warning: %s", warning)
     return logits
 
 
@@ -105,26 +118,10 @@ def _of_batches(
 ) -> Tensor:
     """Logits (folds, n_cases, C) of the batches {key: numbers of its cases}; those that are kept are not made again."""
     left = {key: numbers for key, numbers in batches.items() if key not in kept.batches}
-    read = _with_coords(reader(dataset, left.values()), needed=bool(getattr(runner.model, "needs_coords", False)))
-    evaluated = evaluate(runner, read, n_batches=len(left), label=label)
-    for key, (batch, logits) in zip(left, evaluated, strict=True):
-        if not logits.isfinite().all():
-            raise UserError(
-                f"the model gives no finite prediction for slides {', '.join(batch.slide_ids)}: look at their features"
-            )
+    evaluated = evaluate(runner, reader(dataset, left.values()), n_batches=len(left), label=label)
+    for key, (_, logits) in zip(left, evaluated, strict=True):
         kept.add(key, logits.cpu())
     return torch.cat([kept.batches[key] for key in batches], dim=1)
-
-
-def _with_coords(batches: Iterable[Batch], *, needed: bool) -> Iterator[Batch]:
-    """The batches; where a model needs positions, one without any is a UserError."""
-    for batch in batches:
-        if needed and batch.coords is None:
-            raise UserError(
-                f"the model needs the coordinates of patches, which slides {', '.join(batch.slide_ids)} do not have: "
-                "give feature files with coords"
-            )
-        yield batch
 
 
 def groups_of_folds(settings: PredictSettings, ensemble: Ensemble, slide_ids: Iterable[str]) -> list[FoldGroup]:
@@ -164,7 +161,7 @@ def _slide_anchors(source: Path, folds: Sequence[TrainedFold], dim_in: int) -> A
             f"the anchors {source} were fitted with --feature_norm {kind}, those of the run with "
             f"{model.feature_scale.kind}: fit them on the same scale"
         )
-    return lambda slide_id: read_anchors(source / f"{slide_id}.pt", model.n_anchors, dim_in)
+    return lambda slide_id: read_anchors(named_file(source, f"{slide_id}.pt"), model.n_anchors, dim_in)
 
 
 def _batches(n_cases: int, batch_size: int) -> list[range]:

@@ -19,6 +19,7 @@ from models.objective import training_objective
 from models.output import BagOutput
 from utils.command.settings import RunSettings
 from utils.files.atomic import write_json
+from utils.files.format_version import versioned
 from utils.machine.seed import derive_seed
 from utils.machine.stopwatch import Stopwatch, in_words
 from utils.pipeline.inputs import FoldInputs, bags, batch_reader
@@ -30,8 +31,9 @@ from utils.runs.training_outcomes import read_training_outcomes, write_training_
 from utils.tables.summary import fold_metrics
 from utils.training.engine import Runner, predict
 from utils.training.optim import build_optimizer
+from utils.training.schedule import Schedule
 from utils.training.tensorboard_log import TensorBoardLog, write_whole_log
-from utils.training.training import Schedule, train
+from utils.training.training import train
 
 logger = logging.getLogger("main")
 
@@ -132,7 +134,9 @@ def run_fold(
         write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
         metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
     if "test" in metrics:
-        write_json(place / "metrics.json", metrics)
+        write_json(place / "metrics.json", versioned(metrics))
+    if stage != "test":
+        remove_last_state(inputs.fold.index, protocol, place)
     if computation.profile:
         split = stopwatch.split()
         write_json(place / "profile.json", split)
@@ -148,7 +152,18 @@ def predict_training_cases(inputs: FoldInputs, runner: Runner, batch_size: int, 
     write_predictions(place / "predictions_train.csv", predict_part(inputs, "train", runner, batch_size, num_workers))
 
 
-def skip_fold(inputs: FoldInputs, protocol: TrainingProtocol, computation: Computation, place: Path) -> None:
+def remove_last_state(fold: int, protocol: TrainingProtocol, place: Path) -> None:
+    """Remove the `last.pt` of a finished fold that was stopped early, which no call goes on with.
+
+    A fold that ran out of epochs keeps it: with more of them, its training goes on.
+    """
+    if schedule_of(protocol, fold).state_in(place).stopped_early:
+        (place / "last.pt").unlink(missing_ok=True)
+
+
+def skip_fold(
+    inputs: FoldInputs, protocol: TrainingProtocol, computation: Computation, place: Path, *, stage: str
+) -> None:
     """Say that a fold is finished, and add what it may lack: predictions of its training cases, its log in TensorBoard.
 
     Raises:
@@ -159,6 +174,8 @@ def skip_fold(inputs: FoldInputs, protocol: TrainingProtocol, computation: Compu
         model, _ = load_model(place / "checkpoint.pt")
         runner = Runner(model.to(computation.device), computation.device, computation.precision)
         predict_training_cases(inputs, runner, protocol.batch_size, computation.num_workers, place)
+    if stage != "test":  # the options of a test stage need not be those of the training
+        remove_last_state(inputs.fold.index, protocol, place)
     if computation.tensorboard:
         write_whole_log(place / "log.csv", place / "tensorboard")
 
@@ -189,20 +206,24 @@ def train_fold(
         return training_objective(out, target, loss)
 
     optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
-    schedule = Schedule(
+    about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
+    with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
+        scores = validation_scores(fold, loss, seed=protocol.seed)
+        parts = runner, training, validation, objective, scores, optimizer, schedule_of(protocol, fold.index), place
+        train(*parts, checkpoint=about, on_epoch=on_epoch)
+
+
+def schedule_of(protocol: TrainingProtocol, fold: int) -> Schedule:
+    """How long a fold is trained, and which epoch is kept."""
+    return Schedule(
         epochs=protocol.epochs,
         patience=protocol.patience,
         grad_accum=protocol.grad_accum,
         monitor=protocol.monitor,
         tie_rule=protocol.tie_rule,
         seed=protocol.seed,
-        fold=fold.index,
+        fold=fold,
     )
-    about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
-    with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
-        scores = validation_scores(fold, loss, seed=protocol.seed)
-        parts = runner, training, validation, objective, scores, optimizer, schedule, place
-        train(*parts, checkpoint=about, on_epoch=on_epoch)
 
 
 def training_outcomes(inputs: FoldInputs, path: Path) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,9 @@ from tqdm import tqdm
 from datasets.bags import Batch
 from utils.errors import UserError
 from utils.machine.device import AUTOCAST_DTYPES
+from utils.machine.memory import memory_for
 from utils.machine.stopwatch import Stopwatch
+from utils.training.finite import Window, named
 
 Objective = Callable[[Any, dict[str, Tensor]], Tensor]
 
@@ -45,6 +46,19 @@ class Runner:
         return self.stopwatch.waiting((batch.to(self.device) for batch in batches), "reading")
 
 
+@dataclass
+class Position:
+    """Where an epoch stands between two optimizer steps.
+
+    Attributes:
+        batches: how many it has been trained on.
+        loss_sum: of their cases.
+    """
+
+    batches: int = 0
+    loss_sum: float = 0.0
+
+
 def train_epoch(
     runner: Runner,
     batches: Iterable[Batch],
@@ -56,6 +70,8 @@ def train_epoch(
     grad_accum: int,
     epoch: int,
     label: str,
+    start: Position | None = None,
+    after_step: Callable[[Position], None] | None = None,
 ) -> float:
     """Train on every batch once.
 
@@ -65,54 +81,77 @@ def train_epoch(
 
     Args:
         runner: holds the model that is trained.
-        batches: ragged batches, in order.
-        batch_sizes: cases of each of these batches.
+        batches: ragged batches, in order, from `start` on.
+        batch_sizes: cases of each batch of the epoch.
         objective: maps the model's output and a batch's target to the mean loss of its cases.
         optimizer: of the model's parameters.
         scaler: scales gradients in fp16 and does nothing otherwise.
         grad_accum: batches of a window.
         epoch: for messages.
         label: of the progress bar.
+        start: where the epoch was left; None for its beginning.
+        after_step: called after each optimizer step with where the epoch stands; it may raise to end it there.
 
     Returns:
         The mean loss over the cases of the epoch.
 
     Raises:
-        UserError: if a loss is not finite, with epoch, step and slides.
+        UserError: if a loss or the gradient of a window is not finite, with epoch, batches and slides; the step that
+            would follow is not made.
     """
     runner.model.train()
     optimizer.zero_grad()
-    total, n_batches = 0.0, len(batch_sizes)
-    progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
-    for number, batch in enumerate(runner.read(progress)):
-        with runner.stopwatch.time("forward"):
-            batch_loss = objective(runner(batch), batch.target)
-            value = batch_loss.item()
-        if not math.isfinite(value):
-            raise UserError(
-                f"the loss is {value} in epoch {epoch}, batch {number + 1} of {n_batches}, on slides "
-                f"{', '.join(batch.slide_ids)}: look at their features, or lower --lr"
-            )
-        with runner.stopwatch.time("backward"):
-            scaler.scale(batch_loss / grad_accum).backward()
-        total += value * batch_sizes[number]
-        if (number + 1) % grad_accum == 0 or number + 1 == n_batches:
+    position, n_batches = start or Position(), len(batch_sizes)
+    window = Window(epoch, position.batches, n_batches)
+    options = {"total": n_batches, "initial": position.batches, "leave": False, "disable": None, "unit": "batch"}
+    progress = tqdm(batches, desc=label, **options)
+    for number, batch in enumerate(runner.read(progress), start=position.batches + 1):
+        with memory_for(f"{label}: slides {named(batch.slide_ids)}"):
+            with runner.stopwatch.time("forward"):
+                loss = objective(runner(batch), batch.target)
+            with runner.stopwatch.time("backward"):
+                scaler.scale(loss / grad_accum).backward()
+        window.losses.append(loss.detach())
+        window.slide_ids.append(batch.slide_ids)
+        if number % grad_accum == 0 or number == n_batches:
             with runner.stopwatch.time("optimizer"):
+                losses = window.checked_losses(runner.model, scaler)
                 scaler.step(optimizer)
                 scaler.update()
                 optimizer.zero_grad()
-    return total / sum(batch_sizes)
+            for value, size in zip(losses, batch_sizes[window.first : number], strict=True):
+                position.loss_sum += value * size
+            position.batches = number
+            window = Window(epoch, number, n_batches)
+            if after_step is not None:
+                after_step(position)
+    return position.loss_sum / sum(batch_sizes)
 
 
 @torch.no_grad()
 def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Any, Any]]:
-    """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model."""
+    """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model.
+
+    Raises:
+        UserError: for logits or attention that are not finite, with the slides.
+    """
     runner.model.eval()
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
     for batch in runner.read(progress):
-        with runner.stopwatch.time("forward"):
+        with memory_for(f"{label}: slides {named(batch.slide_ids)}"), runner.stopwatch.time("forward"):
             out = runner(batch)
+            finite = all(bool(values.isfinite().all()) for values in _predicted(out))
+        if not finite:
+            raise UserError(
+                f"{label}: the model gives no finite prediction for slides {named(batch.slide_ids)}: look at their "
+                "features, or train with a lower --lr"
+            )
         yield batch, out
+
+
+def _predicted(out: Any) -> tuple[Tensor, ...]:
+    """What is written or shown of a model's output: `models.output.BagOutput`, or logits alone."""
+    return (out,) if isinstance(out, Tensor) else (out.logits, out.attention)
 
 
 def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from utils.errors import UserError
+from utils.errors import UserError, cannot_write
 from utils.runs.epoch_log import read_log
 
 
@@ -38,21 +38,34 @@ class TensorBoardLog:
         self._writer: Any = None
 
     def __call__(self, row: Mapping[str, float | None]) -> None:
-        """Write a row of the log at the step of its epoch; values that are undefined are left out."""
-        epoch = int(row["epoch"] or 0)
-        if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter  # optional, and slow to import
+        """Write a row of the log at the step of its epoch; values that are undefined are left out.
 
-            self._writer = SummaryWriter(str(self.folder), purge_step=epoch)
-        for name, value in row.items():
-            if name != "epoch" and value is not None:
-                self._writer.add_scalar(name, value, epoch)
-        self._writer.flush()
+        Raises:
+            MachineError: the folder cannot be written.
+        """
+        epoch = int(row["epoch"] or 0)
+        with self._told():
+            if self._writer is None:
+                from torch.utils.tensorboard import SummaryWriter  # optional, and slow to import
+
+                self._writer = SummaryWriter(str(self.folder), purge_step=epoch)
+            for name, value in row.items():
+                if name != "epoch" and value is not None:
+                    self._writer.add_scalar(name, value, epoch)
+            self._writer.flush()
 
     def close(self) -> None:
         """Close the event file."""
         if self._writer is not None:
-            self._writer.close()
+            with self._told():
+                self._writer.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
 
 
 def write_whole_log(log: Path, folder: Path) -> None:

@@ -55,7 +55,7 @@ def test_the_test_cases_are_predicted_only_in_their_stage(inputs, tmp_path):
     run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="test")
     assert {path.name for path in tmp_path.iterdir()} == trained | {"predictions_test.csv", "metrics.json"}
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics.keys() == {"fold", "best_epoch", "val", "test"}
+    assert metrics.keys() == {"format", "fold", "best_epoch", "val", "test"}
     assert metrics["fold"] == 1
     checkpoint = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert (checkpoint["architecture"], checkpoint["feature_norm"]) == (design_of(inputs), {"kind": "l2"})
@@ -63,9 +63,9 @@ def test_the_test_cases_are_predicted_only_in_their_stage(inputs, tmp_path):
 
 def test_a_finished_fold_may_still_be_shown_in_tensorboard(inputs, tmp_path):
     run_fold(inputs, design_of(inputs), PROTOCOL, CPU, tmp_path, stage="all")
-    skip_fold(inputs, PROTOCOL, CPU, tmp_path)
+    skip_fold(inputs, PROTOCOL, CPU, tmp_path, stage="all")
     assert not (tmp_path / "tensorboard").exists()
-    skip_fold(inputs, PROTOCOL, replace(CPU, tensorboard=True), tmp_path)
+    skip_fold(inputs, PROTOCOL, replace(CPU, tensorboard=True), tmp_path, stage="all")
     assert any((tmp_path / "tensorboard").iterdir())
 
 
@@ -91,6 +91,52 @@ def test_a_finished_fold_of_an_earlier_version_gets_what_it_lacks(inputs, tmp_pa
     written = (tmp_path / "predictions_train.csv").read_bytes()
     (tmp_path / "predictions_train.csv").unlink()
     others = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    skip_fold(inputs, PROTOCOL, CPU, tmp_path)
+    skip_fold(inputs, PROTOCOL, CPU, tmp_path, stage="all")
     assert (tmp_path / "predictions_train.csv").read_bytes() == written
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in others} == others
+
+
+EARLY = replace(PROTOCOL, lr=1e-30, patience=1)  # nothing is learned: the first epoch stays the best one
+
+
+@pytest.mark.parametrize("stage", ["all", "train"])
+def test_a_fold_that_stopped_early_keeps_no_state_to_go_on_with(inputs, tmp_path, stage):
+    run_fold(inputs, design_of(inputs), replace(EARLY, epochs=9), CPU, tmp_path, stage=stage)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 2
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_a_fold_that_ran_out_of_epochs_keeps_its_state(inputs, tmp_path):
+    run_fold(inputs, design_of(inputs), replace(EARLY, patience=5), CPU, tmp_path, stage="all")
+    skip_fold(inputs, replace(EARLY, patience=5), CPU, tmp_path, stage="all")
+    assert (tmp_path / "last.pt").exists()
+
+
+def test_a_finished_training_without_its_last_state_is_not_trained_again(inputs, tmp_path, caplog):
+    """Trained alone, its state is gone; then its test cases are predicted, by the same model."""
+    run_fold(inputs, design_of(inputs), EARLY, CPU, tmp_path, stage="train")
+    checkpoint = (tmp_path / "checkpoint.pt").read_bytes()
+    caplog.clear()
+    run_fold(inputs, design_of(inputs), EARLY, CPU, tmp_path, stage="all")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == checkpoint
+    assert (tmp_path / "metrics.json").exists()
+    assert "has lost" not in caplog.text
+    assert "epoch 1" not in caplog.text
+
+
+def test_the_state_of_a_finished_fold_goes_where_it_was_left_behind(inputs, tmp_path):
+    """By an earlier version, or a process that was killed just before."""
+    run_fold(inputs, design_of(inputs), EARLY, CPU, tmp_path, stage="all")
+    (tmp_path / "last.pt").touch()
+    skip_fold(inputs, EARLY, CPU, tmp_path, stage="test")
+    assert (tmp_path / "last.pt").exists()  # the options of a test stage need not be those of the training
+    skip_fold(inputs, EARLY, CPU, tmp_path, stage="all")
+    assert not (tmp_path / "last.pt").exists()
+
+
+def test_a_training_whose_checkpoint_is_lost_begins_again(inputs, tmp_path):
+    run_fold(inputs, design_of(inputs), EARLY, CPU, tmp_path, stage="train")
+    checkpoint = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt").unlink()
+    run_fold(inputs, design_of(inputs), EARLY, CPU, tmp_path, stage="train")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == checkpoint

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.utils.files.torch_archives import rewritten, with_number
 from utils.errors import UserError
+from utils.files.format_version import VERSION
+from utils.files.tensors import save_tensors
 from utils.training.checkpoint import load_checkpoint, save_checkpoint
 
 STATE: dict[str, Any] = {
@@ -22,7 +25,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path):
     got = load_checkpoint(path)
     for name, expected in STATE["model"].items():
         torch.testing.assert_close(got["model"].pop(name), expected, rtol=0, atol=0)
-    assert got == {**STATE, "model": {}}
+    assert got == {"format": VERSION, **STATE, "model": {}}
     assert [file.name for file in path.parent.iterdir()] == ["checkpoint.pt"]
 
 
@@ -38,8 +41,16 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path):
     save_checkpoint(path, {"epoch": 1})
     with pytest.raises((AttributeError, TypeError)):
         save_checkpoint(path, {"epoch": 2, "function": lambda: None})  # cannot be pickled
-    assert load_checkpoint(path) == {"epoch": 1}
+    assert load_checkpoint(path) == {"format": VERSION, "epoch": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_a_checkpoint_of_a_later_version_is_refused(tmp_path: Path):
+    save_tensors(tmp_path / "last.pt", {"format": VERSION + 1})
+    with pytest.raises(
+        UserError, match=r"last\.pt was written by a later version of this code .*: update this checkout"
+    ):
+        load_checkpoint(tmp_path / "last.pt")
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path):
@@ -92,3 +103,16 @@ def test_a_pickle_that_would_run_something_is_refused_before_it_runs(tmp_path: P
     assert not victim.exists()
     torch.load(path, weights_only=False)
     assert victim.exists()  # it would have
+
+
+def test_a_checkpoint_whose_numbers_are_not_all_there_is_refused(tmp_path: Path):
+    path = rewritten(tmp_path / "checkpoint.pt", {"model": torch.zeros(7, 11)}, pickled=with_number(77, 10**12))
+    assert "it declares 4,000,000,000,000 bytes of numbers and has 308 bytes" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.eye(3).to_sparse(), torch._neg_view(torch.ones(3)), torch.ones(3, device="meta")], ids=range(3)
+)
+def test_tensors_whose_numbers_do_not_lie_in_memory_are_refused(tmp_path: Path, tensor: torch.Tensor):
+    torch.save({"optimizer": {"state": [{"m": tensor}]}}, tmp_path / "last.pt")
+    assert "it holds a" in refusal(tmp_path / "last.pt")

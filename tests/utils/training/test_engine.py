@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.output import BagOutput
-from utils.errors import UserError
+from utils.errors import MachineError, UserError
 from utils.training.engine import Runner, predict, train_epoch
 
 
@@ -173,3 +173,19 @@ def test_half_precision_computes_in_half_precision():
     runner.model.forward = lambda features, *_: seen.append((features @ features.T).dtype)
     runner(OneSlideCases(torch.randn(2, 2), {}))
     assert seen == [torch.bfloat16]
+
+
+def test_memory_that_runs_out_is_named_with_its_slides():
+    class Large(Linear):
+        def forward(self, *args: Any, **kwargs: Any) -> BagOutput:
+            return torch.empty(2**50)
+
+    runner = Runner(Large(), torch.device("cpu"), "fp32")
+    with pytest.raises(
+        MachineError, match=r"^fold 0 val: slides slide_0: not enough memory \(4503599\.6 GB were asked f"
+    ):
+        predict(runner, batches_of([1]), n_batches=1, label="fold 0 val")
+    optimizer = torch.optim.SGD(runner.model.parameters(), lr=0.1)
+    scaler, options = torch.amp.GradScaler("cpu", enabled=False), {"grad_accum": 1, "epoch": 3, "label": "epoch 3"}
+    with pytest.raises(MachineError, match=r"^epoch 3: slides slide_0, slide_1: not enough memory"):
+        train_epoch(runner, batches_of([2]), [2], squared_error, optimizer, scaler, **options)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reference.early_stopping import released_stop
-from utils.training.training import Progress, Schedule
+from utils.training.schedule import Progress, Schedule
 
 SCORES = st.lists(
     st.tuples(st.sampled_from([0.25, 0.5, 0.75]), st.sampled_from([1.0, 2.0, 3.0])), min_size=1, max_size=30

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.training.training import Progress, Schedule, timing
+from utils.training.schedule import Progress, Schedule, timing
 
 SCHEDULE = Schedule(epochs=200, patience=8, grad_accum=1, monitor="val_loss", tie_rule="first", seed=0, fold=0)
 
