@@ -24,11 +24,29 @@ def numeric_attributes(attributes: Any) -> dict[str, float]:
     """
     numbers: dict[str, float] = {}
     for name, value in attributes.items() if isinstance(attributes, Mapping) else ():
-        is_one = isinstance(value, np.ndarray | np.generic) and value.size > 0 and (value == value.flat[0]).all()
-        item = value.flat[0].item() if is_one else value
-        if isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item):
+        item = _one_number(value) if isinstance(value, np.ndarray | np.generic) else value
+        if isinstance(item, int | float) and not isinstance(item, bool) and _is_finite(item):
             numbers[str(name)] = float(item)
     return numbers
+
+
+def _one_number(array: Any) -> Any:
+    """The number that an array or scalar of numpy consists of; None for others."""
+    if array.dtype.kind not in "iuf" or array.size == 0 or not np.all(array == array.flat[0]):
+        return None
+    return array.flat[0].item()
+
+
+def _is_finite(number: float) -> bool:
+    """Whether it is a finite float: an integer of Python may be larger than any.
+
+    >>> _is_finite(10**400)
+    False
+    """
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def level0_mpp(attributes: Mapping[str, float]) -> tuple[float, str] | None:

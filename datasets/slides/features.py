@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from datasets.slides.h5_file import load_h5, load_h5_places, open_h5, save_h5
+from datasets.slides.h5_file import load_h5, open_h5, save_h5
 from datasets.slides.numpy_file import begin_of_array, load_npy, load_npz
 from datasets.slides.pt_file import load_pt, save_pt, storage_begin
+from datasets.slides.regular_file import check_regular_file
 from datasets.slides.safetensors_file import begin_of_tensor, load_safetensors
 from datasets.slides.slide_checks import check_finite, check_layout, checked_coords
 from datasets.slides.slide_content import SlideContent
@@ -60,7 +61,8 @@ class SlideFeatures:
         features: (M, D), in the type of the file, all finite; memory-mapped where the format allows.
         coords: (M, 2) int64, the upper left corner (x, y) of each patch in level-0 pixels; None if the file has none.
             In micrometres if `attributes` have `coords_micrometres` (see `datasets.slides.stamp`).
-        attributes: the numbers that the file gives for its patches, for instance `patch_size_level0` (level-0 pixels).
+        attributes: the numbers that the file gives for its patches, for instance `patch_size_level0` (level-0 pixels);
+            of an .h5 file those alone that `datasets.slides.h5_attributes` names.
     """
 
     slide_id: str
@@ -113,8 +115,8 @@ def open_slide(path: Path) -> Iterator[OpenSlide]:
     """
     path = _existing(path)
     if ending_of(path) == ".h5":
-        with open_h5(path) as (shape, dtype, read):
-            yield OpenSlide(path, *check_layout(shape, dtype, path), read)
+        with open_h5(path) as file:
+            yield OpenSlide(path, *check_layout(file.shape, file.dtype, path), file.read_rows)
         return
     load, begin_of = _FORMATS[ending_of(path)]
     features = load(path).features
@@ -135,8 +137,9 @@ def read_header(path: Path) -> SlideHeader:
     """
     path = _existing(path)
     if ending_of(path) == ".h5":
-        with open_h5(path) as (shape, dtype, _):
-            coords, attributes = load_h5_places(path)
+        with open_h5(path) as file:
+            file.check_written()
+            (coords, attributes), shape, dtype = file.read_places(), file.shape, file.dtype
     else:
         features, coords, attributes = _FORMATS[ending_of(path)][0](path)
         shape, dtype = tuple(features.shape), features.dtype
@@ -223,8 +226,7 @@ def write_slide(
 
 def _existing(path: Path) -> Path:
     path = _known(path)
-    if not path.is_file():
-        raise UserError(f"the feature file {path} does not exist: give the path of an existing file")
+    check_regular_file(path)
     return path
 
 

@@ -18,18 +18,23 @@ def read_file_rows(path: Path, offsets: np.ndarray, target: np.ndarray) -> None:
 
     Rows that lie one behind the other are read at once.
     """
+    with path.open("rb", buffering=0) as file:
+        read_rows_of(file.fileno(), offsets, target)
+
+
+def read_rows_of(descriptor: int, offsets: np.ndarray, target: np.ndarray) -> None:
+    """Do what `read_file_rows` does with an open file."""
     row_bytes = target.shape[1]
     begins = begins_of(offsets, row_bytes)
     lengths = np.diff(begins, append=len(offsets)) * row_bytes
     stretches = list(zip(offsets[begins].tolist(), lengths.tolist(), strict=True))
     left = target.reshape(-1).data
-    with path.open("rb", buffering=0) as file:
-        if hasattr(os, "posix_fadvise"):  # not on macOS
-            for offset, length in stretches:
-                os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+    if hasattr(os, "posix_fadvise"):  # not on macOS
         for offset, length in stretches:
-            _read_into(file.fileno(), left[:length], offset)
-            left = left[length:]
+            os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+    for offset, length in stretches:
+        _read_into(descriptor, left[:length], offset)
+        left = left[length:]
 
 
 def begins_of(offsets: np.ndarray, step: int) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -13,128 +14,133 @@ import numpy as np
 import torch
 
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
-from datasets.slides.file_rows import read_file_rows
-from datasets.slides.h5_chunks import find_stretches, is_plain, read_stretches
-from datasets.slides.slide_content import (
-    SlideContent,
-    check_coords_type,
-    coords_tensor,
-    feature_type,
-    native_tensor,
-    unreadable,
-)
+from datasets.slides.file_rows import read_rows_of
+from datasets.slides.h5_attributes import text_attribute, told_of_patches
+from datasets.slides.h5_chunks import check_written, find_stretches, is_plain, read_stretches
+from datasets.slides.h5_datasets import check_storage, dtype_of, find_dataset, names_in, shape_of
+from datasets.slides.h5_errors import told_by_hdf5
+from datasets.slides.slide_checks import check_coords_shape, check_coords_values, check_layout
+from datasets.slides.slide_content import SlideContent, check_coords_type, coords_tensor, feature_type, native_tensor
 from datasets.slides.stamp import place_stamp_coords
 from utils.errors import UserError
 from utils.files.atomic import atomic_path
-from utils.files.tensors import first_line
 
 _SLIDE_LEVEL = ("slide", "patient")  # what STAMP calls files whose features are of a whole slide or patient
 
 
-@contextmanager
-def open_h5(path: Path) -> Iterator[tuple[tuple[int, ...], torch.dtype, Callable[[np.ndarray], torch.Tensor]]]:
-    """Yield shape and type of the features, from the header alone, and a function that reads rows of them.
+class H5Slide:
+    """An open .h5 file, whose features have passed all checks that need no number of them.
 
-    The function takes sorted and unique rows and returns their features (rows, D); it reads no chunk of the file twice
-    and none that holds no row.
-    Raises UserError when the file cannot be read or has no features, in the block too.
+    Attributes:
+        shape: of the features, (M, D) or (1, M, D).
+        dtype: of the features.
     """
-    with _opened(path) as file:
-        dataset = _features_of(file, path)
-        yield (
-            _shape(dataset),
-            feature_type(_dtype(dataset, path), path),
-            lambda rows: native_tensor(_read_rows(dataset, rows)),
-        )
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self._file, self._path = file, path
+        self._dataset = _features_of(file, path)
+        self.dtype = feature_type(dtype_of(self._dataset, "features", path), path)
+        self.shape = shape_of(self._dataset)
+        self._n_patches, _ = check_layout(self.shape, self.dtype, path)
+        check_storage(self._dataset, path)
+
+    def read_all(self) -> torch.Tensor:
+        """All features: memory-mapped (copy on write) if they are in one piece, else in memory."""
+        with told_by_hdf5(self._path):
+            mapped = _memory_map(self._dataset)
+            return native_tensor(_read_all(self._dataset) if mapped is None else mapped)
+
+    def read_rows(self, rows: np.ndarray) -> torch.Tensor:
+        """The features (len(rows), D) of sorted and unique rows.
+
+        No chunk of the file is read twice, and none that holds no row.
+        """
+        with told_by_hdf5(self._path):
+            return native_tensor(_read_rows(self._dataset, rows))
+
+    def check_written(self) -> None:
+        """Raise UserError for rows that were never written, without reading one."""
+        with told_by_hdf5(self._path):
+            check_written(self._dataset)
+
+    def read_places(self) -> tuple[torch.Tensor | None, dict[str, float]]:
+        """The coordinates, None if there are none, and the numeric attributes."""
+        coords = find_dataset(self._file, "coords", self._path)
+        if coords is None:
+            return None, numeric_attributes(told_of_patches(self._file, None, self._path))
+        check_coords_type(dtype_of(coords, "coords", self._path), self._path)
+        check_coords_shape(shape_of(coords), self._n_patches, self._path)
+        check_storage(coords, self._path)
+        with told_by_hdf5(self._path):
+            numbers = coords_tensor(_read_all(coords), self._path)
+        check_coords_values(numbers, self._path)
+        told = told_of_patches(self._file, coords, self._path)
+        return place_stamp_coords(numbers, told, numeric_attributes(told))
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator[H5Slide]:
+    """Open a file, whose header is checked.
+
+    Raises UserError when the file cannot be read, has no features, or has them elsewhere than in itself; so do the
+    functions of what is opened.
+    """
+    with opened_h5(path) as file:
+        yield H5Slide(file, path)
 
 
 def load_h5(path: Path) -> SlideContent:
     """Return what the file holds; coordinates of STAMP are placed as `datasets.slides.stamp` describes.
 
     A contiguous dataset is memory-mapped (copy on write), one in chunks is read into memory.
-    Raises UserError when the file cannot be read or has no features.
+    Raises UserError as `open_h5` does, and for rows that were never written.
     """
-    with _opened(path) as file:
-        dataset = _features_of(file, path)
-        feature_type(_dtype(dataset, path), path)
-        mapped = _memory_map(dataset)
-        features = _read_all(dataset) if mapped is None else mapped
-        return SlideContent(native_tensor(features), *_places(file, path))
-
-
-def load_h5_places(path: Path) -> tuple[torch.Tensor | None, dict[str, float]]:
-    """Return what `load_h5` does but for the features, which are not read; raises UserError as it does."""
-    with _opened(path) as file:
-        return _places(file, path)
+    with open_h5(path) as slide:
+        coords, attributes = slide.read_places()
+        return SlideContent(slide.read_all(), coords, attributes)
 
 
 def save_h5(path: Path, features: torch.Tensor, coords: torch.Tensor | None, attributes: dict[str, float]) -> None:
     """Write the datasets contiguously (so that readers can map them), atomically."""
     if features.dtype == torch.bfloat16:
         raise UserError(f"{path} cannot hold bfloat16, which HDF5 has no type for: write float16, or a .pt file")
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    # In memory first: HDF5 ends the process where it cannot write the last bytes of a file to a full disk.
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         file.create_dataset("features", data=features.detach().cpu().numpy())
         if coords is not None:
             dataset = file.create_dataset("coords", data=coords.detach().cpu().numpy())
             dataset.attrs.update(attributes)
+        file.flush()
+        content = file.id.get_file_image()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The file, with every failure to open or read it as a UserError."""
+def opened_h5(path: Path) -> Iterator[Any]:
+    """The file; UserError when it cannot be opened. What the block raises passes as it is."""
+    with told_by_hdf5(path):
+        file = h5py.File(path, "r", driver="sec2")  # whose descriptor can be asked for
     try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError) as error:
-        raise _unreadable_h5(path, error) from error
-
-
-def _unreadable_h5(path: Path, error: BaseException) -> UserError:
-    """The error with what HDF5 says, and what to do about it."""
-    reason = first_line(error)
-    if path.exists() and path.stat().st_size == 0:
-        return UserError(f"{path} cannot be read as HDF5, since it is empty (0 bytes): extract its features again")
-    if "unable to lock file" in reason:
-        return UserError(f"{path} cannot be read as HDF5 ({reason}): wait until the program that writes it is done")
-    if "filter" in reason or "plugin" in reason:
-        return UserError(f"{path} cannot be read as HDF5 ({reason}): write it again without this compression")
-    return unreadable(path, "HDF5", error)
-
-
-def _places(file: Any, path: Path) -> tuple[torch.Tensor | None, dict[str, float]]:
-    """The coordinates and the numeric attributes."""
-    coords = file.get("coords")
-    if not isinstance(coords, h5py.Dataset):
-        return None, numeric_attributes(file.attrs)
-    check_coords_type(_dtype(coords, path), path)
-    told = dict(file.attrs) | dict(coords.attrs)
-    return place_stamp_coords(coords_tensor(_read_all(coords), path), told, numeric_attributes(told))
+        yield file
+    finally:
+        with told_by_hdf5(path):
+            file.close()
 
 
 def _features_of(file: Any, path: Path) -> Any:
-    dataset = next((file[name] for name in FEATURE_NAMES if isinstance(file.get(name), h5py.Dataset)), None)
+    found = (find_dataset(file, name, path) for name in FEATURE_NAMES)
+    dataset = next((dataset for dataset in found if dataset is not None), None)
     if dataset is None:
-        names = ", ".join(map(str, list(file)[:5])) or "nothing"
+        names = names_in(file, path)
         expected = "expected the layout of CLAM, TRIDENT or STAMP"
-        if list(file) == ["coords"]:
+        if names == ["coords"]:
             expected = "these are positions of patches; give the folder of the features that were made from them"
-        raise UserError(f"{path} has no dataset 'features' (found {names}): {expected}")
-    kind = file.attrs.get("feat_type")
+        raise UserError(f"{path} has no dataset 'features' (found {', '.join(names) or 'nothing'}): {expected}")
+    kind = text_attribute(file, "feat_type", path)
     if kind in _SLIDE_LEVEL:
         raise UserError(f"{path} holds features of a whole {kind} (feat_type): give the folder with features of tiles")
     return dataset
-
-
-def _dtype(dataset: Any, path: Path) -> np.dtype[Any]:
-    try:
-        dtype: np.dtype[Any] = dataset.dtype
-    except (ValueError, TypeError) as error:  # a damaged description, or a type that numpy has not
-        raise unreadable(path, "HDF5", error) from error
-    return dtype
-
-
-def _shape(dataset: Any) -> tuple[int, ...]:
-    return tuple(dataset.shape or (0,))  # a dataset without a space has None
 
 
 def _offset_of(dataset: Any) -> int | None:
@@ -148,7 +154,11 @@ def _memory_map(dataset: Any) -> np.ndarray | None:
     offset = _offset_of(dataset)
     if offset is None:
         return None
-    return np.memmap(dataset.file.filename, dtype=dataset.dtype, mode="c", offset=offset, shape=dataset.shape)
+    path = Path(dataset.file.filename)
+    with path.open("rb") as again:  # a map keeps its descriptor, and that of HDF5 holds a lock
+        if not os.path.sameopenfile(again.fileno(), dataset.file.id.get_vfd_handle()):
+            raise UserError(f"{path} was replaced while it was read: start again when nothing writes to its folder")
+        return np.memmap(again, dtype=dataset.dtype, mode="c", offset=offset, shape=dataset.shape)
 
 
 def _read_all(dataset: Any) -> np.ndarray:
@@ -160,10 +170,14 @@ def _read_rows(dataset: Any, rows: np.ndarray) -> np.ndarray:
     offset = _offset_of(dataset)
     if offset is not None:
         taken = np.empty((len(rows), dataset.shape[-1]), dtype=dataset.dtype)
-        read_file_rows(Path(dataset.file.filename), offset + rows * taken.strides[0], taken.view(np.uint8))
+        offsets = offset + rows * taken.strides[0]
+        read_rows_of(dataset.file.id.get_vfd_handle(), offsets, taken.view(np.uint8))
         return taken
     # To find all chunks took 0.8 us a chunk, to read a row by h5py 7 us more than to read it from where it lies.
-    stretches = find_stretches(dataset) if 8 * len(rows) * _chunk_rows(dataset) >= dataset.shape[-2] else None
+    if 8 * len(rows) * _chunk_rows(dataset) < dataset.shape[-2]:
+        check_written(dataset)
+        return _read_chunked(dataset, rows)
+    stretches = find_stretches(dataset)
     return _read_chunked(dataset, rows) if stretches is None else read_stretches(dataset, stretches, rows)
 
 

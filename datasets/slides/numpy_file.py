@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,12 +17,14 @@ import torch
 from numpy.lib import format as npy
 
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
-from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor, unreadable
+from datasets.slides.damaged_slide import reading
+from datasets.slides.slide_checks import check_coords_shape, check_layout
+from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor
 from datasets.slides.slide_ids import ending_of
-from datasets.slides.zip_records import begin_of_record
 from utils.errors import UserError
 from utils.files.phrases import listed
-from utils.files.tensors import LOAD_ERRORS
+from utils.files.tensors import names_found
+from utils.files.zip_records import begin_of_record
 
 _NPZ_FEATURES = (*FEATURE_NAMES, "arr_0")
 _MAX_ATTRIBUTE_BYTES = 1024  # an array of one number, with its header
@@ -35,8 +35,10 @@ _HEADERS = {
     (2, 0): npy.read_array_header_2_0,
     (3, 0): npy.read_array_header_2_0,
 }
-# The header of an array is text that numpy parses.
-_ERRORS = (*LOAD_ERRORS, zipfile.BadZipFile, zlib.error, SyntaxError, TokenError)
+# Compressed features of slides take about as many bytes as they have; nothing takes a thousandth but what was made to.
+_MOST_BYTES_OF_ONE = 10
+_FREE_BYTES = 2**26
+_PIECE = 2**20
 
 
 class _Header(NamedTuple):
@@ -68,30 +70,42 @@ def load_npz(path: Path) -> SlideContent:
     Raises UserError when the file cannot be read, or has no features, or other ones than floating-point numbers.
     """
     features = load_array(path, _NPZ_FEATURES)
-    feature_type(features.dtype, path)
+    n_patches, _ = check_layout(features.shape, feature_type(features.dtype, path), path)
     names = _names(path)
-    coords = coords_tensor(load_array(path, ("coords",)), path) if "coords" in names else None
+    coords = None
+    if "coords" in names:
+        places = load_array(path, ("coords",), check=lambda shape: check_coords_shape(shape, n_patches, path))
+        coords = coords_tensor(places, path)
     small = [name for name, size in names.items() if name != "coords" and size <= _MAX_ATTRIBUTE_BYTES]
     values = {name: load_array(path, (name,)) for name in small if name not in _NPZ_FEATURES}
     numbers = {name: value for name, value in values.items() if value.size == 1}
     return SlideContent(native_tensor(features), coords, numeric_attributes(numbers))
 
 
-def load_array(path: Path, names: Sequence[str]) -> np.ndarray:
+def load_array(
+    path: Path, names: Sequence[str], *, check: Callable[[tuple[int, ...]], None] = lambda shape: None
+) -> np.ndarray:
     """Return an array: of an .npy file, or the first of these names that an .npz file has; memory-mapped if possible.
+
+    Args:
+        path: of the file.
+        names: of arrays of an .npz file.
+        check: is given the shape before the array is read, and raises UserError for one that cannot be right.
 
     Raises UserError when the file cannot be read, has none of the names, or holds Python objects.
     """
     with _opened(path) as file:
         if ending_of(path) != ".npz":
-            size = path.stat().st_size
-            return _mapped(path, _read_header(file, size, path), 0)
+            header = _read_header(file, path.stat().st_size, path)
+            check(header.shape)
+            return _mapped(path, header, 0)
         with zipfile.ZipFile(file) as archive:
             record = _record(archive, names, path)
             with archive.open(record) as content:
                 header = _read_header(content, record.file_size, path)
+                check(header.shape)
                 if record.compress_type != zipfile.ZIP_STORED:
-                    return _unpacked(content, header)
+                    return _unpacked(content, header, record, path)
             return _mapped(path, header, begin_of_record(record, file))
 
 
@@ -114,13 +128,8 @@ def begin_of_array(path: Path, features: torch.Tensor) -> int | None:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """The open file; what goes wrong with it in the block becomes a UserError."""
-    try:
-        with path.open("rb") as file:
-            yield file
-    except UserError:
-        raise
-    except _ERRORS as error:
-        raise unreadable(path, "a file of numpy", error) from error
+    with reading(path, "a file of numpy"), path.open("rb") as file:
+        yield file
 
 
 def _names(path: Path) -> dict[str, int]:
@@ -130,12 +139,20 @@ def _names(path: Path) -> dict[str, int]:
 
 
 def _record(archive: zipfile.ZipFile, names: Sequence[str], path: Path) -> zipfile.ZipInfo:
-    records = {record.filename.removesuffix(".npy"): record for record in archive.infolist()}
-    found = next((records[name] for name in names if name in records), None)
-    if found is None:
-        there = ", ".join(list(records)[:5]) or "nothing"
-        raise UserError(f"{path} has no array '{names[0]}' (found {there}): save the features under that name")
-    return found
+    there = [record.filename.removesuffix(".npy") for record in archive.infolist()]
+    name = next((name for name in names if name in there), None)
+    if name is None:
+        raise UserError(
+            f"{path} has no array '{names[0]}' (found {names_found(there)}): save the features under that name"
+        )
+    if there.count(name) > 1:
+        raise ValueError(f"it holds {there.count(name)} arrays of the name {name!r}")
+    record = archive.infolist()[there.index(name)]
+    if record.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is compressed in a way that numpy does not write")
+    if record.compress_type == zipfile.ZIP_STORED and record.file_size != record.compress_size:
+        raise ValueError(f"array {name!r} is not compressed, and of another size than the archive says")
+    return record
 
 
 def _read_header(file: Any, size: int, path: Path) -> _Header:
@@ -163,7 +180,19 @@ def _mapped(path: Path, header: _Header, begin: int) -> np.ndarray:
     return np.memmap(path, header.dtype, mode="c", offset=begin + header.begin, shape=header.shape, order=order)
 
 
-def _unpacked(content: BinaryIO | Any, header: _Header) -> np.ndarray:
+def _unpacked(content: BinaryIO | Any, header: _Header, record: zipfile.ZipInfo, path: Path) -> np.ndarray:
     """The array of a compressed record, read into memory."""
-    numbers = np.frombuffer(bytearray(content.read()), dtype=header.dtype)
-    return numbers.reshape(header.shape, order="F" if header.fortran else "C")
+    if header.n_bytes > max(_FREE_BYTES, _MOST_BYTES_OF_ONE * record.compress_size):
+        raise UserError(
+            f"{path} declares an array of shape {header.shape}, {header.n_bytes:,} bytes, in {record.compress_size:,} "
+            "compressed ones: if that is right, save it again without compression (numpy.savez)"
+        )
+    numbers = bytearray(header.n_bytes)
+    filled = 0
+    while piece := content.read(_PIECE):
+        numbers[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    if filled != header.n_bytes:  # a record may end before the size that it declares
+        raise ValueError(f"{filled} bytes of numbers where the header says {header.n_bytes}")
+    array = np.frombuffer(numbers, dtype=header.dtype)
+    return array.reshape(header.shape, order="F" if header.fortran else "C")

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import mmap
 import pickle
-import struct
 import sys
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +17,25 @@ import numpy as np
 import torch
 
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
-from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor, unreadable
+from datasets.slides.damaged_slide import reading
+from datasets.slides.slide_checks import check_coords_shape, check_layout
+from datasets.slides.slide_content import SlideContent, coords_tensor, feature_type, native_tensor
 from datasets.slides.slideflow_index import read_slideflow_index
-from datasets.slides.zip_records import begin_of_record
 from utils.errors import UserError
-from utils.files.tensors import LOAD_ERRORS, first_line, load_tensor_or_array, load_tensors, save_tensors
+from utils.files.declared_tensors import ZIP_HEAD
+from utils.files.tensors import (
+    LOAD_ERRORS,
+    REPEATED_BYTES,
+    first_line,
+    load_tensor_or_array,
+    names_found,
+    save_tensors,
+    unusual_kind,
+)
+from utils.files.zip_records import begin_of_record
 
-_ZIP_HEAD = b"PK\x03\x04"
 _PICKLE_HEAD = b"\x80"
-# The number with which torch.save began every file before its zip format (PyTorch < 1.6).
-_LEGACY_NUMBER = bytes.fromhex("6cfc9c46f9206aa85019")
-# What a damaged archive raises. OSError is none of them: the file is gone, or cannot be read.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, LookupError, RuntimeError, EOFError)
-# A tensor made by `expand` shows its numbers many times and is stored in a few bytes; up to here it is read.
-_MAX_REPEATED_BYTES = 2**30
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def load_pt(path: Path) -> SlideContent:
@@ -42,22 +45,24 @@ def load_pt(path: Path) -> SlideContent:
     (copy on write) in the zip format; a file of the format before PyTorch 1.6 cannot be mapped and is read into memory:
     the same tensors.
 
-    Raises UserError when the file cannot be read or holds something else.
+    Raises UserError when the file cannot be read, holds something else, or does not hold what it declares.
     """
-    content = _load(path)
-    if isinstance(content, torch.Tensor | np.ndarray):
-        features = _features(content, path)
-        return SlideContent(features, read_slideflow_index(path, features), {})
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds a {type(content).__name__}: expected a tensor or a dict with 'features'")
-    name = next((name for name in FEATURE_NAMES if isinstance(content.get(name), torch.Tensor | np.ndarray)), None)
-    if name is None:
-        keys = ", ".join(map(str, list(content)[:5])) or "no key"
-        raise UserError(
-            f"{path} holds a dict without a tensor 'features' (found {keys}): save the features under that name"
-        )
-    numbers = numeric_attributes(content) | numeric_attributes(content.get("attributes"))
-    return SlideContent(_features(content[name], path), _coords(content.get("coords"), path), numbers)
+    with reading(path, "a .pt file"):
+        content = _load(path)
+        if isinstance(content, torch.Tensor | np.ndarray):
+            features = _features(content, path)
+            return SlideContent(features, read_slideflow_index(path, features), {})
+        if not isinstance(content, dict):
+            raise UserError(f"{path} holds a {type(content).__name__}: expected a tensor or a dict with 'features'")
+        name = next((name for name in FEATURE_NAMES if isinstance(content.get(name), torch.Tensor | np.ndarray)), None)
+        if name is None:
+            raise UserError(
+                f"{path} holds a dict without a tensor 'features' (found {names_found(content)}): save the features "
+                "under that name"
+            )
+        features = _features(content[name], path)
+        numbers = numeric_attributes(content) | numeric_attributes(content.get("attributes"))
+        return SlideContent(features, _coords(content.get("coords"), features, path), numbers)
 
 
 def save_pt(path: Path, features: torch.Tensor, coords: torch.Tensor | None, attributes: dict[str, float]) -> None:
@@ -82,75 +87,68 @@ def storage_begin(path: Path, tensor: torch.Tensor) -> int | None:
             records = archive.infolist()
             orders = {archive.read(record) for record in records if record.filename.endswith("/byteorder")}
             begins = [begin_of_record(record, file) for record in records if record.file_size == storage.nbytes()]
-    except _ZIP_ERRORS:
+    except OSError:
+        raise
+    except LOAD_ERRORS:
         return None
     fitting = [begin for begin in begins if (storage.data_ptr() - begin) % mmap.PAGESIZE == 0]
     return fitting[0] if len(fitting) == 1 and orders <= {sys.byteorder.encode()} else None
 
 
 def _load(path: Path) -> Any:
+    with path.open("rb") as file:
+        head = file.read(len(ZIP_HEAD))
+    if not head:
+        raise UserError(f"{path} is an empty file (0 bytes): extract the features of this slide again")
+    if head != ZIP_HEAD and not head.startswith(_PICKLE_HEAD):
+        raise UserError(f"{path} is not a file that torch.save wrote: expected a tensor of features in it")
     try:
-        with path.open("rb") as file:
-            head = file.read(32)
-        if not head:
-            raise UserError(f"{path} is an empty file (0 bytes): extract the features of this slide again")
-        is_zip = head.startswith(_ZIP_HEAD)
-        if not is_zip and not head.startswith(_PICKLE_HEAD):
-            raise UserError(f"{path} is not a file that torch.save wrote: expected a tensor of features in it")
-        if is_zip or _LEGACY_NUMBER in head:
-            try:
-                return load_tensors(path, mmap=is_zip)
-            except pickle.UnpicklingError:  # not tensors alone; arrays take an allow-list that only one thread can use
-                pass
-        return load_tensor_or_array(path, mmap=is_zip)
-    except UserError:
-        raise
+        return load_tensor_or_array(path, mmap=True)
     except pickle.UnpicklingError as error:
         raise UserError(
-            f"{path} holds Python objects other than tensors and numpy arrays, which are never loaded "
+            f"{path} holds Python objects other than tensors and arrays of numbers, which are never loaded "
             f"({first_line(error)}): save a tensor (M, D) instead"
         ) from error
-    except LOAD_ERRORS as error:
-        raise unreadable(path, "a .pt file", error) from error
 
 
 def _features(value: torch.Tensor | np.ndarray, path: Path) -> torch.Tensor:
     """The features as a plain tensor with numbers in memory or in the file."""
     if isinstance(value, np.ndarray):
         feature_type(value.dtype, path)
-        return native_tensor(value)
-    kind = _unusual_kind(value)
-    if kind is not None:
-        raise UserError(f"{path} holds {kind}: expected a dense tensor (patches, width) of floating-point numbers")
+        features = native_tensor(value)
+    else:
+        kind = unusual_kind(value)
+        if kind is not None:
+            raise UserError(f"{path} holds {kind}: expected a dense tensor (patches, width) of floating-point numbers")
+        features = _plain(value, "features", path)
+    check_layout(tuple(features.shape), features.dtype, path)
+    return features
+
+
+def _plain(value: torch.Tensor, name: str, path: Path) -> torch.Tensor:
+    """The tensor without class and gradient, if its numbers are about as many as are stored."""
     size, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
-    if size > max(stored, _MAX_REPEATED_BYTES):
+    if size > max(stored, REPEATED_BYTES):
         raise UserError(
-            f"{path} holds features of shape {tuple(value.shape)} in {stored} bytes, the same numbers over and over: "
+            f"{path} holds {name} of shape {tuple(value.shape)} in {stored} bytes, the same numbers over and over: "
             "extract its features again or take the slide out"
         )
     return value.detach().as_subclass(torch.Tensor)
 
 
-def _unusual_kind(tensor: torch.Tensor) -> str | None:
-    """What a tensor is if its numbers do not lie in memory as they are; None for all others."""
-    if tensor.is_nested:
-        return "a nested tensor"
-    if tensor.layout != torch.strided:
-        return "a sparse tensor"
-    if tensor.is_quantized:
-        return "a quantized tensor"
-    return "a tensor without numbers (of the device 'meta')" if tensor.is_meta else None
-
-
-def _coords(value: Any, path: Path) -> torch.Tensor | None:
+def _coords(value: Any, features: torch.Tensor, path: Path) -> torch.Tensor | None:
     if value is None:
         return None
+    if not isinstance(value, np.ndarray):
+        kind = unusual_kind(value) if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
+        if kind is not None:
+            raise UserError(f"{path} holds 'coords' as {kind}: expected a tensor (M, 2)")
+    check_coords_shape(tuple(value.shape), features.shape[-2], path)
     if isinstance(value, np.ndarray):
         return coords_tensor(value, path)
-    kind = _unusual_kind(value) if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
-    if kind is not None:
-        raise UserError(f"{path} holds 'coords' as {kind}: expected a tensor (M, 2)")
-    return value.detach().as_subclass(torch.Tensor)
+    coords = _plain(value, "coords", path)
+    # torch computes in few of its unsigned types.
+    return coords_tensor(coords.numpy(), path) if coords.dtype in _UNSIGNED else coords
 
 
 def _compact(tensor: torch.Tensor) -> torch.Tensor:

@@ -9,12 +9,14 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
-from datasets.slides.slide_content import SlideContent, unreadable
+from datasets.slides.damaged_slide import reading
+from datasets.slides.slide_checks import check_coords_shape, check_layout
+from datasets.slides.slide_content import SlideContent
 from utils.errors import UserError
-from utils.files.tensors import LOAD_ERRORS
+from utils.files.tensors import names_found
 
 _LENGTH_BYTES = 8  # of the number before the header, which is its length
 
@@ -24,19 +26,19 @@ def load_safetensors(path: Path) -> SlideContent:
 
     Raises UserError when the file cannot be read, or has no features.
     """
-    try:
+    with reading(path, "a .safetensors file"):
         with path.open("rb") as file:
             if not file.read(1):
                 raise UserError(f"{path} is an empty file (0 bytes): extract the features of this slide again")
         with safe_open(str(path), framework="pt", device="cpu") as content:
             names = list(content.keys())
             features = content.get_tensor(_name_of(names, path))
-            coords = content.get_tensor("coords") if "coords" in names else None
+            n_patches, _ = check_layout(tuple(features.shape), features.dtype, path)
+            coords = None
+            if "coords" in names:
+                check_coords_shape(tuple(content.get_slice("coords").get_shape()), n_patches, path)
+                coords = content.get_tensor("coords")
             return SlideContent(features, coords, _numbers(content.metadata() or {}))
-    except UserError:
-        raise
-    except (SafetensorError, *LOAD_ERRORS) as error:
-        raise unreadable(path, "a .safetensors file", error) from error
 
 
 def begin_of_tensor(path: Path, features: torch.Tensor) -> int | None:
@@ -54,8 +56,9 @@ def begin_of_tensor(path: Path, features: torch.Tensor) -> int | None:
 def _name_of(names: list[str], path: Path) -> str:
     name = next((name for name in FEATURE_NAMES if name in names), None)
     if name is None:
-        found = ", ".join(names[:5]) or "nothing"
-        raise UserError(f"{path} has no tensor 'features' (found {found}): save the features under that name")
+        raise UserError(
+            f"{path} has no tensor 'features' (found {names_found(names)}): save the features under that name"
+        )
     return name
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from utils.errors import UserError
+from utils.errors import UserError, cannot_read
 from utils.files.tensors import first_line
 
+# What the system says to a file that is read where no byte can be: the file said so.
+_IMPOSSIBLE_PLACES = (errno.EINVAL, errno.EOVERFLOW)
 _TORCH_TYPES = {"f2": torch.float16, "f4": torch.float32, "f8": torch.float64}
 
 
@@ -49,14 +52,23 @@ def check_coords_type(dtype: np.dtype[Any], path: Path) -> None:
 
 
 def coords_tensor(array: np.ndarray, path: Path) -> torch.Tensor:
-    """Coordinates in a type that torch computes in: int64, or float64; raises UserError if they are no numbers."""
+    """Coordinates in a type that torch computes in: int64, or float64; raises UserError if they are no numbers.
+
+    What neither holds becomes a large float64 or infinity, which `slide_checks.check_coords_values` refuses.
+    """
     check_coords_type(array.dtype, path)
-    return torch.from_numpy(array.astype(np.int64 if array.dtype.kind in "iu" else np.float64))
+    is_integer = array.dtype.kind in "iu" and not (array.size and int(array.max()) > np.iinfo(np.int64).max)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return torch.from_numpy(array.astype(np.int64 if is_integer else np.float64))
 
 
 def unreadable(path: Path, kind: str, error: BaseException) -> UserError:
     """The error for a file that cannot be read, with the reason that the system or the library gave."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
-    if isinstance(error, PermissionError):
-        return UserError(f"{path} cannot be read ({reason}): let this account read it")
-    return UserError(f"{path} cannot be read as {kind} ({reason}): if it is truncated or damaged, extract it again")
+    if isinstance(error, OSError) and error.errno and error.errno not in _IMPOSSIBLE_PLACES:
+        return cannot_read(path, error)  # the system did not give it, whatever is in it
+    return UserError(damaged(path, kind, first_line(error)))
+
+
+def damaged(path: Path, kind: str, reason: str) -> str:
+    """The sentence for a file that is not what it should be."""
+    return f"{path} cannot be read as {kind} ({reason}): if it is truncated or damaged, extract it again"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
 from datasets.slides.slide_ids import FEATURE_ENDINGS, ending_of, slide_id_of
-from utils.errors import UserError
+from utils.errors import UserError, cannot_read
 from utils.files.phrases import listed
 
 SUBDIRECTORIES = ("pt_files", "h5_files")
@@ -47,10 +47,18 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
 
 
 def feature_files(folder: Path) -> list[Path]:
-    """The feature files that lie in a folder itself, by name."""
+    """The feature files that lie in a folder itself, by name.
+
+    Raises:
+        UserError: for a folder that cannot be read.
+    """
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        raise cannot_read(folder, error) from error
     return sorted(
         path
-        for path in folder.iterdir()
+        for path in inside
         if ending_of(path) in FEATURE_ENDINGS
         and not path.name.startswith(".")
         and not path.name.lower().endswith(_NO_SLIDES)

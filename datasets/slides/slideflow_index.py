@@ -27,11 +27,14 @@ def read_slideflow_index(path: Path, features: torch.Tensor) -> torch.Tensor | N
     index = next((found for ending in INDEX_ENDINGS if (found := path.with_suffix(ending)).is_file()), None)
     if index is None:
         return None
-    centres = load_array(index, ("arr_0",))
+
+    def check(shape: tuple[int, ...]) -> None:
+        if features.ndim < 2 or shape != (features.shape[-2], 2):
+            raise UserError(
+                f"{index} holds tile locations of shape {shape} and {path.name} features of shape "
+                f"{tuple(features.shape)}: expected one location (x, y) for each patch"
+            )
+
+    centres = load_array(index, ("arr_0",), check=check)
     check_coords_type(centres.dtype, index)
-    if features.ndim < 2 or centres.shape != (features.shape[-2], 2):
-        raise UserError(
-            f"{index} holds tile locations of shape {centres.shape} and {path.name} features of shape "
-            f"{tuple(features.shape)}: expected one location (x, y) for each patch"
-        )
     return torch.from_numpy(np.asarray(centres, dtype=np.float64) - (usual_spacing(centres) or 0) / 2)

@@ -14,11 +14,32 @@ def usual_spacing(coords: np.ndarray) -> int | None:
     >>> usual_spacing(np.array([[0, 0], [448, 0], [896, 0], [900, 448]]))
     448
     """
-    gaps = []
-    for across, along in ((1, 0), (0, 1)):
-        rows = np.rint(coords[:, across])
-        order = np.lexsort((coords[:, along], rows))
-        steps = np.rint(np.diff(coords[order, along]))
-        gaps.append(steps[(np.diff(rows[order]) == 0) & (steps > 0)])
-    sizes, counts = np.unique(np.concatenate(gaps), return_counts=True)
+    return _most_frequent(np.concatenate(_gaps(coords)))
+
+
+def spacing_by_direction(coords: np.ndarray) -> tuple[int | None, int | None]:
+    """What `usual_spacing` is along x and along y alone.
+
+    >>> spacing_by_direction(np.array([[0, 0], [448, 0], [896, 0], [0, 224]]))
+    (448, 224)
+    """
+    along_x, along_y = _gaps(coords)
+    return _most_frequent(along_x), _most_frequent(along_y)
+
+
+def _gaps(coords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances between neighbours of one row along x, and between those of one column along y."""
+    along_x, along_y = (_gaps_along(coords[:, along], coords[:, across]) for along, across in ((0, 1), (1, 0)))
+    return along_x, along_y
+
+
+def _gaps_along(positions: np.ndarray, across: np.ndarray) -> np.ndarray:
+    rows = np.rint(across)
+    order = np.lexsort((positions, rows))
+    steps = np.rint(np.diff(positions[order]))
+    return steps[(np.diff(rows[order]) == 0) & (steps > 0)]
+
+
+def _most_frequent(gaps: np.ndarray) -> int | None:
+    sizes, counts = np.unique(gaps, return_counts=True)
     return int(sizes[counts.argmax()]) if len(sizes) else None

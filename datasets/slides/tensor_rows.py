@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from datasets.slides.damaged_slide import reading
 from datasets.slides.file_rows import read_file_rows
-from datasets.slides.slide_content import unreadable
 
 
 def read_tensor_rows(
@@ -28,13 +28,11 @@ def read_tensor_rows(
         UserError: if they cannot be read.
     """
     matrix = features.reshape(features.shape[-2:])  # (1, M, D) -> (M, D), a view
-    try:
+    with reading(path, "a feature file"):
         begin = begin_of(path, matrix)
         if begin is None or matrix.stride(1) != 1:
             return matrix[torch.from_numpy(rows)]
         taken = torch.empty((len(rows), matrix.shape[1]), dtype=matrix.dtype)
         positions = int(matrix.storage_offset()) + rows * int(matrix.stride(0))
         read_file_rows(path, begin + positions * matrix.element_size(), taken.view(torch.uint8).numpy())
-    except OSError as error:
-        raise unreadable(path, "a feature file", error) from error
-    return taken
+        return taken

@@ -19,7 +19,7 @@ from torch import Tensor
 from utils.anchors.feature_norm import FeatureNorm
 from utils.errors import UserError
 from utils.files.atomic import write_json
-from utils.files.tensors import LOAD_ERRORS, first_line, load_tensor_or_array, save_tensors
+from utils.files.tensors import REPEATED_BYTES, damage_told, load_tensor_or_array, save_tensors, unusual_kind
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,25 @@ def read_provenance(anchors: Path) -> Provenance:
     path = provenance_path(anchors)
     if not path.exists():
         return Provenance(FeatureNorm(), {})
-    try:
+    with damage_told(path, lambda reason: _unusable_record(path, reason)):
+        if not path.is_file():
+            raise ValueError("it is no regular file")
         record = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(record, dict) or "feature_norm" not in record:
-            raise UserError("expected a JSON object with feature_norm")
-        slides = record.get("slides", [])
+            raise ValueError("expected a JSON object with feature_norm")
+        slides, features = record.get("slides", []), record.get("features", {})
         if not isinstance(slides, list) or not all(isinstance(slide_id, str) for slide_id in slides):
-            raise UserError("expected a list of slide ids as slides")
-        return Provenance(FeatureNorm.from_json(record["feature_norm"]), record)
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"the record of the anchors, {path}, cannot be read ({error}): fit the anchors again"
-        ) from error
+            raise ValueError("expected a list of slide ids as slides")
+        if not isinstance(features, dict) or not all(isinstance(value, str) for value in features.values()):
+            raise ValueError("expected the fingerprint of each slide as features")
+        try:
+            return Provenance(FeatureNorm.from_json(record["feature_norm"]), record)
+        except UserError as error:
+            raise UserError(_unusable_record(path, str(error))) from error
+
+
+def _unusable_record(path: Path, reason: str) -> str:
+    return f"the record of the anchors, {path}, cannot be read ({reason}): fit the anchors again"
 
 
 def read_anchors(path: Path, n_clusters: int | None, dim_in: int) -> Tensor:
@@ -103,35 +110,46 @@ def read_anchors(path: Path, n_clusters: int | None, dim_in: int) -> Tensor:
     """
     if not path.is_file():
         raise UserError(f"no anchor file at {path}: fit the anchors with run_clustering.py, or correct the path")
-    try:
+    with damage_told(path, lambda reason: _refused(path, reason)):
         value = load_tensor_or_array(path)
-    except LOAD_ERRORS as error:
-        raise UserError(
-            f"{path} is refused as an anchor file ({first_line(error)}): expected a tensor or array; fit the anchors "
-            "with run_clustering.py, or name another file"
-        ) from error
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         with np.errstate(over="ignore"):  # beyond float32 it becomes infinity, which is refused below
             value = torch.from_numpy(value.astype(np.float32))
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        kind = f"{type(value).__name__} of {value.dtype}" if hasattr(value, "dtype") else type(value).__name__
+    if not isinstance(value, Tensor) or not value.is_floating_point() or unusual_kind(value) is not None:
         raise UserError(
-            f"{path} holds {kind}, expected a tensor or array of floating-point anchors: fit the anchors with "
+            f"{path} holds {_kind_of(value)}, expected a tensor or array of floating-point anchors: fit the anchors "
+            "with run_clustering.py, or name another file"
+        )
+    shape = tuple(value.shape)
+    matrix = shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
+    if len(matrix) != 2:
+        raise UserError(
+            f"{path} holds a tensor of shape {shape}, expected (K, D) or (1, K, D): fit the anchors with "
             "run_clustering.py, or name another file"
         )
-    anchors = (value.squeeze(0) if value.dim() == 3 else value).detach().to(torch.float32).contiguous()
-    if anchors.dim() != 2:
+    if matrix[1] != dim_in:
         raise UserError(
-            f"{path} holds a tensor of shape {tuple(value.shape)}, expected (K, D) or (1, K, D): fit the anchors with "
-            "run_clustering.py, or name another file"
-        )
-    if anchors.size(1) != dim_in:
-        raise UserError(
-            f"{path} holds anchors of width {anchors.size(1)} and the features have width {dim_in}: fit the anchors on "
+            f"{path} holds anchors of width {matrix[1]} and the features have width {dim_in}: fit the anchors on "
             "these features"
         )
-    if n_clusters is not None and anchors.size(0) != n_clusters:
-        raise UserError(f"{path} holds {anchors.size(0)} anchors and --n_clusters is {n_clusters}: make them equal")
+    if n_clusters is not None and matrix[0] != n_clusters:
+        raise UserError(f"{path} holds {matrix[0]} anchors and --n_clusters is {n_clusters}: make them equal")
+    if value.nbytes > max(REPEATED_BYTES, value.untyped_storage().nbytes()):
+        raise UserError(f"{path} holds {matrix[0]} anchors, the same numbers over and over: fit the anchors again")
+    anchors = value.reshape(matrix).detach().as_subclass(Tensor).to(torch.float32).contiguous()
     if not bool(torch.isfinite(anchors).all()):
         raise UserError(f"{path} holds NaN or infinity: fit the anchors again")
     return anchors
+
+
+def _refused(path: Path, reason: str) -> str:
+    return (
+        f"{path} is refused as an anchor file ({reason}): expected a tensor or array; fit the anchors with "
+        "run_clustering.py, or name another file"
+    )
+
+
+def _kind_of(value: Any) -> str:
+    unusual = unusual_kind(value) if isinstance(value, Tensor) else None
+    name = type(value).__name__
+    return unusual or (f"{name} of {value.dtype}" if isinstance(value, Tensor | np.ndarray) else name)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from utils.errors import UserError
 
 KINDS = ("none", "l2", "zscore")
+_LENGTHS = (1e-10, 1e18)  # of rows whose squares float32 holds
 
 
 class FeatureNorm(nn.Module):
@@ -43,7 +44,7 @@ class FeatureNorm(nn.Module):
             return features
         features = features.float()
         if self.kind == "l2":
-            return F.normalize(features, dim=1)
+            return _to_length_one(features)
         if self.mean is None or self.std is None:
             raise ValueError("got zscore without mean and std, expected a FeatureNorm from fit_zscore or from_json")
         return (features - self.mean) / self.std
@@ -63,16 +64,29 @@ class FeatureNorm(nn.Module):
         """
         kind = value.get("kind") if isinstance(value, dict) else value
         if not isinstance(value, dict) or kind not in KINDS:
-            raise UserError(f"got feature_norm {kind!r}, expected one of {', '.join(KINDS)}")
+            raise UserError(f"got feature_norm {repr(kind)[:40]}, expected one of {', '.join(KINDS)}")
         if kind != "zscore":
             return cls(kind)
         try:
             mean, std = (torch.tensor(value[name], dtype=torch.float32) for name in ("mean", "std"))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise UserError("got zscore without numbers as mean and std, expected both for each feature") from error
         if mean.dim() != 1 or mean.shape != std.shape or not (mean.isfinite() & std.isfinite() & (std > 0)).all():
             raise UserError("got a zscore that cannot be used, expected a finite mean and a positive std per feature")
         return cls(kind, mean, std)
+
+
+def _to_length_one(features: Tensor) -> Tensor:
+    """Rows (M, D) over their lengths; rows of zeros stay.
+
+    Rows whose squares leave float32, above 1.8e19 or below 1e-19, are brought into its range first.
+    """
+    length = features.norm(dim=1, keepdim=True)  # (M, 1)
+    if bool(((length > _LENGTHS[1]) | (length < _LENGTHS[0])).any()):
+        largest = features.abs().amax(dim=1, keepdim=True)
+        is_odd = ((length > _LENGTHS[1]) | (length < _LENGTHS[0])) & (largest > 0)
+        features = torch.where(is_odd, features / torch.where(is_odd, largest, 1), features)
+    return F.normalize(features, dim=1)
 
 
 def fit_zscore(blocks: Iterable[Tensor]) -> FeatureNorm:

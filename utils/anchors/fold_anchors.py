@@ -12,6 +12,7 @@ from utils.anchors.anchor_files import Provenance, provenance_path, read_anchors
 from utils.anchors.feature_norm import FeatureNorm
 from utils.command.settings import RANDOM
 from utils.errors import UserError
+from utils.files.named_file import named_file
 from utils.files.provenance import changed_values, digest
 
 
@@ -79,7 +80,7 @@ def load_fold_anchors(
         return FoldAnchors(provenance.feature_norm, dataset=dataset, digest=digest(source), warnings=warnings)
 
     def read_slide(slide_id: str) -> Tensor:
-        return read_anchors(source / f"{slide_id}.pt", n_clusters, dim_in)
+        return read_anchors(named_file(source, f"{slide_id}.pt"), n_clusters, dim_in)
 
     for slide_ids in slides.values():
         for slide_id in slide_ids:

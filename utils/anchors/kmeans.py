@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import faiss
@@ -14,6 +15,8 @@ from utils.errors import UserError
 from utils.machine.seed import derive_seed
 
 INITIALISATIONS = ("k-means++", "random")
+_SQUARED = (2.0**-32, 2.0**50)  # largest numbers whose squares, sums of them and differences float32 holds
+_MOST_DOUBLINGS = 100  # a power of two beyond 2^126 is no normal number in float32
 WARM_UP_POINTS = 256  # points for each centroid that iterations begin on, where there are at least 4 times so many
 
 
@@ -81,9 +84,8 @@ def kmeans(
         raise UserError(f"got {len(points)} points for {k} clusters, expected at least as many points as clusters")
     if gpu:
         check_gpu()
+    unit = _into_range(points)
     shift = points.mean(dim=0)  # (d,)
-    if not bool(shift.isfinite().all()):  # NaN and infinity always reach the mean
-        raise ValueError("got points with NaN or infinity, expected finite ones")
     options: dict[str, Any] = {"niter": n_iter, "seed": seed % 2**31, "gpu": gpu}
     if init == "random":  # the released procedure trains on points as they are, the others at mean 0
         limit = max_points_per_centroid or len(points)
@@ -97,8 +99,8 @@ def kmeans(
         first = first_centroids(points.sub_(shift), k, n_init, seed)
         centred, nearest = lloyd(points, _warmed_up(points, first, n_iter, seed), n_iter)
         centroids = centred + shift
-    sizes = torch.bincount(nearest, minlength=k)
-    return KMeans(centroids.numpy(), inertia_of(points, centroids - shift, nearest), sizes.numpy())
+    sizes, inertia = torch.bincount(nearest, minlength=k), inertia_of(points, centroids - shift, nearest)
+    return KMeans((centroids * unit).numpy(), inertia * unit**2, sizes.numpy())
 
 
 def check_gpu() -> None:
@@ -124,6 +126,22 @@ def count_degenerate(centroids: np.ndarray) -> tuple[int, int]:
     return duplicates, int((~centroids.any(axis=1)).sum())
 
 
+def distances_are_lost(result: KMeans, *, from_mean: bool) -> bool:
+    """Whether squared distances, as |x|^2 - 2 x.c + |c|^2 in float32, are smaller than the rounding of their terms.
+
+    Points that are equal but for rounding are none whose distances are lost.
+
+    Args:
+        result: of a clustering.
+        from_mean: whether |x| was counted from the mean of the points, not from zero.
+    """
+    centroids, sizes = result.centroids.astype(np.float64), result.sizes / result.sizes.sum()  # (k, d), (k,)
+    origin = sizes @ centroids if from_mean else 0.0
+    of_terms = float(sizes @ np.square(centroids - origin).sum(axis=1))
+    of_distances = result.inertia / float(result.sizes.sum())
+    return bool(2.0**-44 * of_terms < of_distances < 2.0**-23 * of_terms)
+
+
 def _as_points(x: np.ndarray | torch.Tensor, overwrite_x: bool) -> torch.Tensor:
     """`x` as contiguous float32 (n, d) that may be changed: itself if it is that and is free, or else a copy."""
     given = x.detach() if isinstance(x, torch.Tensor) else x
@@ -136,6 +154,26 @@ def _as_points(x: np.ndarray | torch.Tensor, overwrite_x: bool) -> torch.Tensor:
         return points.copy_(given)
     points.numpy()[...] = given
     return points
+
+
+def _into_range(points: torch.Tensor) -> float:
+    """Divide points, in place, by a power of two where their squares would leave float32; the power, 1.0 elsewhere.
+
+    Quotients by powers of two are exact, so that the clustering is the same. Left alone, the distances of points beyond
+    1.8e19 are infinite, all points go to one centroid, and faiss ends the process.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
+    low, high = (float(extreme) for extreme in torch.aminmax(points))
+    largest = max(-low, high)
+    if not math.isfinite(largest + low):  # NaN reaches both extremes
+        raise ValueError("got points with NaN or infinity, expected finite ones")
+    if largest == 0 or _SQUARED[0] <= largest <= _SQUARED[1]:
+        return 1.0
+    unit = 2.0 ** max(-_MOST_DOUBLINGS, min(_MOST_DOUBLINGS, math.frexp(largest)[1]))
+    points.div_(unit)
+    return unit
 
 
 def _warmed_up(points: torch.Tensor, centroids: torch.Tensor, n_iter: int, seed: int) -> torch.Tensor:

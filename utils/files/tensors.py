@@ -1,29 +1,43 @@
 """Tensors on disk: equal content is saved as equal bytes, and nothing but tensors, plain values and arrays is loaded.
 
 Centroid files of the released code are pickled numpy arrays, and so are feature files of some tools;
-`load_tensor_or_array` reads them too.
+`load_tensor_or_array` reads them too. No size that a file declares is believed before it is compared with the bytes
+that are there (`utils.files.declared_tensors`, `utils.files.pickled_arrays`).
 """
 
 from __future__ import annotations
 
-import codecs
 import pickle
 import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import torch
+from safetensors import SafetensorError
 
+from utils.errors import UserError, cannot_read
 from utils.files.atomic import atomic_path
+from utils.files.declared_tensors import HEAD_BYTES, LEGACY_NUMBER, ZIP_HEAD, check_torch_file, other_protocol
+from utils.files.pickled_arrays import ALLOWED, BUILT, plain, read_pickle
 
-# What reading a damaged file of torch or pickle may raise. The documentation of pickle promises no closed list. Those
-# below came out of the readers for thousands of files that were cut off or had bytes changed; all of them mean that the
-# file is not what it should be.
+# What reading a damaged file of torch, pickle, numpy, zip, safetensors or JSON may raise. The documentation of pickle
+# promises no closed list. Those below came out of the readers for thousands of files that were cut off or had bytes
+# changed; all of them mean that the file is not what it should be. RecursionError and NotImplementedError are
+# RuntimeErrors, UnicodeDecodeError is a ValueError, OverflowError an ArithmeticError.
 LOAD_ERRORS = (
     pickle.UnpicklingError,
     struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    SafetensorError,
+    SyntaxError,  # the header of an array of numpy is text that numpy parses
+    tokenize.TokenError,
     RuntimeError,
     EOFError,
     OSError,
@@ -33,42 +47,40 @@ LOAD_ERRORS = (
     LookupError,
     AssertionError,
     ArithmeticError,
+    BufferError,
     ImportError,
     MemoryError,
     SystemError,
 )
 MESSAGE_LENGTH = 120
-_TORCH_REASON = "WeightsUnpickler error: "
-
-# The first bytes of a file of torch before 1.6: a pickled magic number.
-TORCH_LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# A pickle calls what it names. These names build arrays and nothing else; numpy 2 renamed numpy.core to numpy._core.
-_MULTIARRAY = getattr(np, "_core").multiarray  # noqa: B009  private by name, stable in every pickle
-RECONSTRUCT = _MULTIARRAY._reconstruct
-ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): RECONSTRUCT,
-    ("numpy.core.multiarray", "scalar"): _MULTIARRAY.scalar,
-    ("numpy._core.multiarray", "scalar"): _MULTIARRAY.scalar,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
-}
-_DTYPES = (
-    "Bool",
-    "Int8",
-    "Int16",
-    "Int32",
-    "Int64",
-    "UInt8",
-    "UInt16",
-    "UInt32",
-    "UInt64",
-    "Float16",
-    "Float32",
-    "Float64",
-)
+_NAME_LENGTH = 40
+# A tensor made by `expand` shows its numbers many times and is stored in a few bytes; up to here it is read.
+REPEATED_BYTES = 2**26
+_OTHER_INSTRUCTION = "Unsupported operand"  # of torch: an instruction of pickle that torch.save makes no use of
+_TORCH_REASON = "WeightsUnpickler error:"
+_PICKLE_HEAD = b"\x80"
 _allow_list = Lock()  # torch keeps one list for all threads
+
+
+@contextmanager
+def damage_told(path: Path, tell: Callable[[str], str]) -> Iterator[None]:
+    """Turn all that reading a damaged file may raise in the block into a UserError; one passes as it is.
+
+    Args:
+        path: of the file.
+        tell: makes the sentence from the reason: the role of the file, what is wrong, what to do.
+
+    Raises:
+        UserError: for any of LOAD_ERRORS. What the system does not let be read is told as that, without `tell`.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except LOAD_ERRORS as error:
+        if isinstance(error, OSError) and error.errno:
+            raise cannot_read(path, error) from error
+        raise UserError(tell(first_line(error))) from error
 
 
 def save_tensors(path: Path, value: Any) -> None:
@@ -89,9 +101,13 @@ def load_tensors(path: Path, *, mmap: bool = False) -> Any:
             PyTorch 1.6 and later.
 
     Raises:
-        one of LOAD_ERRORS: for anything else, before any of it runs.
+        one of LOAD_ERRORS: for anything else, before any of it runs, for tensors whose numbers are not all there,
+            and for sparse ones and others whose numbers do not lie in memory as they are.
     """
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    check_torch_file(path)
+    value = _load(path, mmap=mmap)
+    _check_dense(value)
+    return value
 
 
 def load_tensor_or_array(path: Path, *, mmap: bool = False) -> Any:
@@ -102,23 +118,52 @@ def load_tensor_or_array(path: Path, *, mmap: bool = False) -> Any:
 
     Args:
         path: of the file.
-        mmap: as of `load_tensors`.
+        mmap: map the tensors from the file (copy on write) if it has the zip format of PyTorch 1.6 and later.
 
     Raises:
-        one of LOAD_ERRORS: for anything else, before any of it runs.
+        one of LOAD_ERRORS: for anything else, before any of it runs, and for tensors and arrays whose numbers are not
+            all there.
     """
     with path.open("rb") as file:
-        start = file.read(len(TORCH_LEGACY_MAGIC))
-        file.seek(0)
-        if start[:1] == b"\x80" and start != TORCH_LEGACY_MAGIC:  # a bare pickle; torch writes zip files, or the magic
-            return ArrayUnpickler(file).load()
+        start = file.read(HEAD_BYTES)
+    is_zip = start.startswith(ZIP_HEAD)
+    if start.startswith(_PICKLE_HEAD) and LEGACY_NUMBER not in start:
+        return read_pickle(path)
+    check_torch_file(path)
+    with suppress(pickle.UnpicklingError):  # not tensors alone
+        return _load(path, mmap=mmap and is_zip)
+    try:
+        return _load_with_arrays(path, mmap=mmap and is_zip, is_zip=is_zip)
+    except pickle.UnpicklingError as error:
+        if _OTHER_INSTRUCTION in str(error):
+            raise other_protocol(path) from error
+        raise
+
+
+def _load(path: Path, *, mmap: bool) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def _check_dense(value: Any) -> None:
+    """Raise ValueError for a tensor in dicts and lists whose numbers do not lie in memory as they are."""
+    kind = unusual_kind(value) if isinstance(value, torch.Tensor) else None
+    if kind is not None:
+        raise ValueError(f"it holds {kind}")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _check_dense(item)
+
+
+def _load_with_arrays(path: Path, *, mmap: bool, is_zip: bool) -> Any:
+    """As `_load`, for a file with arrays, or tensors of another class, which take a list that one thread has at a time.
+
+    A file that `check_torch_file` has passed.
+    """
     names = [(value, ".".join(key)) for key, value in ALLOWED.items()]
-    dtypes = [getattr(np.dtypes, f"{name}DType") for name in _DTYPES]
-    with _allow_list, torch.serialization.safe_globals([*names, *dtypes]):
-        others = torch.serialization.get_unsafe_globals_in_checkpoint(str(path)) if start[:2] == b"PK" else []
+    with _allow_list, torch.serialization.safe_globals([*names, *BUILT]):
+        others = torch.serialization.get_unsafe_globals_in_checkpoint(str(path)) if is_zip else []
         try:
             with torch.serialization.safe_globals([(NamelessTensor, name) for name in others]):
-                return load_tensors(path, mmap=mmap)
+                return plain(_load(path, mmap=mmap))
         except pickle.UnpicklingError as error:
             if not others:
                 raise
@@ -132,10 +177,37 @@ def first_line(error: BaseException) -> str:
     >>> first_line(RuntimeError("unexpected end")), first_line(EOFError())
     ('unexpected end', 'EOFError')
     """
-    lines = [line.strip() for line in str(error).strip().splitlines()]
-    told = next((line.removeprefix(_TORCH_REASON) for line in lines if line.startswith(_TORCH_REASON)), None)
-    line = told or (lines[0] if lines else type(error).__name__)
-    return line[:MESSAGE_LENGTH]
+    text = str(error)
+    told = text.partition(_TORCH_REASON)[2].strip() or text.strip() or type(error).__name__
+    return _shown(told.splitlines()[0].strip()[:MESSAGE_LENGTH])
+
+
+def names_found(names: Iterable[Any]) -> str:
+    r"""The first names of what a file holds, for a message; they may be anything.
+
+    >>> names_found(["feats", "two\nlines", 7]), names_found([])
+    ('feats, two\\nlines, 7', 'nothing')
+    """
+    known = [name if isinstance(name, str) else str(name) if isinstance(name, int) else "?" for name in names]
+    return ", ".join(_shown(name[:_NAME_LENGTH]) for name in known[:5]) or "nothing"
+
+
+def _shown(text: str) -> str:
+    """A text in one line of what can be seen: a damaged file puts anything into a message."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def unusual_kind(tensor: torch.Tensor) -> str | None:
+    """What a tensor is if its numbers do not lie in memory as they are; None for all others."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.layout != torch.strided:
+        return "a sparse tensor"
+    if tensor.is_quantized:
+        return "a quantized tensor"
+    if tensor.is_neg() or tensor.is_conj():
+        return "a view of a tensor with another sign"
+    return "a tensor without numbers (of the device 'meta')" if tensor.is_meta else None
 
 
 class NamelessTensor(torch.Tensor):
@@ -147,13 +219,3 @@ class NamelessTensor(torch.Tensor):
 
     def __setstate__(self, state: Any) -> None:
         """Leave out what the class kept beside the numbers."""
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that refuses every name but those of numpy arrays, before calling it."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Look a name up in the allow-list; the default would import any module."""
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no part of a numpy array")
-        return ALLOWED[module, name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from datasets.folds.missing_slides import GIVE_THEM, missing_in_words
 from datasets.folds.splits import read_training_slides
 from datasets.slides.features import check_width_of, find_slides, open_slide, read_rows
 from datasets.slides.fingerprint import fingerprint_of
+from datasets.slides.id_checks import check_slide_files
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.anchors.sampling import even_quota, points_in_memory, sample_rows
-from utils.command.settings import ClusteringSettings
+from utils.command.clustering_settings import ClusteringSettings
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
@@ -144,8 +147,11 @@ def slides_to_fit(slides: Mapping[str, Slide], fold_csv: Path | None, sampling: 
     """The slides that data-set anchors, and the scale of the features, may see.
 
     Raises:
-        UserError: for training slides of the fold without a feature file, unless these are dropped.
+        UserError: for training slides of the fold without a feature file, unless these are dropped, and without a
+            fold for a file whose name can be no slide id.
     """
+    if fold_csv is None:
+        check_slide_files(slides, "--input_dir")
     slide_ids = list(slides) if fold_csv is None else _training_slides(slides, fold_csv, sampling.on_missing)
     chosen = sorted(slide_ids)[: sampling.n_files]
     if fold_csv is None and sampling.matters:
@@ -157,15 +163,15 @@ def slides_to_fit(slides: Mapping[str, Slide], fold_csv: Path | None, sampling: 
 def _training_slides(slides: Mapping[str, Slide], fold_csv: Path, on_missing: str) -> list[str]:
     slide_ids = read_training_slides(fold_csv)
     missing = [slide_id for slide_id in slide_ids if slide_id not in slides]
-    found = (
-        f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file "
-        f"({', '.join(missing[:3])})"
-    )
-    if missing and (on_missing == "error" or len(missing) == len(slide_ids)):
+    if not missing:
+        return slide_ids
+    paths = {slide_id: slide.path for slide_id, slide in slides.items()}
+    words = missing_in_words(missing, paths, used=slide_ids)
+    found = f"{len(missing)} of {len(slide_ids)} training slides of {fold_csv} have no feature file ({words})"
+    if on_missing == "error" or len(missing) == len(slide_ids):
         advice = "correct --input_dir, or pass --on_missing drop (ON_MISSING=drop in the scripts)"
-        raise UserError(f"{found}: extract them, {advice}")
-    if missing:
-        logger.warning("warning: %s and were left out", found)
+        raise UserError(f"{found}: {GIVE_THEM}, {advice}")
+    logger.warning("warning: %s and were left out", found)
     return [slide_id for slide_id in slide_ids if slide_id in slides]
 
 
@@ -180,15 +186,37 @@ def choose_sample(fitting: Fitting, width: int, feature_norm: str, sampling: Sam
 
 
 def read_sample(sample: Sample, sampling: Sampling) -> np.ndarray:
-    """The sampled points (n, D) float32, slide after slide, on their scale; they are in memory once."""
+    """The sampled points (n, D) float32, slide after slide, on their scale; they are in memory once.
+
+    Raises:
+        UserError: for a slide whose features leave the range of float32.
+    """
     points = np.empty((sample.n_points, sample.width), dtype=np.float32)
     read = _reader(sample.fitting, sample.quota, sampling.seed)
-    blocks = map_in_threads(lambda slide_id: sample.norm(read(slide_id)), list(sample.quota), sampling.workers)
+    blocks = map_in_threads(
+        lambda slide_id: scaled(read(slide_id), sample.norm, slide_id), list(sample.quota), sampling.workers
+    )
     filled = 0
     for block in tqdm(blocks, "patches for the anchors", len(sample.quota), disable=None, leave=False, unit="slide"):
         torch.from_numpy(points[filled : filled + len(block)]).copy_(block)
         filled += len(block)
     return points
+
+
+def scaled(features: torch.Tensor, norm: FeatureNorm, slide_id: str) -> torch.Tensor:
+    """Features (M, D) of a slide in float32 on their scale.
+
+    Raises:
+        UserError: where they leave the range of float32.
+    """
+    numbers = norm(features).float()
+    if len(numbers) and not all(math.isfinite(extreme) for extreme in torch.aminmax(numbers)):
+        largest = float(features.double().abs().max())
+        raise UserError(
+            f"features of {slide_id} reach to {largest:.3g}, which with --feature_norm {norm.kind} leaves the range of "
+            "float32: extract its features again or take the slide out"
+        )
+    return numbers
 
 
 def _quota(fitting: Fitting, width: int, sampling: Sampling) -> dict[str, int]:

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
+from datasets.folds.missing_slides import GIVE_THEM, missing_in_words
 from datasets.folds.units import join_slides
 from datasets.make_splits.labelled_cases import labelled_cases
 from datasets.make_splits.slide_patients import found_patients, patient_rule, slides_as_patients
+from datasets.slides.id_checks import check_slide_files
 from utils.errors import UserError
-from utils.files.phrases import counted
+from utils.files.phrases import counted, listed
 from utils.pipeline.predict_settings import PredictSettings
 
 NOT_COMPARED = (
@@ -61,9 +63,7 @@ def read_cohort(
         UserError: for a table that cannot be read or has other classes, labelled slides without features unless these
             are dropped, or a patient of two classes where patients are predicted.
     """
-    joined = [slide_id for slide_id in slide_ids if ";" in slide_id]
-    if joined:
-        raise UserError(f"the slide id {joined[0]!r} holds ';', which separates slides in predictions: rename the file")
+    check_slide_files(slide_ids, listed(settings.features_dir))
     if settings.labels is None:
         patients, told = _patients(settings, slide_ids, {}), _told_of_patients(settings, slide_ids)
         return Cohort(_unlabelled(patients, by_patient=unit != "slide"), 0, {}, told.notes, told.warnings)
@@ -110,11 +110,12 @@ def _with_features(
     if not missing:
         return tuple(cases), ()
     name = "" if settings.labels is None else settings.labels.name  # no path: summaries are passed on
-    found = f"{counted(len(missing), 'labelled slide')} of {name} without a feature file ({first_ids(missing)})"
+    words = missing_in_words(missing, slide_ids, used=[slide_id for case in cases for slide_id in case.slide_ids])
+    found = f"{counted(len(missing), 'labelled slide')} of {name} without a feature file ({words})"
     kept = (replace(case, slide_ids=tuple(s for s in case.slide_ids if s in there)) for case in cases)
     left = tuple(case for case in kept if case.slide_ids)
     if settings.on_missing == "error" or not left:
-        raise UserError(f"{found}: extract their features, correct --features_dir, or pass --on_missing drop")
+        raise UserError(f"{found}: {GIVE_THEM}, correct --features_dir, or pass --on_missing drop")
     return left, (f"{found}: left out",)
 
 

@@ -242,11 +242,6 @@ class FoldModels(nn.Module):
         super().__init__()
         self.models = nn.ModuleList(fold.model for fold in folds)
 
-    @property
-    def needs_coords(self) -> bool:
-        """Whether a model needs the positions of patches."""
-        return any(model.needs_coords for model in self.models)
-
     def forward(self, *batch: Tensor | None) -> Tensor:
         """Logits (folds, B, C), float32, of a batch as `models.bag_model` describes it."""
         return torch.stack([model(*batch).logits.float() for model in self.models])

@@ -10,13 +10,14 @@ from datasets.slides.features import check_widths, find_slides
 from datasets.slides.fingerprint import fingerprint
 from utils.errors import UserError
 from utils.explain.slide_image import require_slide_reader
+from utils.files.locks import locked
 from utils.machine.device import resolve_device
 from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort_checks import check_same_anchors, check_same_features, check_same_models
 from utils.pipeline.cohort_logits import groups_of_folds, precision_of
 from utils.pipeline.ensemble import Ensemble, load_ensemble
 from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases, plain_ids
-from utils.pipeline.inputs import READING_THREADS
+from utils.pipeline.needed_coords import READING_THREADS, check_coords
 from utils.pipeline.predict_settings import PredictSettings
 from utils.pipeline.train_fold import Computation
 from utils.pipeline.trained_on import cases_of_table
@@ -57,20 +58,21 @@ def explain_cohort(settings: PredictSettings) -> None:
     _check_slides(settings, slide_ids, paths, ensemble)
     groups = groups_of_folds(settings, ensemble, slide_ids)
     check_same_anchors(settings.folder, groups)
-    for group in groups:
-        for fold in group.folds:
-            explained = PredictedCases(
-                name=f"fold {fold.index}",
-                model=fold.model,
-                cases=BagDataset(cases, paths, read_anchors=group.anchors),
-                predictions=tables[fold.index],
-                has_slide_anchors=ensemble.has_slide_anchors,
-                words=ClassWords.of(ensemble.record, ensemble.n_outputs),
-                folder=fold_dir(settings.folder, fold.index) / "explain",
-            )
-            explain_cases(explained, explanation, computation)
-    if (settings.folder / "summary.json").exists() and not settings.no_figures:
-        logger.info("wrote %s", write_validation_report(settings.folder))
+    with locked(settings.folder):
+        for group in groups:
+            for fold in group.folds:
+                explained = PredictedCases(
+                    name=f"fold {fold.index}",
+                    model=fold.model,
+                    cases=BagDataset(cases, paths, read_anchors=group.anchors),
+                    predictions=tables[fold.index],
+                    has_slide_anchors=ensemble.has_slide_anchors,
+                    words=ClassWords.of(ensemble.record, ensemble.n_outputs),
+                    folder=fold_dir(settings.folder, fold.index) / "explain",
+                )
+                explain_cases(explained, explanation, computation)
+        if (settings.folder / "summary.json").exists() and not settings.no_figures:
+            logger.info("wrote %s", write_validation_report(settings.folder))
 
 
 def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[str, Path], ensemble: Ensemble) -> None:
@@ -87,6 +89,8 @@ def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[s
             f"got --explain_slides {unknown[0]}, expected slides of the cohort {settings.cohort} ({len(slide_ids)} "
             "predicted slides)"
         )
-    check_widths({slide_id: paths[slide_id] for slide_id in slide_ids}, ensemble.dim_in)
+    own = {slide_id: paths[slide_id] for slide_id in slide_ids}
+    check_widths(own, ensemble.dim_in)
+    check_coords((fold.model for fold in ensemble.folds), own)
     prints = map_in_threads(fingerprint, [paths[slide_id] for slide_id in slide_ids], READING_THREADS)
     check_same_features(settings.folder, dict(zip(slide_ids, prints, strict=True)))

@@ -32,6 +32,7 @@ from utils.explain.slide_explanation import SlideExplanation, write_slide_explan
 from utils.explain.slide_image import require_slide_reader
 from utils.pipeline.inputs import FoldInputs, bags, batch_reader
 from utils.pipeline.models import load_model
+from utils.pipeline.needed_coords import check_coords
 from utils.pipeline.train_fold import Computation
 from utils.runs.class_words import ClassWords
 from utils.runs.predictions import read_predictions, with_outcomes
@@ -51,6 +52,7 @@ class Explanation:
         slides: ids of slides to explain beside or instead of them; None for none.
         slides_dir: directory of slide images, or None.
         mpp: microns per level-0 pixel where files do not give it, or None.
+        patch_size: side of a patch in level-0 pixels, in the place of what files say, or None.
         geojson: `patches` or `regions`.
         run: data set and name of the run, for titles.
     """
@@ -59,6 +61,7 @@ class Explanation:
     slides: tuple[str, ...] | None
     slides_dir: Path | None
     mpp: float | None
+    patch_size: int | None
     geojson: str
     run: str
 
@@ -70,6 +73,7 @@ class Explanation:
             slides=plain_ids(options.explain_slides),
             slides_dir=options.slides_dir,
             mpp=options.mpp,
+            patch_size=options.patch_size,
             geojson=options.geojson,
             run=run,
         )
@@ -130,9 +134,11 @@ def explain_fold(inputs: FoldInputs, explanation: Explanation, computation: Comp
         place: the folder of the fold, which holds its checkpoint and predictions.
 
     Raises:
-        UserError: for a checkpoint or predictions that cannot be read.
+        UserError: for a checkpoint or predictions that cannot be read, and slides without the coordinates that the
+            model needs.
     """
     model, _ = load_model(place / "checkpoint.pt")
+    check_coords([model], {slide_id: inputs.paths[slide_id] for slide_id in inputs.fold.slides("test")})
     explained = PredictedCases(
         name=f"fold {inputs.fold.index}",
         model=model,
@@ -168,7 +174,7 @@ def explain_cases(explained: PredictedCases, explanation: Explanation, computati
             nearest = nearest_of(model, batch)
             if shares is not None and nearest is not None and ";".join(batch.slide_ids) in counted:
                 shares.add(case_id, batch.slide_ids, as_array(out.attention), as_array(nearest.anchor))
-            for slide in slide_explanations(case_id, batch, out, nearest, wanted, explanation.mpp):
+            for slide in slide_explanations(case_id, batch, out, nearest, wanted, explanation):
                 write_explained(explained.folder / slide.slide_id, slide, explanation)
     write_cases(explained.folder / "cases.csv", chosen, predictions)
     if shares is not None and mixing is not None:
@@ -206,16 +212,16 @@ def slide_explanations(
     out: BagOutput,
     nearest: NearestAnchors | None,
     wanted: Collection[str],
-    mpp: float | None,
+    explanation: Explanation,
 ) -> Iterator[SlideExplanation]:
-    """What a model made of the slides of a case, those that are wanted; `mpp`: microns per pixel given by the user."""
-    stop = 0
+    """What a model made of the slides of a case, those that are wanted, with the sizes that the user gives."""
+    stop, mpp = 0, explanation.mpp
     for index, slide in enumerate(batch.slides()):
         start, stop = stop, stop + len(slide.features)
         if slide.slide_id not in wanted:
             continue
         slide = in_level0_pixels(slide, mpp) if mpp else slide
-        rows, geometry = slice(start, stop), patch_geometry(slide)
+        rows, geometry = slice(start, stop), patch_geometry(slide, explanation.patch_size)
         yield SlideExplanation(
             slide_id=slide.slide_id,
             case_id=case_id,
@@ -230,6 +236,7 @@ def slide_explanations(
             mpp=mpp or geometry.mpp,
             mpp_source="--mpp" if mpp else geometry.mpp_source,
             in_micrometres=geometry.in_micrometres,
+            patch_size_doubt=None if slide.coords is None else geometry.doubt,
         )
 
 

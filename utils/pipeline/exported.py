@@ -6,35 +6,36 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from utils.errors import UserError
 from utils.files.atomic import atomic_path, write_json
+from utils.files.format_version import check_version, versioned
 from utils.files.json_object import read_json_object
 from utils.files.provenance import digest
+from utils.files.tensors import damage_told
+from utils.runs.tasks import TASKS
 
 MODEL_RECORD = "model.json"
 TRAINED_ON = "trained_on.json"
-FORMAT = 1
 ADVICE = "export the run again with python -m utils.pipeline.export"
 _NORM = "feature_norm."  # of the tensors of a zscore, beside the weights
 _OF_RECORD = {"task": str, "dataset": str, "model": str, "formulation": str, "dim_in": int, "n_outputs": int}
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < sys.float_info.max
 
 
 def _are_texts(value: Any) -> bool:
@@ -92,7 +93,7 @@ def write_exported(folder: Path, record: Mapping[str, Any], folds: Mapping[int, 
             if name in norm:
                 tensors[_NORM + name] = Tensor(norm.pop(name))
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary)
+            temporary.write_bytes(save(tensors))  # save_file hides what the system says
         of_folds.append(
             {
                 "fold": k,
@@ -110,7 +111,7 @@ def write_exported(folder: Path, record: Mapping[str, Any], folds: Mapping[int, 
         for k, fold in sorted(folds.items())
     }
     write_json(folder / TRAINED_ON, names)
-    write_json(folder / MODEL_RECORD, {"format": FORMAT, **record, "folds": of_folds})
+    write_json(folder / MODEL_RECORD, versioned({**record, "folds": of_folds}))
 
 
 def read_exported(folder: Path) -> tuple[dict[str, Any], dict[int, ExportedFold]]:
@@ -121,17 +122,25 @@ def read_exported(folder: Path) -> tuple[dict[str, Any], dict[int, ExportedFold]
     """
     path = folder / MODEL_RECORD
     record = read_json_object(path, advice=ADVICE)
-    if record.get("format") != FORMAT:
-        raise UserError(f"{path}: format is {record.get('format')!r}, expected {FORMAT}; {ADVICE}.")
+    check_version(record, path)
     for name, kind in _OF_RECORD.items():
         if not isinstance(record.get(name), kind):
-            raise UserError(f"{path}: {name} is {record.get(name)!r}, expected {kind.__name__}; {ADVICE}.")
+            raise UserError(f"{path}: {name} is {repr(record.get(name))[:60]}, expected {kind.__name__}; {ADVICE}.")
+    if record["task"] not in TASKS:
+        raise UserError(f"{path}: task is {record['task'][:60]!r}, expected one of {', '.join(TASKS)}; {ADVICE}.")
     names = read_json_object(folder / TRAINED_ON, advice=ADVICE)
     folds = {}
-    for number, entry in enumerate(record.get("folds") or []):
+    entries = record.get("folds")
+    for number, entry in enumerate(entries if isinstance(entries, list) else []):
         wrong = [name for name, fits in _OF_FOLD.items() if not (isinstance(entry, dict) and fits(entry.get(name)))]
         if wrong:
             raise UserError(f"{path}: entry {number} of folds lacks or misstates {wrong[0]}; {ADVICE}.")
+        of_weights = {name: entry["architecture"].get(name, record[name]) for name in ("dim_in", "n_outputs")}
+        if any(value != record[name] for name, value in of_weights.items()):
+            raise UserError(
+                f"{path}: fold {entry['fold']} holds weights that do not fit their description "
+                f"({repr(of_weights)[:60]}); {ADVICE}."
+            )
         of_fold = names.get(f"fold{entry['fold']}")
         if not isinstance(of_fold, dict) or not all(
             _are_texts(of_fold.get(key)) for key in ("trained_on", "chosen_on")
@@ -145,12 +154,12 @@ def read_exported(folder: Path) -> tuple[dict[str, Any], dict[int, ExportedFold]
 
 def _read_fold(folder: Path, entry: Mapping[str, Any], names: Mapping[str, Any]) -> ExportedFold:
     path = folder / Path(str(entry["weights"])).name  # beside model.json, wherever the name points
-    try:
+    with damage_told(path, lambda reason: f"{path} cannot be read ({reason}); {ADVICE}."):
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
         if digest(path) != entry["sha256"]:
             raise UserError(f"{path} is another file than the one that {MODEL_RECORD} describes; {ADVICE}.")
         tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read ({error}); {ADVICE}.") from error
     norm = dict(entry["feature_norm"])
     norm |= {name: tensors.pop(_NORM + name).tolist() for name in ("mean", "std") if _NORM + name in tensors}
     edges = entry.get("inner_edges")

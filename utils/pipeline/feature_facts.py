@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from datasets.slides.features import open_slide, read_header
 from datasets.slides.patch_geometry import physical_patch_size
@@ -75,9 +74,8 @@ def _mean_length(path: Path) -> float:
     with open_slide(path) as slide:
         rows = np.unique(np.linspace(0, slide.n_patches - 1, N_ROWS).astype(np.int64))
         features = slide.load_rows(rows)
-    finite = features.double()
-    finite = finite[torch.isfinite(finite).all(dim=1)]  # whoever reads the slide names the rows that are not
-    return float(finite.norm(dim=1).mean()) if len(finite) else 0.0
+    is_finite = features.float().isfinite().all(dim=1)  # whoever reads the slide names the rows that are not
+    return float(features[is_finite].double().norm(dim=1).mean()) if is_finite.any() else 0.0
 
 
 def _spaced(paths: Sequence[Path], number: int) -> list[Path]:

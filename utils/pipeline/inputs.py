@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +18,7 @@ from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
 from datasets.folds.units import patients_as_bags
 from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
 from datasets.slides.fingerprint import fingerprint
+from datasets.slides.row_doubts import RepeatedRows
 from datasets.slides.slide_cache import SlideCache
 from models import options_of
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
@@ -25,8 +27,10 @@ from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.machine.memory import free_memory
 from utils.machine.threads import map_in_threads
+from utils.pipeline.needed_coords import READING_THREADS, refuse_slides
 
-READING_THREADS = 4
+logger = logging.getLogger("main")
+
 CACHE_SHARE = 0.5  # of the free memory: the rest is for the model, batches under way and the files of the page cache
 
 SlideReader = Callable[[Path], SlideFeatures]
@@ -173,6 +177,8 @@ def anchors_of(source: AnchorSource, inputs: FoldInputs) -> FoldAnchors:
 def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool) -> None:
     """Read every slide of these folds once: NaN in a test slide should not come to light after the training.
 
+    Slides whose rows, or positions where these matter, repeat themselves are named in the log.
+
     Args:
         inputs: of the folds that are still to be trained or tested.
         model: its name in the registry, for the message.
@@ -183,17 +189,16 @@ def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool
     """
     paths = {slide_id: each.paths[slide_id] for each in inputs for slide_id in each.fold.slides()}
     without: list[str] = []
+    repeated = RepeatedRows(with_coords=needs_coords)
     if paths:
-        slides = map_in_threads(inputs[0].read, paths.values(), workers=READING_THREADS)
+        slides = map_in_threads(lambda path: repeated.look_at(inputs[0].read(path)), paths.values(), READING_THREADS)
         for slide in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
             if needs_coords and slide.coords is None:
                 without.append(slide.slide_id)
-    if without:
-        other_way = ", or --graph features" if "graph" in options_of(model) else ""
-        raise UserError(
-            f"{model} needs the coordinates of patches, which {len(without)} of {len(paths)} slides do not have "
-            f"({', '.join(without[:3])}): give feature files with coords{other_way}"
-        )
+    other_way = ", or --graph features" if "graph" in options_of(model) else ""
+    refuse_slides(without, len(paths), model, other_way)
+    for warning in repeated.warnings(len(paths)):
+        logger.warning("warning: %s", warning)
 
 
 def bags(inputs: FoldInputs, part: str, *, max_patches: int | None = None) -> BagDataset:

@@ -9,6 +9,7 @@ from typing import Any
 
 from models import MODELS, options_of
 from utils.command.arguments import resolve
+from utils.command.limits import Limits
 from utils.command.model_options import SharedOption, resolve_model_options
 from utils.command.settings import RunSettings
 from utils.runs.tasks import TASKS
@@ -65,7 +66,8 @@ def _shared(name: str, by_model: Mapping[str, Any]) -> SharedOption:
     defaults = {model: option.default for model, option in by_model.items()}
     takers = "" if len(by_model) == len(MODELS) else f"{', '.join(by_model)}; "
     text = f"{option.help.replace('`', '')} ({takers}default: {_defaults_in_words(defaults)})"
-    return SharedOption(name, option.kind, text, defaults, option.choices, option.many)
+    limits = None if option.limits is None else Limits(*option.limits)
+    return SharedOption(name, option.kind, text, defaults, option.choices, option.many, limits)
 
 
 def _type_of(option: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from utils.errors import UserError
-from utils.files.tensors import LOAD_ERRORS, first_line, load_tensors, save_tensors
+from utils.files.tensors import damage_told, load_tensors, save_tensors
 from utils.runs.predict_dir import PARTIAL
 
 SECONDS_BETWEEN = 30.0
@@ -37,18 +37,19 @@ class PartialLogits:
         """
         if not self.path.exists():
             return
-        try:
+        with damage_told(self.path, self._unreadable):
+            if not self.path.is_file():
+                raise ValueError("it is no regular file")
             content: Any = load_tensors(self.path)
-        except LOAD_ERRORS as error:
-            raise UserError(
-                f"{self.path} cannot be read ({first_line(error)}): begin again with --overwrite"
-            ) from error
         if not isinstance(content, Mapping) or content.get("digest") != self.digest:
             raise UserError(
                 f"{self.path} is of other folds, weights or another precision: give the same options as before, or "
                 "begin again with --overwrite"
             )
-        self.batches = dict(content["batches"])
+        batches = content.get("batches")
+        if not isinstance(batches, dict) or not all(map(_are_logits, batches.values())):
+            raise UserError(self._unreadable("it holds something else than logits"))
+        self.batches = dict(batches)
 
     def add(self, key: str, logits: Tensor) -> None:
         """Keep the logits of a batch; every half minute all of them are written."""
@@ -62,3 +63,10 @@ class PartialLogits:
             return
         save_tensors(self.path, {"digest": self.digest, "batches": self.batches})
         self._written = time.monotonic()
+
+    def _unreadable(self, reason: str) -> str:
+        return f"{self.path} cannot be read ({reason}): begin again with --overwrite"
+
+
+def _are_logits(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 3 and value.is_floating_point() and bool(value.isfinite().all())

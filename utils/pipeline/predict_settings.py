@@ -8,8 +8,9 @@ from pathlib import Path
 
 from datasets.make_splits.label_options import LabelOptions
 from utils.command.arguments import REQUIRED, build_parser, option, resolve
-from utils.command.checks import at_least, check_choices, check_name, in_words
+from utils.command.checks import check_choices, check_limits, check_name, in_words
 from utils.command.explanation_options import EXPLAIN, ExplanationOptions, check_explanation_options
+from utils.command.limits import NUMBER, THREADS, Limits
 from utils.errors import UserError
 from utils.runs.predict_dir import predict_dir
 
@@ -36,7 +37,7 @@ class PredictSettings(LabelOptions, ExplanationOptions):
     )
     features_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files of the cohort")
     cohort: str = option(REQUIRED, "name of the cohort: RUN_DIR/predict/NAME is written")
-    folds: tuple[int, ...] | None = option(None, "folds whose models are used; default: all of the run")
+    folds: tuple[int, ...] | None = option(None, "folds whose models are used; default: all of the run", limits=NUMBER)
     anchors: Path | None = option(
         None, "directory of the anchors of each slide, only for a run with slide anchors; {fold} as in training"
     )
@@ -46,7 +47,9 @@ class PredictSettings(LabelOptions, ExplanationOptions):
         choices=("auto", "fp32", "bf16", "fp16"),
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = option(2, "number of threads that read features ahead; 0 reads in the main thread")
+    num_workers: int = option(
+        2, "number of threads that read features ahead; 0 reads in the main thread", limits=Limits(0, THREADS)
+    )
     on_missing: str = option(
         "error",
         "what to do about labelled slides without a feature file: stop, or leave them out and count them",
@@ -63,7 +66,7 @@ class PredictSettings(LabelOptions, ExplanationOptions):
         """Validate the settings."""
         check_choices(self)
         check_name("cohort", self.cohort)
-        at_least(self, 0, "num_workers")
+        check_limits(self)
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the predictions that are there and --overwrite removes them: give one")
         if self.labels is None:

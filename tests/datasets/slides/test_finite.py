@@ -24,8 +24,18 @@ def test_one_bad_number_anywhere_is_found(dtype, bad, position):
 @per_dtype
 def test_the_largest_and_smallest_finite_numbers_are_no_infinity(dtype):
     info = torch.finfo(dtype)
-    numbers = [info.max, info.min, info.tiny, -info.tiny, info.smallest_normal, 0.0, -0.0]
+    largest = min(info.max, torch.finfo(torch.float32).max)
+    numbers = [largest, -largest, info.tiny, -info.tiny, info.smallest_normal, 0.0, -0.0]
     assert count_bad_rows(torch.tensor([numbers], dtype=dtype)) == 0
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_numbers_that_are_infinity_in_float32_are_found(sign: float):
+    first = torch.tensor(0x47EFFFFFF0000000).view(torch.float64)
+    below = torch.tensor(0x47EFFFFFEFFFFFFF).view(torch.float64)
+    assert (first.float().item(), below.float().isfinite().item()) == (float("inf"), True)
+    rows = torch.stack([below, first, torch.tensor(1e300, dtype=torch.float64)])[:, None] * sign
+    assert count_bad_rows(rows) == 2
 
 
 @per_dtype

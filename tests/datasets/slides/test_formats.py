@@ -165,8 +165,6 @@ def test_rows_with_nan_are_counted_in_each_format(tmp_path: Path, write: Writer)
 )
 @pytest.mark.parametrize("write", [pt_tensors, pt_arrays, pt_pickle, npz, npz_packed, safetensors, h5_feats, npy])
 def test_other_features_are_refused_in_each_format(tmp_path: Path, write: Writer, features: np.ndarray, message: str):
-    if write is pt_arrays and (features.size == 0 or features.dtype == np.complex64):
-        message = "Python objects other than tensors and numpy arrays"  # torch asks for more than the allow-list has
     path = write(tmp_path, features, COORDS)
     for read in (read_slide, read_shape):
         with pytest.raises(UserError, match=message) as caught:
@@ -179,7 +177,7 @@ def test_other_features_are_refused_in_each_format(tmp_path: Path, write: Writer
     [
         (COORDS[:39], r"(coords|locations) of shape \((1, )?39, 2\)"),
         (np.full((40, 2), np.nan), "coords that are no finite numbers"),
-        (COORDS.astype(bool), r"coords (of type bool|that are no finite numbers)"),
+        (COORDS.astype(bool), "coords of type bool: expected numbers"),
     ],
 )
 @pytest.mark.parametrize("write", WITH_COORDS)

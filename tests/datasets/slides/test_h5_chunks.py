@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.slides.features import read_rows, read_shape, read_slide
+from datasets.slides.features import open_slide, read_rows, read_shape, read_slide
 from datasets.slides.h5_chunks import find_stretches, read_stretches
-from datasets.slides.h5_file import load_h5
+from datasets.slides.h5_file import load_h5, open_h5
 from utils.errors import UserError
 
 
@@ -122,17 +123,6 @@ def test_what_only_hdf5_can_tell_is_read_by_it(tmp_path, options):
     assert torch.equal(read_rows(path, rows), torch.from_numpy(features[rows]))
 
 
-def test_chunks_never_written_hold_the_fill_value(tmp_path):
-    path = tmp_path / "s.h5"
-    with h5py.File(path, "w") as file:
-        dataset = file.create_dataset("features", shape=(20, 4), chunks=(1, 4), dtype="f4", fillvalue=2.5)
-        dataset[3:7] = 1.0
-    expected = torch.full((20, 4), 2.5)
-    expected[3:7] = 1.0
-    assert torch.equal(read_slide(path).features, expected)
-    assert torch.equal(read_rows(path, np.arange(20)), expected)
-
-
 def test_a_file_behind_a_user_block_is_read_by_hdf5(tmp_path):
     for options in ({}, {"chunks": (1, 4)}):
         path = tmp_path / "s.h5"
@@ -188,3 +178,81 @@ def test_a_truncated_file_is_a_data_error(tmp_path):
         path.write_bytes(content[:size])
         with pytest.raises(UserError, match="cannot be read as HDF5"):
             read_slide(path)
+
+
+def test_a_file_that_shrinks_while_it_is_open_is_a_data_error(tmp_path):
+    path = tmp_path / "s.h5"
+    for options in ({}, {"chunks": (1, 4)}, {"chunks": (8, 4), "compression": "gzip"}):
+        with h5py.File(path, "w") as file:
+            file.create_dataset("features", data=numbers(4000, 4), **options)
+        with open_slide(path) as slide:
+            assert torch.equal(slide.load_rows(np.array([0])), torch.from_numpy(numbers(4000, 4)[:1]))
+            os.truncate(path, 5000)
+            with pytest.raises(UserError, match=r"s\.h5 cannot be read as HDF5"):
+                slide.load_rows(np.arange(4000))
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 4)])
+def test_a_file_that_is_replaced_while_it_is_open_is_read_to_its_end(tmp_path, chunks):
+    """Rows of the new file in the places of the old one would be wrong numbers without a word."""
+    path = tmp_path / "s.h5"
+    for name, n_patches in (("s.h5", 40), ("new.h5", 90)):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["other"] = numbers(n_patches, 7)
+            file.create_dataset("features", data=numbers(n_patches, 4), chunks=chunks)
+    with open_slide(path) as slide:
+        (tmp_path / "new.h5").replace(path)
+        for rows in (np.array([3, 7]), np.arange(40)):
+            assert torch.equal(slide.load_rows(rows), torch.from_numpy(numbers(40, 4)[rows]))
+    assert torch.equal(read_slide(path).features, torch.from_numpy(numbers(90, 4)))
+
+
+def test_a_map_is_of_the_file_that_was_checked(tmp_path):
+    path = tmp_path / "s.h5"
+    for name in ("s.h5", "new.h5"):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["features"] = numbers(40, 4)
+    with open_h5(path) as slide:
+        (tmp_path / "new.h5").replace(path)
+        with pytest.raises(UserError, match=r"s\.h5 was replaced while it was read"):
+            slide.read_all()
+
+
+def test_a_map_holds_no_lock(tmp_path):
+    path = tmp_path / "s.h5"
+    with h5py.File(path, "w") as file:
+        file["features"] = numbers(40, 4)
+    slide = read_slide(path)
+    with h5py.File(path, "a") as file:  # would wait for the lock of another reader
+        file["more"] = 1
+    assert torch.equal(slide.features, torch.from_numpy(numbers(40, 4)))
+
+
+def test_an_index_that_names_a_chunk_twice_is_a_data_error(tmp_path):
+    """The corner of the second chunk becomes that of the first: row 1 was never written."""
+    path = tmp_path / "s.h5"
+    append(path, numbers(40, 4), batch=40)
+    content = path.read_bytes()
+    with h5py.File(path) as file:
+        place = file["features"].id.get_chunk_info(1).byte_offset
+    key = content.index(struct.pack("<Q", place)) - 24  # the corner lies before the address: row, column, 0
+    assert struct.unpack("<QQQ", content[key : key + 24]) == (1, 0, 0)
+    path.write_bytes(content[:key] + struct.pack("<Q", 0) + content[key + 8 :])
+    with pytest.raises(UserError, match=r"s\.h5 (lacks numbers: rows 1 of 40|cannot be read as HDF5)"):
+        read_slide(path)
+
+
+@pytest.mark.parametrize("size", [0, 3])
+@pytest.mark.parametrize("read", [read_slide, lambda path: read_rows(path, np.array([0]))])
+def test_a_chunk_without_room_for_its_checksum_is_a_data_error(tmp_path, read, size):
+    """HDF5 took its size for a very large one, and the process ended."""
+    path = tmp_path / "s.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("features", data=numbers(400, 8), chunks=(8, 8), compression="gzip", fletcher32=True)
+    with h5py.File(path) as file:
+        chunk = file["features"].id.get_chunk_info(0)
+    content, key = path.read_bytes(), struct.pack("<IIQQ", chunk.size, 0, 0, 0)
+    assert content.count(key) == 1
+    path.write_bytes(content.replace(key, struct.pack("<IIQQ", size, 0, 0, 0)))
+    with pytest.raises(UserError, match=r"s\.h5 cannot be read as HDF5 \(a chunk is smaller than its checksum"):
+        read(path)

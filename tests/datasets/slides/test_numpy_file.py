@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import torch
 
 from datasets.slides import numpy_file
 from datasets.slides.features import read_rows, read_shape, read_slide
-from datasets.slides.numpy_file import begin_of_array, load_array, load_npy, load_npz
+from datasets.slides.numpy_file import _unpacked, begin_of_array, load_array, load_npy, load_npz
 from utils.errors import UserError
 
 VALUES = np.random.default_rng(0).standard_normal((50, 6)).astype(np.float32)
@@ -99,3 +101,93 @@ def test_an_archive_that_is_replaced_while_it_is_read(tmp_path: Path, monkeypatc
     monkeypatch.setattr(numpy_file, "load_array", read_and_replace)
     with pytest.raises(UserError, match=r"s\.npz .*File is not a zip file"):
         load_npz(path)
+
+
+def test_a_compressed_array_of_far_more_than_its_bytes_is_refused_before_it_is_unpacked(tmp_path: Path):
+    """Deflate makes a thousandth of zeros."""
+    path = tmp_path / "s.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("features.npy", "w") as record:
+        np.lib.format.write_array_header_1_0(record, {"descr": "<f4", "fortran_order": False, "shape": (25_000, 768)})
+        for _ in range(25):
+            record.write(bytes(1000 * 768 * 4))
+    for read in (read_slide, read_shape):
+        with pytest.raises(UserError, match=r"shape \(25000, 768\), 76,800,000 bytes, in .* compressed ones: .*savez"):
+            read(path)
+
+
+def test_zeros_of_a_size_that_does_no_harm_are_read(tmp_path: Path):
+    np.savez_compressed(tmp_path / "s.npz", features=np.zeros((5000, 768), dtype=np.float32))
+    assert read_shape(tmp_path / "s.npz") == (5000, 768)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_array_that_ends_before_the_size_that_the_archive_declares_is_refused(tmp_path: Path, compression: int):
+    """Its last rows would be zeros, or what lies behind it in the file."""
+    content = io.BytesIO()
+    np.save(content, VALUES)
+    whole = content.getvalue()
+    with zipfile.ZipFile(tmp_path / "s.npz", "w", compression) as archive:
+        archive.writestr("features.npy", whole[:-24])
+        archive.writestr("more.npy", whole)
+    written = (tmp_path / "s.npz").read_bytes()
+    at = written.index(b"PK\x01\x02") + 24  # of the size, in the directory
+    (tmp_path / "s.npz").write_bytes(written[:at] + len(whole).to_bytes(4, "little") + written[at + 4 :])
+    with pytest.raises(UserError, match=r"s\.npz cannot be read as a file of numpy .*(bytes of numbers|another size)"):
+        read_slide(tmp_path / "s.npz")
+
+
+def test_coords_of_another_length_are_refused_before_they_are_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    np.savez_compressed(tmp_path / "s.npz", features=VALUES, coords=np.zeros((10**6, 2)))
+    unpacked = []
+
+    def note(content: Any, header: Any, *rest: Any) -> np.ndarray:
+        unpacked.append(header.shape)
+        return _unpacked(content, header, *rest)
+
+    monkeypatch.setattr(numpy_file, "_unpacked", note)
+    with pytest.raises(UserError, match=r"coords of shape \(1000000, 2\) for 50 patches: expected \(50, 2\)"):
+        read_slide(tmp_path / "s.npz")
+    assert unpacked == [(50, 6)]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path):
+    np.savez(tmp_path / "s.npz", features=VALUES)
+    with zipfile.ZipFile(tmp_path / "s.npz", "a") as archive:
+        archive.writestr("features.npy", b"another")
+    with pytest.raises(UserError, match=r"s\.npz cannot be read .*2 arrays of the name 'features'"):
+        read_slide(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_numpy_does_not_write_are_refused(tmp_path: Path, compression: int):
+    content = io.BytesIO()
+    np.save(content, VALUES)
+    with zipfile.ZipFile(tmp_path / "s.npz", "w", compression) as archive:
+        archive.writestr("features.npy", content.getvalue())
+    with pytest.raises(UserError, match="compressed in a way that numpy does not write"):
+        read_slide(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"9" * 400 + b", 6)}", "cannot be read as a file of"),
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", "where the header says"),
+        (b"{'descr': '<f4', 'fortran_order': False, 'shape': (-50, -6)}", "where the header says"),
+        (b"{'descr': '|V1000000000', 'fortran_order': False, 'shape': (1, 1)}", "where the header says"),
+        (b"{'descr': '|O', 'fortran_order': False, 'shape': (50, 6)}", "holds Python objects"),
+        (b"{'descr': '\xff\xfe', 'fortran_order': False, 'shape': (50, 6)}", "cannot be read as a file of numpy"),
+        (b"(" * 5000, "cannot be read as a file of numpy"),
+        (b"{'descr': " + b"[" * 200 + b"]" * 200 + b"}", "cannot be read as a file of numpy"),
+        (b"{'shape': (50, 6)", "cannot be read as a file of numpy"),
+    ],
+    ids=range(9),
+)
+def test_headers_that_cannot_be_right(tmp_path: Path, header: bytes, said: str):
+    for version, length in ((1, struct.pack("<H", len(header) + 1)), (3, struct.pack("<I", len(header) + 1))):
+        start = b"\x93NUMPY" + bytes([version, 0]) + length + header + b"\n"
+        (tmp_path / "s.npy").write_bytes(start + VALUES.tobytes())
+        with pytest.raises(UserError, match=said) as raised:
+            read_slide(tmp_path / "s.npy")
+        assert "\n" not in str(raised.value)

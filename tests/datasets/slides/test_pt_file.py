@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from datasets.slides.features import open_slide, read_rows, read_slide
+from datasets.slides.features import open_slide, read_rows, read_shape, read_slide
 from datasets.slides.pt_file import load_pt, storage_begin
 from datasets.slides.tensor_rows import read_tensor_rows
+from tests.utils.files.torch_archives import rewritten, with_number
 from utils.errors import UserError
 
 ROWS = [[0], [49], [0, 49], [3, 4, 5, 20, 21, 48, 49], list(range(50)), []]
@@ -134,3 +136,74 @@ def test_rows_are_those_of_the_whole_slide_for_many_sizes(tmp_path):
         for n_rows in {1, n_patches // 3, n_patches}:
             rows = np.sort(rng.choice(n_patches, size=n_rows, replace=False))
             assert torch.equal(read_rows(path, rows), whole[torch.from_numpy(rows)])
+
+
+REPEATED = "the same numbers over and over: extract its features again"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (torch.zeros(1).expand(10**15, 1024), REPEATED),
+        (torch.zeros(1).expand(2**20, 1024), REPEATED),
+        (torch.zeros(2**20 + 1024).unfold(0, 1024, 1), REPEATED),
+        (
+            {"features": torch.ones(3, 4), "coords": torch.zeros(1).expand(10**11, 2)},
+            r"coords of shape \(100000000000, 2\)",
+        ),
+        ({"features": torch.ones(3, 4), "coords": torch.zeros(3, 2).to_sparse()}, "'coords' as a sparse tensor"),
+        ({"features": torch.ones(3, 4), "coords": torch.zeros(3, 2, device="meta")}, "'coords' as a tensor without"),
+        (
+            {"features": torch.ones(3, 4), "coords": torch._neg_view(torch.zeros(3, 2))},
+            "'coords' as a view of a tensor",
+        ),
+        (torch._neg_view(torch.ones(3, 4)), "holds a view of a tensor with another sign: expected a dense tensor"),
+        (torch.ones(3, 4, dtype=torch.complex64).conj(), "holds a view of a tensor with another sign"),
+        (torch.ones(3, 4, dtype=torch.complex64), "features of type complex64"),
+        (torch.ones(3, 4, dtype=torch.bool), "features of type bool"),
+        (torch.ones(3, 4).to(torch.float8_e5m2), "features of type float8_e5m2"),
+        (torch.eye(3).to_sparse(), "holds a sparse tensor"),
+        (torch.tensor(1.5), r"features of shape \(\)"),
+        (torch.ones(3, 4).untyped_storage(), "holds a UntypedStorage|holds a TypedStorage"),
+        ({"a\nb" * 100: torch.ones(3, 4), 7: 1, (1, 2): 2}, r"found a\\nb.*, 7, \?\): save"),
+    ],
+    ids=range(16),
+)
+@pytest.mark.parametrize("as_zip", [True, False])
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning", "ignore:TypedStorage:UserWarning")
+def test_tensors_of_other_kinds_are_one_sentence(tmp_path: Path, content: Any, said: str, as_zip: bool):
+    torch.save(content, tmp_path / "s.pt", _use_new_zipfile_serialization=as_zip)
+    said = said if as_zip else f"{said}|has no attribute 'dtype'"  # torch cannot read back some types of today
+    for read in (read_slide, read_shape):
+        with pytest.raises(UserError, match=said) as raised:
+            read(tmp_path / "s.pt")
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int16, torch.float64])
+def test_coords_of_each_type_of_numbers(tmp_path: Path, dtype: torch.dtype):
+    coords = torch.arange(6).reshape(3, 2)
+    torch.save({"features": torch.ones(3, 4), "coords": coords.to(dtype)}, tmp_path / "s.pt")
+    assert torch.equal(read_slide(tmp_path / "s.pt").coords, coords)
+
+
+def test_a_coordinate_that_no_integer_holds(tmp_path: Path):
+    coords = torch.from_numpy(np.full((3, 2), 2**63, np.uint64))
+    torch.save({"features": torch.ones(3, 4), "coords": coords}, tmp_path / "s.pt")
+    with pytest.raises(UserError, match="coords as far from 0 as"):
+        read_slide(tmp_path / "s.pt")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_compressed_archive_is_refused(tmp_path: Path, compression: int):
+    """Mapped into memory, its compressed bytes would be read as numbers."""
+    torch.save(numbers(50, 6), tmp_path / "s.pt")
+    path = rezipped(tmp_path / "s.pt", b"little", compression)
+    with pytest.raises(UserError, match=r"other\.pt was compressed after torch\.save wrote it"):
+        read_slide(path)
+
+
+def test_a_storage_that_is_declared_longer_than_it_is(tmp_path: Path):
+    path = rewritten(tmp_path / "s.pt", numbers(11, 7), pickled=with_number(77, 770))
+    with pytest.raises(UserError, match=r"declares 3,080 bytes of numbers and has 308 bytes of them\): if it is trunc"):
+        read_slide(path)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.utils.files.torch_archives import rewritten
 from utils.anchors.anchor_files import (
     dataset_anchors_path,
     provenance_path,
@@ -176,4 +179,63 @@ def test_without_a_record_features_stay_as_they_are(tmp_path: Path):
 def test_a_damaged_record_is_refused(tmp_path: Path, text: str):
     (tmp_path / "a.json").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"a\.json, cannot be read \(.*\): fit the anchors again"):
+        read_provenance(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("n_clusters", [None, 4])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (torch.zeros(1).expand(10**15, 3), "the same numbers over and over|10{15} anchors and"),
+        (torch.zeros(1).expand(10**15, 1024), "anchors of width 1024"),
+        (torch.eye(3).to_sparse(), "holds a sparse tensor, expected"),
+        (torch._neg_view(torch.ones(4, 3)), "holds a view of a tensor with another sign, expected"),
+        (torch.ones(4, 3, device="meta"), "holds a tensor without numbers"),
+        (torch.tensor(1.0), r"shape \(\), expected"),
+    ],
+    ids=range(6),
+)
+def test_anchors_that_are_not_in_their_file(tmp_path: Path, value: object, message: str, n_clusters: int | None):
+    torch.save(value, tmp_path / "a.pt")
+    with pytest.raises(UserError, match=message):
+        read_anchors(tmp_path / "a.pt", n_clusters, 3)
+
+
+def test_a_compressed_anchor_file_is_refused_before_it_is_unpacked(tmp_path: Path):
+    """Deflate makes a thousandth of zeros: 2 GB of 2 MB."""
+    path = rewritten(tmp_path / "a.pt", torch.zeros(4, 3), compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match=r"a\.pt was compressed after torch\.save wrote it"):
+        read_anchors(path, 4, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"feature_norm": ' * 10_000,
+        '{"feature_norm": {"kind": "zscore", "mean": [1%s], "std": [1]}}' % ("0" * 400),
+        '{"feature_norm": {"kind": "zscore", "mean": [1%s], "std": [1]}}' % ("0" * 5000),
+        '{"feature_norm": {"kind": "zscore", "mean": [NaN], "std": [1]}}',
+        '{"feature_norm": {"kind": "zscore", "mean": [[[1]], 2], "std": {}}}',
+        '{"feature_norm": {"kind": ["l2"]}}',
+        '{"feature_norm": {"kind": "none"}, "features": ["a"]}',
+        '{"feature_norm": {"kind": "none"}, "features": {"a": [1]}}',
+        '{"feature_norm": {"kind": "none"}, "slides": {"a": 1}}',
+        "\0\0\0\0",
+    ],
+    ids=range(11),
+)
+def test_a_hostile_record_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json, cannot be read \(.*\): fit the anchors again") as raised:
+        read_provenance(tmp_path / "a.pt")
+    assert len(str(raised.value)) < 400
+
+
+def test_pipes_in_the_place_of_files_are_not_waited_for(tmp_path: Path):
+    for name in ("a.pt", "a.json"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="no anchor file at"):
+        read_anchors(tmp_path / "a.pt", 4, 3)
+    with pytest.raises(UserError, match="no regular file"):
         read_provenance(tmp_path / "a.pt")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
@@ -85,6 +86,17 @@ def test_l2_makes_each_patch_a_unit_vector_and_keeps_zero():
     scaled = FeatureNorm("l2")(torch.tensor([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], dtype=torch.float16))
     assert scaled.dtype == torch.float32
     torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]]))
+
+
+@pytest.mark.parametrize("size", [3e38, 1e30, 2e19, 1e-20, 1e-30, 1e-40])
+def test_l2_of_rows_whose_squares_leave_float32(size: float):
+    rows = torch.tensor([[0.3, -0.4, 0.1], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    sized = torch.cat([rows * size, rows])  # beside rows of everyday size
+    expected = F.normalize(sized.double(), dim=1, eps=1e-300)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if size == 1e-40 else {"rtol": 1e-6, "atol": 1e-7}  # subnormal: few digits
+    scaled = FeatureNorm("l2")(sized)
+    torch.testing.assert_close(scaled.double(), expected, **tolerance)
+    assert torch.equal(scaled[4:], F.normalize(rows, dim=1))  # as they always were
 
 
 def test_none_returns_the_features_as_they_are():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans as SklearnKMeans
 
-from utils.anchors.kmeans import check_gpu, count_degenerate, kmeans
+from utils.anchors.kmeans import check_gpu, count_degenerate, distances_are_lost, kmeans
 from utils.anchors.lloyd import BLOCK_ROWS, lloyd
 from utils.errors import UserError
 
@@ -146,6 +146,52 @@ def test_equal_points_give_equal_centroids_and_all_are_counted():
 def test_tensors_of_any_precision_are_points():
     points = torch.from_numpy(gaussians(200, 4, 3, seed=6, spread=20)[0]).bfloat16()
     np.testing.assert_array_equal(kmeans(points, 3).centroids, kmeans(points.float().numpy(), 3).centroids)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("unit", [2.0**121, 2.0**64, 2.0**40, 2.0**-40, 2.0**-100, 2.0**-140])
+def test_points_whose_squares_leave_float32_are_clustered_as_the_others(init: str, unit: float):
+    """faiss ends the process where distances are infinite, and all points went to one centroid otherwise."""
+    points = gaussians(600, 16, 4, seed=3, spread=10)[0]
+    large = (points.astype(np.float64) * unit).astype(np.float32)  # exact, but for subnormal numbers
+    result, expected = kmeans(large, 4, init=init), kmeans(points, 4, init=init)
+    np.testing.assert_array_equal(result.sizes, expected.sizes)
+    assert np.isfinite(result.centroids).all()
+    distances = squared_distances(large, result.centroids).min(axis=1).sum()
+    assert result.inertia == pytest.approx(distances, rel=1e-6)
+    assert result.inertia == pytest.approx(expected.inertia * unit**2, rel=1e-6 if unit > 2.0**-126 else 1e-2)
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+def test_the_largest_numbers_of_each_precision(init: str):
+    for largest, dtype in ((65504.0, np.float16), (3.4028235e38, np.float32)):
+        points = np.repeat(np.array([[largest] * 3, [-largest] * 3], dtype=dtype), 5, axis=0)
+        result = kmeans(points, 2, init=init)
+        assert sorted(result.centroids[:, 0]) == pytest.approx([-largest, largest])
+        assert sorted(result.sizes) == [5, 5]
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random"])
+@pytest.mark.parametrize("value", [0.0, 3.0, 1e30])
+def test_features_that_never_vary_have_finite_anchors(init: str, value: float):
+    result = kmeans(np.full((50, 8), value, dtype=np.float32), 4, init=init)
+    assert np.isfinite(result.centroids).all()
+    assert result.inertia == pytest.approx(0, abs=1e-6 * 400 * value**2)
+    assert result.sizes.sum() == 50
+
+
+def test_distances_that_cancel_are_told():
+    """In the released form from zero on, and otherwise from the mean on."""
+    points = gaussians(2000, 16, 4, seed=4)[0]
+    assert not distances_are_lost(kmeans(points, 4), from_mean=True)
+    far = points + np.float32(1e5)
+    released, ours = kmeans(far, 4, init="random"), kmeans(far, 4)
+    assert distances_are_lost(released, from_mean=False)
+    assert not distances_are_lost(ours, from_mean=True)
+    two_worlds = np.concatenate([far, -far])
+    assert distances_are_lost(kmeans(two_worlds, 4), from_mean=True)
+    repeated = np.repeat(points[:3], 20, axis=0)
+    assert not distances_are_lost(kmeans(repeated, 4), from_mean=True)  # distances of 0, but for rounding
 
 
 def test_duplicate_and_zero_centroids_are_counted():

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from datasets.slides.features import read_slide, write_slide
-from utils.command.settings import ClusteringSettings
+from utils.anchors.feature_norm import FeatureNorm
+from utils.command.clustering_settings import ClusteringSettings
 from utils.errors import UserError
 from utils.pipeline.anchor_sample import (
     RELEASED_FILES,
@@ -17,6 +18,7 @@ from utils.pipeline.anchor_sample import (
     choose_sample,
     find_features,
     read_sample,
+    scaled,
     slides_to_fit,
 )
 
@@ -62,6 +64,24 @@ def test_patches_are_sampled_evenly_and_put_on_the_scale_of_the_sample(place):
     points = read_sample(sample, few)
     np.testing.assert_allclose(points.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(points.std(axis=0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("none", 1e300), ("l2", 1e300), ("zscore", 1e300)])
+def test_features_that_float32_does_not_hold_are_named_with_their_slide(place, kind, value):
+    features = torch.randn(50, 6, dtype=torch.float64)
+    features[3, 2] = value
+    said = rf"features of s9 reach to 1e\+300, which with --feature_norm {kind} leaves the range of float32: extract"
+    norm = FeatureNorm(kind) if kind != "zscore" else FeatureNorm(kind, torch.zeros(6), torch.ones(6))
+    with pytest.raises(UserError, match=said):
+        scaled(features, norm, "s9")
+    torch.save(features, place / "s9.pt")
+    own = sampling(place)
+    slides, width = find_features([place], workers=2)
+    sample = choose_sample(slides_to_fit(slides, None, own), width, "none", own)
+    with pytest.raises(
+        UserError, match=r"1 of 50 rows of .*s9\.pt hold numbers beyond 3\.4e\+38, which float32 does not"
+    ):
+        read_sample(sample, own)
 
 
 def test_slide_anchors_on_features_as_they_are_do_not_depend_on_a_sample(place):

@@ -13,7 +13,9 @@ from utils.pipeline.prediction_table import prediction_table
 
 
 def explanation(cases=None, slides=None) -> Explanation:
-    return Explanation(cases=cases, slides=slides, slides_dir=None, mpp=None, geojson="patches", run="D: run")
+    return Explanation(
+        cases=cases, slides=slides, slides_dir=None, mpp=None, patch_size=None, geojson="patches", run="D: run"
+    )
 
 
 @pytest.fixture(scope="module")

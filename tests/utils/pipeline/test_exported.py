@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def _lacks_task(folder: Path) -> None:
     [
         (_without_fold, "lacks or misstates fold0"),
         (_other_weights, "is another file than the one that model.json describes"),
-        (_later_format, "format is 2, expected 1"),
+        (_later_format, "was written by a later version of this code"),
         (_lacks_task, "task is None, expected str"),
         (lambda folder: (folder / "fold0.safetensors").unlink(), "cannot be read"),
         (lambda folder: (folder / "trained_on.json").unlink(), "cannot be read"),
@@ -107,3 +108,52 @@ def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path, architecture: 
     write_exported(tmp_path, RECORD, {0: fold(architecture=architecture, feature_norm={"kind": "none"})})
     with pytest.raises(UserError, match="holds weights that do not fit their description"):
         load_ensemble(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cut_off", 10**400),
+        ("cut_off", float("nan")),
+        ("inner_edges", [float("inf")]),
+        ("fold", 10**12),
+        ("fold", -1),
+        ("epoch", True),
+        ("feature_norm", [1]),
+        ("sha256", 7),
+    ],
+    ids=range(8),
+)
+def test_a_number_that_cannot_be_is_named(tmp_path: Path, name: str, value):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    _entry(name, value)(tmp_path)
+    with pytest.raises(UserError, match=f"entry 0 of folds lacks or misstates {name}"):
+        read_exported(tmp_path)
+
+
+@pytest.mark.parametrize("weights", ["", ".", "..", "a\0b", "x" * 300, "/etc/passwd", "fold0.safetensors/"])
+def test_weights_are_looked_for_beside_the_record_only(tmp_path: Path, weights: str):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    _entry("weights", weights)(tmp_path)
+    if weights == "fold0.safetensors/":
+        assert read_exported(tmp_path)[0]["folds"] == [0]
+        return
+    with pytest.raises(UserError, match="cannot be read"):
+        read_exported(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_weights_is_not_waited_for(tmp_path: Path):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    (tmp_path / "fold0.safetensors").unlink()
+    os.mkfifo(tmp_path / "fold0.safetensors")
+    with pytest.raises(UserError, match="no regular file"):
+        read_exported(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("task", "other"), ("dim_in", 10**9), ("folds", 7), ("folds", {"a": 1})])
+def test_a_record_that_does_not_fit_is_one_sentence(tmp_path: Path, name: str, value):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    record = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(record | {name: value}))
+    with pytest.raises(UserError, match=r"task is 'other'|do not fit their description|has no folds"):
+        read_exported(tmp_path)

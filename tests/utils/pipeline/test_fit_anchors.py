@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from utils.anchors.kmeans import kmeans
-from utils.command.settings import ClusteringSettings
+from utils.command.clustering_settings import ClusteringSettings
 from utils.errors import UserError
 from utils.files.provenance import digest
 from utils.pipeline.anchor_sample import Fitting

@@ -54,7 +54,7 @@ def test_a_fold_of_slides_or_of_patients(tmp_path):
     lines[3] = lines[3].replace("val_c,0", "val_c,1")
     (tmp_path / "fold0.csv").write_text("\n".join(lines) + "\n")
     assert len(bags_of()) == 3
-    with pytest.raises(UserError, match="1 of the 6 patients have slides of different classes"):
+    with pytest.raises(UserError, match="1 of 6 patients has slides of different classes"):
         bags_of(unit="patient")
 
 
@@ -93,6 +93,23 @@ def test_every_value_of_the_folds_is_read_once(cls_cohort, tmp_path):
     check_values([bare], model="abmil", needs_coords=False)
     with pytest.raises(UserError, match=f"patchgcn needs the coordinates .* 1 of 16 slides do not have .{slide_id}"):
         check_values([bare], model="patchgcn", needs_coords=True)
+
+
+def test_rows_that_were_not_written_are_said_and_no_mistake(cls_cohort, tmp_path, caplog):
+    (inputs,) = inputs_of(cls_cohort, "cls", RANDOM, 0)
+    check_values([inputs], model="abmil", needs_coords=False)
+    assert caplog.messages == []
+    slide_id = inputs.fold.slides("test")[0]
+    write_slide(tmp_path / f"{slide_id}.pt", torch.zeros(30, 8), torch.zeros(30, 2))
+    empty = replace(inputs, paths={**inputs.paths, slide_id: tmp_path / f"{slide_id}.pt"})
+    check_values([empty], model="patchgcn", needs_coords=True)
+    rows, places = caplog.messages
+    assert rows.startswith(
+        f"warning: 1 of 16 slides repeat themselves, such as {slide_id} with 30 of 30 rows that are 0"
+    )
+    assert places.startswith(
+        f"warning: 1 of 16 slides repeat themselves, such as {slide_id} with 30 patches at 1 position"
+    )
 
 
 @pytest.mark.parametrize(("model", "advice"), [("patchgcn", ", or --graph features"), ("abmil", "")])

@@ -14,6 +14,7 @@ from models.losses import nll_survival
 from utils.anchors.feature_norm import FeatureNorm
 from utils.anchors.fold_anchors import FoldAnchors
 from utils.errors import UserError
+from utils.pipeline import models
 from utils.pipeline.models import architecture, load_model, loss_of, new_model
 from utils.training.checkpoint import save_checkpoint
 
@@ -88,6 +89,57 @@ def test_a_parameter_that_is_not_finite_is_named(tmp_path: Path):
     save_checkpoint(tmp_path / "checkpoint.pt", {**state, "epoch": 1})
     with pytest.raises(UserError, match=r"checkpoint\.pt holds NaN or infinity in classifier\.bias, expected finite"):
         load_model(tmp_path / "checkpoint.pt")
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.0, 1e-31])
+def test_a_scale_of_similarities_that_nothing_can_be_divided_by_is_named(tmp_path: Path, scale: float):
+    def saved(**options: Any) -> Path:
+        design = design_of("mico", **options)
+        built = new_model(design, FoldAnchors(FeatureNorm()), seed=1, fold=0)
+        with torch.no_grad():
+            built.similarity_scale.fill_(scale)
+        state = {"architecture": design, "feature_norm": {"kind": "none"}, "model": built.state_dict(), "epoch": 1}
+        save_checkpoint(tmp_path / "checkpoint.pt", state)
+        return tmp_path / "checkpoint.pt"
+
+    said = r"weights that give no predictions \(similarity_scale, .* divided by, is .*\): remove it and train this fold"
+    with pytest.raises(UserError, match=said):
+        load_model(saved())
+    for options in ({"formulation": "paper"}, {"ablate": ["route"]}):  # neither divides by it
+        assert logits(load_model(saved(**options))[0]).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"embed_dim": 2**16}, r"has shape \(16, 6\), expected \(65536, 6\)"),
+        ({"n_anchors": 2**20}, "cluster_centers has shape"),
+        ({"n_stages": 1}, "left over"),
+        ({"name": "meanpool"}, "is missing|left over"),
+        ({"embed_dim": 10**9}, "got embed_dim 1000000000, expected a whole number from 1 to 65536"),
+        ({"dropout": float("nan")}, "got dropout nan"),
+    ],
+)
+def test_a_checkpoint_of_another_size_than_it_says_is_named_before_it_is_built(
+    tmp_path: Path, changes: dict, said: str
+):
+    design = design_of("mico")
+    state = new_model(design, FoldAnchors(FeatureNorm()), seed=1, fold=0).state_dict()
+    described = {"architecture": design | changes, "feature_norm": {"kind": "none"}, "model": state, "epoch": 1}
+    save_checkpoint(tmp_path / "checkpoint.pt", described)
+    with pytest.raises(UserError, match=rf"weights that do not fit their description \(.*({said})"):
+        load_model(tmp_path / "checkpoint.pt")
+
+
+def test_a_model_larger_than_the_memory_is_refused_before_it_is_made(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(models, "free_memory", lambda: 22 * 10**9)
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    said = r"the model would have 1\.07e\+10 parameters, which take 43 GB, and 22 GB of memory are free: give a smaller"
+    with pytest.raises(UserError, match=said):
+        new_model(design_of("mico", embed_dim=2**15, n_stages=3), FoldAnchors(FeatureNorm()), seed=1, fold=0)
+    assert torch.equal(torch.rand(1), expected)  # nothing was drawn
 
 
 def test_a_file_that_is_another_one_is_named(tmp_path: Path):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 from utils.errors import UserError
+from utils.files.tensors import save_tensors
 from utils.pipeline import partial_logits
 from utils.pipeline.partial_logits import PartialLogits
 
@@ -36,4 +38,28 @@ def test_it_is_written_every_half_minute(tmp_path: Path, monkeypatch):
 def test_a_damaged_file_is_one_sentence(tmp_path: Path):
     (tmp_path / "partial.pt").write_bytes(b"no")
     with pytest.raises(UserError, match="begin again with --overwrite"):
+        PartialLogits(tmp_path, "models").load()
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        None,
+        [1],
+        {"a": 1},
+        {"a": torch.zeros(2, 3)},
+        {"a": torch.full((1, 2, 3), torch.nan)},
+        {"a": torch.zeros(1, 2, 3).int()},
+    ],
+    ids=range(6),
+)
+def test_what_is_no_logits_is_refused(tmp_path: Path, batches: object):
+    save_tensors(tmp_path / "partial.pt", {"digest": "models", "batches": batches})
+    with pytest.raises(UserError, match=r"partial\.pt cannot be read .*begin again with --overwrite"):
+        PartialLogits(tmp_path, "models").load()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "partial.pt")
+    with pytest.raises(UserError, match="no regular file"):
         PartialLogits(tmp_path, "models").load()

@@ -25,7 +25,7 @@ def test_the_folder_of_a_cohort():
         ({"cohort": ""}, "expected a name for a file"),
         ({"stage": "train"}, "got --stage train, expected one of predict, explain"),
         ({"mpp": 0.5}, "got --mpp with --stage predict, expected --stage explain with it"),
-        ({"stage": "explain", "mpp": -1.0}, "got --mpp -1.0, expected a positive number of microns"),
+        ({"stage": "explain", "mpp": -1.0}, "got --mpp -1.0, expected 0.001 to 1000"),
         (
             {"stage": "explain", "labels": Path("t.csv")},
             "got --labels with --stage explain, expected --stage predict with it",
@@ -33,7 +33,7 @@ def test_the_folder_of_a_cohort():
         ({"stage": "explain", "overwrite": True, "on_missing": "drop"}, "got --on_missing, --overwrite with --stage"),
         ({"label_column": "x"}, "got --label_column without --labels"),
         ({"resume": True, "overwrite": True}, "give one"),
-        ({"num_workers": -1}, "got --num_workers -1, expected 0 or more"),
+        ({"num_workers": -1}, "got --num_workers -1, expected 0 to 1024"),
         ({"precision": "fp8"}, "got --precision fp8, expected one of auto, fp32, bf16, fp16"),
     ],
 )

@@ -1,0 +1,44 @@
+"""Models that need the positions of patches, and slides without any: found before work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from datasets.slides.features import read_header
+from models.bag_model import BagModel
+from utils.errors import UserError
+from utils.machine.threads import map_in_threads
+
+READING_THREADS = 4
+
+
+def check_coords(models: Iterable[BagModel], paths: Mapping[str, Path]) -> None:
+    """Check that slides (slide id -> file) have coordinates, where a model needs them; no features are read for it.
+
+    Raises:
+        UserError: for slides without, and for files that cannot be read.
+    """
+    if not any(model.needs_coords for model in models):
+        return
+    headers = zip(paths, map_in_threads(read_header, paths.values(), READING_THREADS), strict=True)
+    refuse_slides([slide_id for slide_id, header in headers if header.coords is None], len(paths), "the model")
+
+
+def refuse_slides(without: Sequence[str], n_slides: int, model: str, other_way: str = "") -> None:
+    """Refuse slides `without` coordinates, of `n_slides` in all, if there are any.
+
+    Args:
+        without: their ids.
+        n_slides: how many slides were looked at.
+        model: what needs the coordinates.
+        other_way: what else the user can do, such as `, or --graph features`.
+
+    Raises:
+        UserError: if there are any.
+    """
+    if without:
+        raise UserError(
+            f"{model} needs the coordinates of patches, which {len(without)} of {n_slides} slides do not have "
+            f"({', '.join(without[:3])}): give feature files with coords{other_way}"
+        )
