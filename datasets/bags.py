@@ -37,6 +37,7 @@ class Batch:
         target: what the loss compares logits with, see `outcomes_of`.
         slide_ids: the slides, in order.
         attributes: the numbers that each slide's file gives for its patches.
+        slide_coords: the coords of each slide, None for those without any; they stay in the memory of the CPU.
     """
 
     features: Tensor
@@ -47,13 +48,12 @@ class Batch:
     target: dict[str, Tensor]
     slide_ids: tuple[str, ...]
     attributes: tuple[dict[str, float], ...]
+    slide_coords: tuple[Tensor | None, ...]
 
     def slides(self) -> list[SlideFeatures]:
         """The slides one by one, as views of the batch."""
         sizes = torch.bincount(self.slide_index, minlength=len(self.slide_ids)).tolist()
-        features = self.features.split(sizes)
-        coords = [None] * len(sizes) if self.coords is None else list(self.coords.split(sizes))
-        parts = zip(self.slide_ids, features, coords, self.attributes, strict=True)
+        parts = zip(self.slide_ids, self.features.split(sizes), self.slide_coords, self.attributes, strict=True)
         return [SlideFeatures(*part) for part in parts]
 
     def to(self, device: torch.device) -> Batch:
@@ -148,6 +148,7 @@ def collate(bags: Sequence[Bag]) -> Batch:
         target=outcomes_of([bag.case for bag in bags]),
         slide_ids=tuple(slide.slide_id for slide in slides),
         attributes=tuple(slide.attributes for slide in slides),
+        slide_coords=tuple(slide.coords for slide in slides),
     )
 
 

@@ -7,9 +7,11 @@ from itertools import combinations
 from pathlib import Path
 
 from datasets.folds.cases import PARTS, Case, Fold, patient_of
+from datasets.folds.survival_bins import MOST_BINS
 from utils.errors import UserError
+from utils.files.phrases import counted
 
-_N_NAMED = 5
+N_NAMED = 5  # ids or labels, in a message
 
 
 def first_ids(ids: Sequence[str]) -> str:
@@ -18,7 +20,7 @@ def first_ids(ids: Sequence[str]) -> str:
     >>> first_ids(["a", "b", "c", "d", "e", "f", "g"])
     'a, b, c, d, e, ...'
     """
-    return ", ".join(ids[:_N_NAMED]) + (", ..." if len(ids) > _N_NAMED else "")
+    return ", ".join(ids[:N_NAMED]) + (", ..." if len(ids) > N_NAMED else "")
 
 
 def check_slides_unique(slide_ids: Iterable[tuple[str, str]], path: Path) -> None:
@@ -64,6 +66,19 @@ def check_patients(fold: Fold, allow_overlap: bool) -> tuple[str, ...]:
     return (message,)
 
 
+def check_letter_case(fold: Fold) -> tuple[str, ...]:
+    """Return a warning where ids of two slides differ in letter case alone, which some disks do not tell apart."""
+    spelled: dict[str, str] = {}
+    for slide_id in fold.slides():
+        first = spelled.setdefault(slide_id.casefold(), slide_id)
+        if first != slide_id:
+            return (
+                f"slides {first} and {slide_id} of {fold.path} differ in letter case only: on a disk that ignores it "
+                "(macOS, Windows) the files of one would replace those of the other; rename one of them there",
+            )
+    return ()
+
+
 def check_patients_named(slide_ids: Sequence[str]) -> tuple[str, ...]:
     """Return a warning where no id of a split without case ids shows a patient; the same sentence for all its folds."""
     if any(patient_of(slide_id) != slide_id for slide_id in slide_ids):
@@ -92,8 +107,8 @@ def check_events(fold: Fold) -> None:
     """Raise UserError when every training case is censored."""
     if all(case.censored == 1 for case in fold.train):
         raise UserError(
-            f"there are no events among the {len(fold.train)} training cases of {fold.path}: expected some with "
-            "censorship 0 (1 = censored, 0 = event)"
+            f"there are no events among the {counted(len(fold.train), 'training case')} of {fold.path}: expected some "
+            "with censorship 0 (1 = censored, 0 = event)"
         )
 
 
@@ -103,7 +118,7 @@ def _check_survival(fold: Fold) -> tuple[str, ...]:
     if outside:
         part, case = outside[0]
         largest = max(case.bin or 0 for _, case in outside)
-        remedy = f"pass --n_bins {largest + 1}" if largest >= fold.n_outputs else "correct it"
+        remedy = f"pass --n_bins {largest + 1}" if fold.n_outputs <= largest < MOST_BINS else "correct it"
         raise UserError(
             f"case {case.case_id} has bin {case.bin} in column {part}_disc_label of {fold.path}: expected "
             f"0..{fold.n_outputs - 1}; {remedy}"

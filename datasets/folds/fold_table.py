@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from datasets.folds.cases import PARTS
+from datasets.folds.cases import PARTS, patient_of
+from datasets.slides.id_checks import CASE, SLIDE, why_no_case, why_no_slide
 from datasets.slides.slide_ids import plain_slide_id
-from utils.errors import UserError
+from utils.errors import NO_FILE, UserError, cannot_read
 from utils.files.atomic import atomic_path
+from utils.files.cell_text import number_of, printable
+from utils.files.csv_records import csv_records
+from utils.files.phrases import counted
 from utils.files.plain_text import plain_text
 
 # An empty cell, and what pandas prints for one.
@@ -29,11 +33,21 @@ class Row:
     path: Path
 
     def slide_id(self) -> str:
-        """Return the slide id without folders and known endings, see `plain_slide_id`."""
+        """Return the slide id, see `plain_slide_id`; UserError for a text that can be none."""
         slide_id = plain_slide_id(self.cells["slide_id"])
-        if not slide_id or ";" in slide_id:
-            raise self.error("slide_id", "a name, without ; (which stands between slides in prediction files)")
+        why = why_no_slide(slide_id)
+        if why is not None:
+            raise self.error("slide_id", SLIDE.format(why))
         return slide_id
+
+    def case_id(self) -> str:
+        """Return the case id, or without such a column the patient of the slide; UserError as of `slide_id`."""
+        if "case_id" not in self.cells:
+            return patient_of(self.slide_id())
+        why = why_no_case(self.cells["case_id"])
+        if why is not None:
+            raise self.error("case_id", CASE.format(why))
+        return self.cells["case_id"]
 
     def integer(self, column: str, expected: str) -> int:
         """Return a cell written as `3` or `3.0`; UserError with `expected` otherwise."""
@@ -44,18 +58,15 @@ class Row:
 
     def number(self, column: str, expected: str) -> float:
         """Return a cell as a finite number; UserError with `expected` otherwise."""
-        try:
-            number = float(self.cells[column])
-        except ValueError:
-            raise self.error(column, expected) from None
-        if not math.isfinite(number):
+        number = number_of(self.cells[column])
+        if number is None or not math.isfinite(number):
             raise self.error(column, expected)
         return number
 
     def error(self, column: str, expected: str) -> UserError:
         """Return the UserError that names value, column, line and file."""
         return UserError(
-            f"found {self.cells[column]!r} in column {self.part}_{column}, line {self.line} of {self.path}: "
+            f"found {printable(self.cells[column])} in column {self.part}_{column}, line {self.line} of {self.path}: "
             f"expected {expected}"
         )
 
@@ -69,15 +80,28 @@ def read_rows_by_part(path: Path, required: Sequence[str], optional: Sequence[st
     Raises UserError when the file cannot be read as CSV, a column is missing or twice there (an optional one must be
     there for all parts or for none), or a row of a part is filled in part only.
     """
-    header, lines = _read_csv(path)
-    names = _present(path, header, required, optional)
-    position = {name: header.index(name) for name in header}
     rows: dict[str, list[Row]] = {part: [] for part in PARTS}
-    for number, cells in lines:
-        for part in PARTS:
-            row = Row({name: cells[position[f"{part}_{name}"]] for name in names}, part, number, path)
-            if _is_filled(row):
-                rows[part].append(row)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            records = csv_records(file)
+            _, first = next(records, (0, []))
+            header = [plain_text(cell) for cell in first]
+            names = _present(path, header, required, optional)
+            position = {part: {name: header.index(f"{part}_{name}") for name in names} for part in PARTS}
+            for line, cells in records:
+                _check_length(path, line, cells, len(header))
+                for part in PARTS:
+                    row = Row(_cells(cells, position[part]), part, line, path)
+                    if _is_filled(row):
+                        rows[part].append(row)
+    except NO_FILE as error:
+        raise UserError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"the split file {path} is not CSV text in UTF-8 ({error}): correct it, or save it as CSV again"
+        ) from error
     return rows
 
 
@@ -89,25 +113,18 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
         writer.writerows(zip_longest(*columns.values(), fillvalue=""))
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header and the other lines, each with its line number; short lines are padded with blanks."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [plain_text(cell) for cell in next(reader, [])]
-            lines = [(reader.line_num, [_text(cell) for cell in cells]) for cells in reader]
-    except OSError as error:
-        raise UserError(f"the split file {path} cannot be read ({error.strerror}): give an existing file") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"the split file {path} is not CSV text in UTF-8: save it as CSV again") from error
-    for number, cells in lines:
-        if any(cells[len(header) :]):
-            raise UserError(
-                f"line {number} of {path} has {len(cells)} cells where the header has {len(header)}: "
-                "expected one cell per column"
-            )
-        cells.extend([""] * (len(header) - len(cells)))
-    return header, lines
+def _check_length(path: Path, line: int, cells: Sequence[str], n_columns: int) -> None:
+    """Refuse a line that says something beyond the header's columns."""
+    if any(map(_text, cells[n_columns:])):
+        raise UserError(
+            f"line {line} of {path} has {counted(len(cells), 'cell')} where the header has {n_columns}: expected one "
+            "cell per column"
+        )
+
+
+def _cells(cells: Sequence[str], position: Mapping[str, int]) -> dict[str, str]:
+    """The cells at these positions as plain text; short lines are padded with blanks."""
+    return {name: _text(cells[at]) if at < len(cells) else "" for name, at in position.items()}
 
 
 def _text(cell: str) -> str:
@@ -123,7 +140,8 @@ def _present(path: Path, header: list[str], required: Sequence[str], optional: S
     missing = [name for name in wanted if name not in header]
     if missing:
         found = ", ".join(name for name in header if name) or "no column"
-        raise UserError(f"{path} lacks the columns {', '.join(missing)} (found {found}): add them, or check --task")
+        columns, them = ("column", "it") if len(missing) == 1 else ("columns", "them")
+        raise UserError(f"{path} lacks the {columns} {', '.join(missing)} (found {found}): add {them}, or check --task")
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
         raise UserError(f"{path} has the column {twice[0]} twice: expected it once")

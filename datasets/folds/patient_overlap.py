@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.folds.cases import PARTS, Case, Fold, patient_of
+from datasets.folds.cases import PARTS, Case, Fold
 from datasets.folds.fold_checks import check_patients
 from datasets.folds.fold_table import Row, read_rows_by_part
 
@@ -24,5 +24,4 @@ def check_patients_of_file(path: Path, *, allow_overlap: bool) -> tuple[str, ...
 
 
 def _case(row: Row) -> Case:
-    slide_id = row.slide_id()
-    return Case(row.cells.get("case_id") or patient_of(slide_id), (slide_id,))
+    return Case(row.case_id(), (row.slide_id(),))

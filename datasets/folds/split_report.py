@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sksurv.nonparametric import kaplan_meier_estimator
 
 from datasets.folds.cases import PARTS, Case, Fold
+from utils.files.phrases import agreeing, counted
 
 _RARE = 0.05
 
@@ -75,8 +76,9 @@ def outcome_warnings(folds: Sequence[Fold]) -> tuple[str, ...]:
     found = []
     if not _RARE <= n_events / len(cases) <= 1 - _RARE:
         found.append(
-            f"{n_events} of {len(cases)} cases ({n_events / len(cases):.1%}) have an event: did you pass censorship as "
-            "event? --event_column is 1 for a death, --censor_column is 1 for a censored case"
+            f"{n_events} of {counted(len(cases), 'case')} ({n_events / len(cases):.1%}) "
+            f"{agreeing(n_events, 'has', 'have')} an event: did you pass censorship as event? --event_column is 1 for "
+            "a death, --censor_column is 1 for a censored case"
         )
     for fold in folds:
         empty = [part for part in PARTS if all(case.censored == 1 for case in fold.part(part))]

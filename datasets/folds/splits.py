@@ -10,22 +10,25 @@ from pathlib import Path
 from datasets.folds.cases import PARTS, TASKS, Case, Fold, patient_of
 from datasets.folds.class_names import has_record, read_class_names
 from datasets.folds.fold_checks import (
+    N_NAMED,
     check_events,
+    check_letter_case,
     check_outcomes,
     check_parts_filled,
     check_patients,
     check_patients_named,
     check_slides_unique,
-    first_ids,
 )
 from datasets.folds.fold_table import Row, read_rows_by_part, write_columns
-from datasets.folds.near_ids import did_you_mean
-from datasets.folds.survival_bins import assign_bins, bin_edges
-from utils.errors import UserError
+from datasets.folds.missing_slides import GIVE_THEM, missing_in_words
+from datasets.folds.survival_bins import LONGEST_MONTHS, assign_bins, bin_edges, check_n_bins
+from utils.errors import UserError, cannot_read
+from utils.files.phrases import agreeing, counted
 
 __all__ = ["Case", "Fold", "find_folds", "keep_available", "read_fold", "read_training_slides", "write_fold"]
 
 _FOLD_NAME = re.compile(r"fold(0|[1-9]\d*)\.csv")
+MOST_FOLDS = 10_000
 _MONTHS = "survival_months"
 _CENSORED = "censorship"
 _BIN = "disc_label"
@@ -36,8 +39,11 @@ def find_folds(directory: Path) -> list[int]:
     directory = Path(directory)
     if not directory.is_dir():
         raise UserError(f"the splits directory {directory} does not exist: give an existing directory")
-    matches = (_FOLD_NAME.fullmatch(path.name) for path in directory.iterdir())
-    folds = sorted(int(match.group(1)) for match in matches if match)
+    try:
+        names = [path.name for path in directory.iterdir() if _FOLD_NAME.fullmatch(path.name)]
+    except OSError as error:
+        raise cannot_read(directory, error) from error
+    folds = sorted(fold_number(directory / name) for name in names)
     if not folds:
         raise UserError(f"no fold file in {directory}: expected fold0.csv, fold1.csv and so on")
     return folds
@@ -60,27 +66,38 @@ def read_fold(path: Path, task: str, *, n_bins: int = 4, allow_patient_overlap: 
     path = Path(path)
     if task not in TASKS:
         raise ValueError(f"unknown task {task!r}: expected one of {', '.join(TASKS)}")
-    name = _FOLD_NAME.fullmatch(path.name)
-    if not name:
-        raise UserError(f"{path} is not named like a fold file: expected fold0.csv, fold1.csv and so on")
+    index = fold_number(path)
+    check_n_bins(n_bins)
     required = ("slide_id", "label") if task == "cls" else ("slide_id", _MONTHS, _CENSORED, "case_id")
     rows = read_rows_by_part(path, required, ("case_id",) if task == "cls" else (_BIN,))
     check_slides_unique(((part, row.slide_id()) for part in PARTS for row in rows[part]), path)
     cases = {part: _slide_cases(rows[part]) if task == "cls" else _patient_cases(rows[part]) for part in PARTS}
     labels = [case.label for part in PARTS for case in cases[part] if case.label is not None]
     n_outputs = max(labels, default=0) + 1 if task == "cls" else n_bins
-    fold = Fold(int(name.group(1)), path, task, n_outputs, cases["train"], cases["val"], cases["test"])
+    fold = Fold(index, path, task, n_outputs, cases["train"], cases["val"], cases["test"])
     check_parts_filled(fold)
     if task == "cls":
-        fold = replace(fold, class_names=read_class_names(path.parent, n_outputs))
+        _check_largest_label([row for part in PARTS for row in rows[part]], labels)
     if task == "surv" and fold.train[0].bin is None:
         check_events(fold)
         fold = _with_bins(fold)
-    warnings = (*check_outcomes(fold), *check_patients(fold, allow_patient_overlap))
+    warnings = (*check_outcomes(fold), *check_patients(fold, allow_patient_overlap), *check_letter_case(fold))
+    if task == "cls":  # now that each class is known to have cases
+        fold = replace(fold, class_names=read_class_names(path.parent, n_outputs))
     # Whoever wrote the record beside the folds knew the patients, or has said that nothing names them.
     if task == "cls" and not any("case_id" in row.cells for row in rows["train"]) and not has_record(path.parent):
         warnings += check_patients_named(fold.slides())
     return replace(fold, warnings=warnings)
+
+
+def fold_number(path: Path) -> int:
+    """Return k of a path `fold{k}.csv`; UserError for another name, or a number that is none of a fold."""
+    name = _FOLD_NAME.fullmatch(path.name)
+    if not name:
+        raise UserError(f"{path} is not named like a fold file: expected fold0.csv, fold1.csv and so on")
+    if int(name.group(1)) > MOST_FOLDS:
+        raise UserError(f"the number of {path} is larger than {MOST_FOLDS:,}, and no number of a fold: rename it")
+    return int(name.group(1))
 
 
 def read_training_slides(path: Path) -> list[str]:
@@ -117,9 +134,9 @@ def keep_available(fold: Fold, available: Collection[str], on_missing: str) -> t
     """Return the fold restricted to slides with features, and the ids of the slides without, in file order.
 
     `available` holds the slide ids with features. `on_missing` "error" raises UserError with the count, the first ids
-    of missing slides and an id with features that looks like the first; "drop" leaves them out, and with them the cases
-    that keep no slide, and adds a warning. Bins and n_outputs stay those of the whole fold. What is left must still
-    pass the checks on parts and outcomes.
+    of missing slides and the feature file nearest to each (`missing_in_words`); "drop" leaves them out, and with them
+    the cases that keep no slide, and adds a warning. Bins and n_outputs stay those of the whole fold. What is left must
+    still pass the checks on parts and outcomes.
     """
     if on_missing not in ("error", "drop"):
         raise ValueError(f"unknown choice {on_missing!r} for missing slides: expected error or drop")
@@ -127,10 +144,11 @@ def keep_available(fold: Fold, available: Collection[str], on_missing: str) -> t
     missing = tuple(slide_id for slide_id in slide_ids if slide_id not in available)
     if not missing:
         return fold, ()
-    found = f"{len(missing)} of {len(slide_ids)} slides of {fold.path} have no feature file ({first_ids(missing)})"
+    words = missing_in_words(missing, available, used=slide_ids)
+    have = agreeing(len(missing), "has", "have")
+    found = f"{len(missing)} of {counted(len(slide_ids), 'slide')} of {fold.path} {have} no feature file ({words})"
     if on_missing == "error":
-        found += did_you_mean(missing[0], set(available) - set(slide_ids))
-        raise UserError(f"{found}: extract them, or pass --on_missing drop to go on without them")
+        raise UserError(f"{found}: {GIVE_THEM}, or pass --on_missing drop to go on without them")
     kept = {part: _keep(fold.part(part), available) for part in PARTS}
     for part in PARTS:
         if not kept[part]:
@@ -140,7 +158,8 @@ def keep_available(fold: Fold, available: Collection[str], on_missing: str) -> t
         new = [warning for warning in check_outcomes(fold) if warning not in fold.warnings]
     except UserError as error:
         raise UserError(f"{found}, and without them {error}") from error
-    return replace(fold, warnings=(*fold.warnings, f"{found} and were dropped", *new)), missing
+    dropped = f"{found} and {agreeing(len(missing), 'was', 'were')} dropped"
+    return replace(fold, warnings=(*fold.warnings, dropped, *new)), missing
 
 
 def _keep(cases: Sequence[Case], available: Container[str]) -> tuple[Case, ...]:
@@ -156,9 +175,19 @@ def _slide_cases(rows: Sequence[Row]) -> tuple[Case, ...]:
         label = row.integer("label", expected)
         if label < 0:
             raise row.error("label", expected)
-        slide_id = row.slide_id()
-        cases.append(Case(row.cells.get("case_id") or patient_of(slide_id), (slide_id,), label=label))
+        cases.append(Case(row.case_id(), (row.slide_id(),), label=label))
     return tuple(cases)
+
+
+def _check_largest_label(rows: Sequence[Row], labels: Sequence[int]) -> None:
+    """Refuse a label, in one of these rows, that is far above the number of classes: most often it is mistyped."""
+    n_classes, largest = len(set(labels)), max(labels)
+    if n_classes > 1 and largest >= n_classes + N_NAMED:
+        raise rows[labels.index(largest)].error(
+            "label",
+            f"0 to {n_classes - 1}, since the file has {counted(n_classes, 'different label')}; correct it, or number "
+            "the classes from 0 on",
+        )
 
 
 def _patient_cases(rows: Sequence[Row]) -> tuple[Case, ...]:
@@ -179,14 +208,15 @@ def _patient_cases(rows: Sequence[Row]) -> tuple[Case, ...]:
 
 
 def _survival_row(row: Row) -> Case:
-    time = row.number(_MONTHS, "a survival time in months, 0 or more")
-    if time < 0:
-        raise row.error(_MONTHS, "a survival time in months, 0 or more")
+    expected = f"a survival time in months, from 0 to {LONGEST_MONTHS:,}"
+    time = row.number(_MONTHS, expected)
+    if not 0 <= time <= LONGEST_MONTHS:
+        raise row.error(_MONTHS, expected)
     censored = row.integer(_CENSORED, "0 (event) or 1 (censored)")
     if censored not in (0, 1):
         raise row.error(_CENSORED, "0 (event) or 1 (censored)")
     time_bin = row.integer(_BIN, "a time bin, an integer of 0 or more") if _BIN in row.cells else None
-    return Case(row.cells["case_id"], (row.slide_id(),), time=time, censored=censored, bin=time_bin)
+    return Case(row.case_id(), (row.slide_id(),), time=time, censored=censored, bin=time_bin)
 
 
 def _with_bins(fold: Fold) -> Fold:

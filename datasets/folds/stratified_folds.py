@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from utils.errors import UserError
+from utils.files.phrases import counted
 
 
 class FoldIndices(NamedTuple):
@@ -27,12 +28,12 @@ def fewest_items(n_folds: int) -> int:
 def check_strata(strata: np.ndarray, n_folds: int) -> None:
     """Raise UserError when there are fewer than 2 folds, or a stratum has too few items for the parts of each."""
     if n_folds < 2:
-        raise UserError(f"{n_folds} folds were asked for: expected 2 or more")
+        raise UserError(f"got {counted(n_folds, 'fold')}: expected 2 or more")
     for stratum, count in zip(*np.unique(strata, return_counts=True), strict=True):
         if count < fewest_items(n_folds):
             raise UserError(
-                f"stratum {stratum} (a label, or event 0 or 1) has {count} of {len(strata)} items, too few for "
-                f"{n_folds} folds of train, validation and test: use fewer folds or more cases"
+                f"stratum {stratum} (a label, or event 0 or 1) has {count} of {counted(len(strata), 'item')}, too few "
+                f"for {n_folds} folds of train, validation and test: use fewer folds or more cases"
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from datasets.folds.cases import PARTS, Case, Fold
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
-from utils.files.phrases import listed, quoted
+from utils.files.phrases import agreeing, counted, listed, quoted
 
 
 def patients_as_bags(fold: Fold) -> Fold:
@@ -63,8 +63,9 @@ def _check_one_class(cases: Sequence[Case], path: Path, class_names: Sequence[st
     if torn:
         words = quoted(class_names) if class_names else range(max(map(max, torn.values())) + 1)
         named = [f"{patient} of {listed([words[label] for label in labels])}" for patient, labels in torn.items()]
+        have = agreeing(len(torn), "has", "have")
         raise UserError(
-            f"{len(torn)} of the {len(classes)} patients have slides of different classes in {path} "
+            f"{len(torn)} of {counted(len(classes), 'patient')} {have} slides of different classes in {path} "
             f"({first_ids(named)}), where --unit patient expects one class of a patient: correct the labels, or "
             "classify slides with --unit slide"
         )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before anything that takes time to import
+    from utils.machine.start import begin
+
+    begin("python -m datasets.make_splits")
+
 import argparse
 import logging
 import sys
@@ -15,8 +20,9 @@ from datasets.make_splits.make_splits import RECORD, make_splits
 from datasets.make_splits.patient_folds import Split
 from datasets.make_splits.settings import SplitSettings
 from utils.command.arguments import build_parser, resolve
-from utils.command.console import ProgressBarHandler, exit_code
+from utils.command.console import ProgressBarHandler
 from utils.files.phrases import counted
+from utils.machine.process import exit_code
 
 PROG = "python -m datasets.make_splits"
 _log = logging.getLogger(__name__)
@@ -31,8 +37,8 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 
 def get_conversion_parser(layout: str = "clam") -> argparse.ArgumentParser:
-    """Return the parser of the command with `--from`; its errors point to the help of this layout."""
-    prog = f"{PROG} --from {layout}"
+    """Return the parser of the command with `--from`; its errors point to the help of this layout, if there is one."""
+    prog = f"{PROG} --from {layout}" if layout in LAYOUTS else PROG
     parser = build_parser(ForeignSettings, prog, "Write fold files from the splits of another repository.")
     parser.usage = f"{PROG} --from LAYOUT PATH --task TASK --output_dir OUTPUT_DIR [options]"
     layouts = "; ".join(f"{name}: {what}" for name, what in LAYOUTS.items())
@@ -44,9 +50,9 @@ def get_conversion_parser(layout: str = "clam") -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 after one sentence on stderr."""
     words = sys.argv[1:] if argv is None else list(argv)
-    converts = any(word.split("=")[0] == "--from" for word in words)
-    named = next((name for name in LAYOUTS if name in words or f"--from={name}" in words), "clam")
-    arguments = (get_conversion_parser(named) if converts else get_args_parser()).parse_args(words)
+    asked_for = _layout_asked_for(words)
+    converts = asked_for is not None
+    arguments = (get_args_parser() if asked_for is None else get_conversion_parser(asked_for)).parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ProgressBarHandler()])
 
     def work() -> None:
@@ -58,7 +64,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings = resolve(SplitSettings, arguments)
             _report(settings.output_dir, make_splits(settings))
 
-    return exit_code(work)
+    return exit_code(work, PROG)
+
+
+def _layout_asked_for(words: Sequence[str]) -> str | None:
+    """The word of `--from`, empty where nothing follows it; None without this option."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--from":
+            return following
+        if word.startswith("--from="):
+            return word.removeprefix("--from=")
+    return None
 
 
 def _report(output_dir: Path, split: Split) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from datasets.folds.class_names import check_class_names
 from datasets.folds.fold_checks import first_ids
 from datasets.folds.near_ids import nearest_id
 from datasets.make_splits.label_table import whole_number
 from utils.errors import UserError
 from utils.files.phrases import counted, quoted
+
+MOST_CLASSES = 1000
 
 
 def plain_names(labels: Collection[str]) -> dict[str, str]:
@@ -33,6 +36,11 @@ def numbered_classes(
     Raises:
         UserError: a class outside `class_names`, a class without slides or named twice, fewer than two classes.
     """
+    if len(found) > MOST_CLASSES:
+        raise UserError(
+            f"{where} holds {len(found):,} different values: expected at most {MOST_CLASSES:,} classes; name the "
+            "column of the class with --label_column"
+        )
     integers = all(whole_number(name) is not None for name in found)
     if class_names is None:
         names = sorted(found, key=int) if integers else sorted(found)
@@ -51,6 +59,7 @@ def numbered_classes(
     if len(names) < 2:
         more = f"; {dropped}; a class of that name is kept by --classes" if dropped else ""
         raise UserError(f"{where} holds one class only ({names[0]!r}): expected two or more{more}")
+    check_class_names(names, where, "rename it there")
     return {name: index for index, name in enumerate(names)}
 
 

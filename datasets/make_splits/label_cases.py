@@ -10,13 +10,14 @@ from typing import Any
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
+from datasets.folds.survival_bins import LONGEST_MONTHS
 from datasets.make_splits.class_numbers import classes_of_model, numbered_classes, plain_names
 from datasets.make_splits.label_entries import Entry
 from datasets.make_splits.label_table import LabelTable, TableRow, whole_number
 from datasets.make_splits.outcome_columns import TIME_UNITS, OutcomeColumns
 from datasets.make_splits.vocabulary import describe_status, is_event, is_missing
 from utils.errors import UserError
-from utils.files.phrases import counted
+from utils.files.phrases import agreeing, counted
 
 _LONGEST_FOLLOW_UP = 720.0  # months: 60 years
 
@@ -60,7 +61,7 @@ class CompleteEntries:
         if not self.dropped:
             return ""
         why = "; ".join(f"{column}: {counted_words(words)}" for column, words in self.missing.items())
-        have = "has" if len(self.dropped) == 1 else "have"
+        have = agreeing(len(self.dropped), "has", "have")
         return f"{counted(len(self.dropped), 'slide')} {have} no label ({why}): {first_ids(self.dropped)}"
 
 
@@ -142,6 +143,8 @@ def survival_cases(complete: CompleteEntries, table: LabelTable, columns: Outcom
     for patient, slide_id, row in sorted(complete.entries, key=lambda entry: entry[:2]):
         column = time_column_of(columns, died[row.place])
         time = row.number(column, expected, decimal_comma=bool(commas[column])) / TIME_UNITS[columns.unit]
+        if time > LONGEST_MONTHS:
+            raise row.error(column, f"{expected} and at most 1,000 years")
         censored = int(not died[row.place])
         first = cases.setdefault(patient, Case(patient, (), time=time, censored=censored))
         if (first.time, first.censored) != (time, censored):

@@ -12,8 +12,9 @@ from datasets.make_splits.label_table import TableRow
 from datasets.make_splits.plain_ids import decimals_note, id_in_cell
 from datasets.make_splits.slide_patients import PatientOf
 from datasets.make_splits.vocabulary import is_missing
+from datasets.slides.id_checks import CASE, SLIDE, why_no_case, why_no_slide
 from utils.errors import UserError
-from utils.files.phrases import listed
+from utils.files.phrases import agreeing, counted, listed
 
 _SHORTENED = re.compile(r"\d(\.\d+)?E\+\d+")  # what Excel makes of a long number
 
@@ -61,6 +62,24 @@ def plain_id(row: TableRow, column: str) -> str:
     return identifier
 
 
+def slide_in(row: TableRow, column: str) -> str:
+    """Return the slide id in a cell, see `plain_id`; UserError for a text that can be none."""
+    slide_id = plain_id(row, column)
+    why = why_no_slide(slide_id)
+    if why is not None:
+        raise row.error(column, SLIDE.format(why))
+    return slide_id
+
+
+def case_in(row: TableRow, column: str) -> str:
+    """Return the case id in a cell, see `plain_id`; UserError for a text that can be none."""
+    case_id = plain_id(row, column)
+    why = why_no_case(case_id)
+    if why is not None:
+        raise row.error(column, CASE.format(why))
+    return case_id
+
+
 def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str | None, rule: PatientOf) -> Entries:
     """Return an entry for each row of a table of slides.
 
@@ -73,16 +92,14 @@ def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str 
     entries, line_of, owner = [], dict[str, int](), dict[str, str]()
     written, spelled = list[str](), dict[str, str]()  # patients as the table has them, and the first way of each
     for row in rows:
-        slide_id = plain_id(row, slide_column)
-        if ";" in slide_id:
-            raise row.error(slide_column, "one slide, without ; (which stands between slides in prediction files)")
+        slide_id = slide_in(row, slide_column)
         if slide_id in line_of:
             raise UserError(
                 f"slide {slide_id} is in lines {line_of[slide_id]} and {row.line} of {row.path}: expected each slide "
                 "once; remove one"
             )
         line_of[slide_id] = row.line
-        written.append(patient_of(plain_id(row, case_column)) if case_column else rule(slide_id))
+        written.append(patient_of(case_in(row, case_column)) if case_column else rule(slide_id))
         patient = spelled.setdefault(written[-1].casefold(), written[-1])
         # As `read_fold` does: the barcode of a slide names its patient too.
         for name in (patient, patient_of(slide_id)):
@@ -105,8 +122,8 @@ def spellings_note(names: Iterable[str]) -> tuple[str, ...]:
     several = [list(found) for found in spelled.values() if len(found) > 1]
     if not several:
         return ()
-    written = "patient is" if len(several) == 1 else "patients are"
-    return (f"{len(several)} {written} written in several ways, such as {listed(several[0])}: letter case is ignored",)
+    patients = f"{counted(len(several), 'patient')} {agreeing(len(several), 'is', 'are')}"
+    return (f"{patients} written in several ways, such as {listed(several[0])}: letter case is ignored",)
 
 
 def odd_ids(rows: Sequence[TableRow], columns: Collection[str]) -> tuple[str, ...]:
@@ -117,7 +134,8 @@ def odd_ids(rows: Sequence[TableRow], columns: Collection[str]) -> tuple[str, ..
         notes += decimals_note(cells, f"column {column}")
         dates = [cell for cell in cells if re.fullmatch(r"\d{4}-\d{2}-\d{2}( .*)?", cell)]
         if dates:
+            are = agreeing(len(dates), "is a date,", "are dates such as")
             notes.append(
-                f"{len(dates)} ids in column {column} are dates such as {dates[0]}: Excel makes them of ids such as 3-5"
+                f"{counted(len(dates), 'id')} in column {column} {are} {dates[0]}: Excel makes them of ids such as 3-5"
             )
     return tuple(notes)

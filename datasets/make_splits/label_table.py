@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from datasets.make_splits.table_file import unpack
 from datasets.make_splits.table_text import read_text
 from datasets.make_splits.vocabulary import is_missing
 from datasets.make_splits.workbook import read_sheet
-from utils.errors import UserError
+from utils.errors import NO_FILE, UserError, cannot_read
+from utils.files.cell_text import printable
+from utils.files.csv_records import first_line
 from utils.files.phrases import counted
 from utils.files.plain_text import plain_text
 
@@ -26,7 +27,7 @@ _Opened = tuple[Mapping[str, str], Records, tuple[str, ...]]  # how it is read, 
 _N_COLUMNS_NAMED = 20
 _N_LOOKED_AT = 6  # first lines: titles, header, and what describes the columns
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?")  # longer ones are ids, and beyond 4,300 digits Python reads none
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class TableRow:
         if decimal_comma:
             text = text.replace(",", ".")
         number = float(text) if _NUMBER.fullmatch(text) else math.nan
-        if not math.isfinite(number) or number < 0:
+        if not 0 <= number < math.inf:
             raise self.error(column, expected)
         return number
 
     def error(self, column: str, expected: str) -> UserError:
         """Return the UserError that names value, column, line and file."""
         return UserError(
-            f"found {self.cells[column]!r} in column {column}, line {self.line} of {self.path}: expected {expected}; "
-            "correct it, or leave the cell blank to leave the row out"
+            f"found {printable(self.cells[column])} in column {column}, line {self.line} of {self.path}: expected "
+            f"{expected}; correct it, or leave the cell blank to leave the row out"
         )
 
 
@@ -91,10 +92,7 @@ class LabelTable:
         rows = []
         for line, cells in self.records():
             if len(cells) != len(self.header):
-                raise UserError(
-                    f"line {line} of {self.path} has {len(cells)} cells where the header has {len(self.header)}: "
-                    "expected one cell per column, and nothing above the header; save the table again"
-                )
+                raise self._wrong_length(line, cells)
             row = TableRow({name: plain_text(cells[at]) for name, at in position.items()}, line, self.path)
             if not all(map(is_missing, row.cells.values())):
                 rows.append(row)
@@ -142,6 +140,18 @@ class LabelTable:
         skipped = "".join(f"; {note}" for note in self.notes if note.startswith("skipped"))
         return f"{', '.join(named[:_N_COLUMNS_NAMED]) or 'no column'}{more}{skipped}"
 
+    def _wrong_length(self, line: int, cells: Sequence[str]) -> UserError:
+        """The error of a row with more or fewer cells than the header."""
+        first, length = first_line(line, cells), counted(len(cells), "cell")
+        row, advice = f"line {line} of {self.path} has {length}", "save the table again"
+        if first < line:  # most often a mark that opens in one line, and closes where another one should open
+            row = f"lines {first} to {line} of {self.path} are one row of {length}, by their quotation marks,"
+            advice = f"correct the quotation marks of line {first}"
+        return UserError(
+            f"{row} where the header has {len(self.header)}: expected one cell per column, and nothing above the "
+            f"header; {advice}"
+        )
+
     def _position(self, name: str) -> int:
         self.require([name], "add it")
         if self.header.count(name) > 1:
@@ -164,8 +174,10 @@ def read_label_table(
     path = Path(path)
     try:
         packed = path.read_bytes()
-    except OSError as error:
+    except NO_FILE as error:
         raise UserError(f"the label table {path} cannot be read ({error.strerror}): give an existing file") from error
+    except OSError as error:
+        raise cannot_read(path, error) from error
     content, is_workbook, unpacked = unpack(path, packed)
     if is_workbook:
         source, records, read = _open_workbook(path, content, separator or encoding, sheet)
@@ -199,11 +211,13 @@ def whole_number(text: str) -> int | None:
 def _open_workbook(path: Path, content: bytes, text_option: str | None, sheet: str | None) -> _Opened:
     if text_option:
         raise UserError(f"{path} is a workbook: leave out --separator and --encoding, which are of text")
-    name, names, records = read_sheet(path, content, sheet)
+    read = read_sheet(path, content, sheet)
     notes: tuple[str, ...] = ()
-    if len(names) > 1 and sheet is None:
-        notes = (f"read the sheet {name!r} of {path.name}, the first of {len(names)} (--sheet names another)",)
-    return {"sheet": name}, partial(iter, records), notes
+    if len(read.names) > 1 and sheet is None:
+        notes = (
+            f"read the sheet {read.name!r} of {path.name}, the first of {len(read.names)} (--sheet names another)",
+        )
+    return {"sheet": read.name}, read.records, notes
 
 
 def _open_text(path: Path, content: bytes, separator: str | None, encoding: str | None, sheet: str | None) -> _Opened:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 from typing import Any
 
 from datasets.folds.cases import Fold
@@ -27,6 +28,8 @@ from datasets.make_splits.settings import SplitSettings
 from datasets.slides.slide_files import find_slides
 from utils.errors import UserError
 from utils.files.atomic import write_json
+from utils.files.locks import locked
+from utils.files.temporaries import remove_abandoned, temporary_path
 
 RECORD = "splits.json"
 _OUTPUT = re.compile(r"fold\d+\.csv|splits\.json")
@@ -42,7 +45,7 @@ def make_splits(settings: SplitSettings) -> Split:
     check_output(settings.output_dir, overwrite=settings.overwrite)
     slide_ids = None if settings.features_dir is None else find_slides(settings.features_dir)
     split = split_patients(labelled_cases(settings, settings.task, slide_ids=slide_ids), settings)
-    write_split(settings.output_dir, split.folds, _record(settings, split))
+    write_split(settings.output_dir, split.folds, _record(settings, split), overwrite=settings.overwrite)
     return split
 
 
@@ -93,17 +96,32 @@ def counts_of_folds(split: Split) -> list[dict[str, Any]]:
     return [{"fold": k, **(edges[i] if edges else {}), "parts": parts} for i, (k, parts) in enumerate(counts)]
 
 
-def write_split(directory: Path, folds: Sequence[Fold], record: Mapping[str, Any]) -> None:
-    """Write all files aside, then move them to their places, and last the record: it marks a whole split."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=directory, prefix=".splits-") as temporary:
+def write_split(directory: Path, folds: Sequence[Fold], record: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Write all files aside, then move them to their places, and last the record: it marks a whole split.
+
+    Raises UserError when another process writes there, or has done so meanwhile, without `overwrite`.
+    """
+    with locked(directory / RECORD), _folder_aside(directory) as aside:
+        check_output(directory, overwrite=overwrite)
         for fold in folds:
-            write_fold(Path(temporary) / fold.path.name, fold)
-        write_json(Path(temporary) / RECORD, record)
+            write_fold(aside / fold.path.name, fold)
+        write_json(aside / RECORD, record)
         (directory / RECORD).unlink(missing_ok=True)
         for fold in folds:
-            (Path(temporary) / fold.path.name).replace(fold.path)
+            (aside / fold.path.name).replace(fold.path)
         # Folds of an earlier split with more of them must not stand beside the new ones.
         for path in set(_written(directory)) - {fold.path for fold in folds}:
             path.unlink()
-        (Path(temporary) / RECORD).replace(directory / RECORD)
+        (aside / RECORD).replace(directory / RECORD)
+
+
+@contextmanager
+def _folder_aside(directory: Path) -> Iterator[Path]:
+    """Yield a new hidden folder in `directory`, which goes when the block ends; those of killed calls go before it."""
+    remove_abandoned(directory)
+    aside = temporary_path(directory / "splits")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+    finally:
+        rmtree(aside, ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
 from datasets.folds.fold_checks import first_ids
-from datasets.make_splits.label_entries import Entries, Entry, odd_ids, plain_id, spellings_note
+from datasets.make_splits.label_entries import Entries, Entry, case_in, odd_ids, plain_id, spellings_note
 from datasets.make_splits.label_table import LabelTable, TableRow
 from utils.errors import UserError
 from utils.files.phrases import counted
@@ -68,7 +68,7 @@ def _patients(rows: Sequence[TableRow], case_column: str, is_complete: IsComplet
     """The patients of the table by their ids in small letters, each with one row."""
     patients: dict[str, _Patient] = {}
     for row in rows:
-        name = patient_of(plain_id(row, case_column))
+        name = patient_of(case_in(row, case_column))
         first = patients.setdefault(name.casefold(), _Patient(name, row))
         if not is_complete(first.row):
             patients[name.casefold()] = first._replace(row=row)

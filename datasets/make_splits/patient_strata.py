@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from datasets.folds.cases import Case
 from datasets.folds.stratified_folds import fewest_items
 from utils.errors import UserError
+from utils.files.phrases import agreeing, counted
 
 _N_QUANTILES = 4
 
@@ -41,9 +42,9 @@ def class_strata(patients: Mapping[str, Sequence[Case]], classes: Mapping[str, i
         n_patients = int((index == number).sum())
         if n_patients < fewest_items(n_folds):
             raise UserError(
-                f"class {name!r} has {n_patients} of {len(index)} patients (each counts with the class of most of its "
-                f"slides), too few for {n_folds} folds of train, validation and test: use fewer folds (--n_folds) or "
-                "more patients"
+                f"class {name!r} has {n_patients} of {counted(len(index), 'patient')} (each counts with the class of "
+                f"most of its slides), too few for {n_folds} folds of train, validation and test: use fewer folds "
+                "(--n_folds) or more patients"
             )
     n_mixed = int(((counts > 0).sum(axis=1) > 1).sum())
     if not n_mixed:
@@ -67,8 +68,9 @@ def survival_strata(time: ArrayLike, event: ArrayLike, n_folds: int) -> Strata:
     n_events, n_censored, fewest = int(died.sum()), int((~died).sum()), fewest_items(n_folds)
     if n_events < fewest:
         raise UserError(
-            f"{n_events} of {len(died)} patients have an event, too few for {n_folds} folds of train, validation and "
-            "test: use fewer folds (--n_folds) or more patients, or did you pass censorship as event?"
+            f"{n_events} of {counted(len(died), 'patient')} {agreeing(n_events, 'has', 'have')} an event, too few for "
+            f"{n_folds} folds of train, validation and test: use fewer folds (--n_folds) or more patients, or did you "
+            "pass censorship as event?"
         )
     cuts = _time_cuts(times[died], n_folds)
     strata = np.searchsorted(cuts, times, side="right")  # right for the deaths
@@ -78,7 +80,10 @@ def survival_strata(time: ArrayLike, event: ArrayLike, n_folds: int) -> Strata:
         strata[~died] = _N_QUANTILES + np.searchsorted(cuts, times[~died], side="right")
         notes.append(_merged("censored", strata[~died], n_folds))
     elif n_censored:
-        notes.append(f"{n_censored} censored patients are too few for {n_folds} folds: stratified by time alone")
+        notes.append(
+            f"{counted(n_censored, 'censored patient')} {agreeing(n_censored, 'is', 'are')} too few for {n_folds} "
+            "folds: stratified by time alone"
+        )
     return Strata(np.unique(strata, return_inverse=True)[1], tuple(note for note in notes if note))
 
 

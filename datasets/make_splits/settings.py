@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from datasets.folds.cases import TASKS
+from datasets.folds.survival_bins import MOST_BINS
 from datasets.make_splits.label_options import OF_TASK, LabelOptions, check_label_options
 from datasets.make_splits.recorded import recorded_option
 from utils.command.arguments import REQUIRED, option
 from utils.errors import UserError
 
 _N_BINS = 4
-_LARGEST_SEED = 2**32 - 1  # of scikit-learn
+LARGEST_SEED = 2**32 - 1  # of scikit-learn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +47,12 @@ class SplitSettings(LabelOptions):
             object.__setattr__(self, "n_bins", _N_BINS if self.n_bins is None else self.n_bins)
         elif self.n_bins is not None:
             raise UserError(f"--n_bins belongs to --task surv, and --task is {self.task}: leave one out")
-        if self.n_bins is not None and self.n_bins < 2:
-            raise UserError(f"--n_bins is {self.n_bins}: expected 2 or more")
+        if self.n_bins is not None and not 2 <= self.n_bins <= MOST_BINS:
+            raise UserError(f"--n_bins is {self.n_bins}: expected 2 to {MOST_BINS:,}")
         if self.n_folds < 2:
             raise UserError(f"--n_folds is {self.n_folds}: expected 2 or more")
-        if not 0 <= self.seed <= _LARGEST_SEED:
-            raise UserError(f"--seed is {self.seed}: expected 0 to {_LARGEST_SEED}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise UserError(f"--seed is {self.seed}: expected 0 to {LARGEST_SEED}")
 
     def as_options(self) -> dict[str, Any]:
         """Return the settings as JSON values, by option; paths are names, and those of the other task are left out."""

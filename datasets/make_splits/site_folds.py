@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from datasets.folds.stratified_folds import FoldIndices, check_strata
 from utils.errors import UserError
+from utils.files.phrases import agreeing, counted
 
 _BARCODE = re.compile(r"TCGA-(\w{2})-\w{4}")
 
@@ -44,9 +45,10 @@ def site_folds(strata: Sequence[int], sites: Sequence[str], n_folds: int, seed: 
     check_strata(labels, n_folds)
     names, site = np.unique(np.asarray(sites), return_inverse=True)
     if len(names) < max(n_folds, 3):
+        are = agreeing(len(names), "is", "are")
         raise UserError(
-            f"{len(names)} sites ({', '.join(names)}) are too few for {n_folds} folds of train, validation and test by "
-            "whole sites: use fewer folds (--n_folds), or leave out --site_preserving"
+            f"{counted(len(names), 'site')} ({', '.join(names)}) {are} too few for {n_folds} folds of train, "
+            "validation and test by whole sites: use fewer folds (--n_folds), or leave out --site_preserving"
         )
     # The order among equal sites is drawn here: with shuffle=True scikit-learn 1.7.2 deals out the counts of other
     # sites (on 400 items of 30 sites its test parts had 7 to 231 items, without it 89 to 122).

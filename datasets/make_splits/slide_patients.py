@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from datasets.folds.cases import patient_of
 from datasets.folds.fold_checks import first_ids
+from datasets.slides.id_checks import CASE, why_no_case
 from utils.errors import UserError
-from utils.files.phrases import counted
+from utils.files.cell_text import printable
+from utils.files.phrases import agreeing, counted
 
 PatientOf = Callable[[str], str]
 _FEWEST_SLIDES = 10  # among fewer, most may well be of one patient
@@ -41,6 +43,12 @@ def patient_rule(pattern: str | None) -> PatientOf:
         if not patient:
             raise UserError(
                 f"--patient_pattern '{pattern}' finds no patient in the slide id {slide_id!r}: expected it to in each"
+            )
+        why = why_no_case(patient)
+        if why is not None:
+            raise UserError(
+                f"--patient_pattern '{pattern}' finds {printable(patient)} in the slide id {printable(slide_id)}: "
+                f"expected {CASE.format(why)}"
             )
         return patient
 
@@ -86,10 +94,9 @@ def slides_as_patients(slide_ids: Sequence[str]) -> str | None:
         return None
     if len(without) == len(slide_ids):
         found = "every slide counts as a patient of its own"
-    elif len(without) == 1:
-        found = "1 slide counts as a patient of its own"
     else:
-        found = f"{len(without)} slides count as patients of their own"
+        verb = agreeing(len(without), "counts as a patient of its own", "count as patients of their own")
+        found = f"{counted(len(without), 'slide')} {verb}"
     return (
         f"{found}, since no column names the patient and the ids show none ({first_ids(without)}): if patients have "
         "several slides, name the column with --case_column, or how to find the patient in the id with "

@@ -14,6 +14,7 @@ from datasets.make_splits.label_table import LabelTable, TableRow, read_label_ta
 from datasets.make_splits.patient_rows import patient_entries
 from datasets.make_splits.slide_match import matched_entries
 from datasets.make_splits.slide_patients import FoundPatients, found_patients, patient_rule, slides_as_patients
+from datasets.slides.id_checks import check_slide_files
 from utils.errors import UserError
 
 MissingIn = Callable[[TableRow], str | None]
@@ -36,7 +37,7 @@ def table_entries(
         slide_ids: those that have features.
 
     Raises:
-        UserError: a column that is needed is not found, or the ids contradict each other.
+        UserError: a column that is needed is not found, or the ids contradict each other; no slide has features.
     """
     if options.slides is not None:
         return _of_second_table(options, options.slides, table, values, missing_in, slide_ids)
@@ -47,7 +48,7 @@ def table_entries(
     rows = table.rows([name for name in (ids.slide, case_column, *values) if name])
     labelled = _of_slides(options, ids.slide, case_column, rows)
     if slide_ids is not None:
-        labelled = matched_entries(labelled, slide_ids, table.path.name)
+        labelled = matched_entries(labelled, slide_ids, table.path)
     return replace(ids, case=case_column), labelled._replace(notes=(*ids.notes, *labelled.notes))
 
 
@@ -88,6 +89,7 @@ def _of_patients(
             "or, for a table of patients, give the feature files with --features_dir or a table of slides and "
             "patients with --slides"
         )
+    check_slide_files(slide_ids, "the feature directories")
     rule = patient_rule(options.patient_pattern)
     patients = {slide_id: rule(slide_id) for slide_id in slide_ids}
     labelled = _joined(ids, table, values, missing_in, patients)
@@ -119,7 +121,7 @@ def _of_second_table(
     rows = second.rows([name for name in (others.slide, case_column) if name])
     slides = _of_slides(options, others.slide, case_column, rows)
     if slide_ids is not None:
-        slides = matched_entries(slides, slide_ids, path.name)
+        slides = matched_entries(slides, slide_ids, path)
     patients = slides.patients()
     joined = _joined(ids, table, values, missing_in, patients)
     joined_slides = joined.patients()

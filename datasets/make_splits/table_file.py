@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
+from utils.files.phrases import counted
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _GZIP = b"\x1f\x8b"
@@ -103,8 +104,12 @@ def _unzipped(path: Path, content: bytes) -> TableFile:
             return TableFile(archive.read(member), notes=notes)
     except UserError:
         raise
+    except NotImplementedError as error:
+        raise UserError(
+            f"{path} is packed in a way that is not supported ({error}): zip the table again, or give it unpacked"
+        ) from error
     # What zipfile raises for bytes that are damaged: ValueError for a negative position, struct.error for a header cut
-    # short, RuntimeError for a way of packing that it does not know, OSError of bzip2.
+    # short, RuntimeError for a flag that it does not know, OSError of bzip2.
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -120,14 +125,16 @@ def _unzipped(path: Path, content: bytes) -> TableFile:
 
 def _member(path: Path, archive: zipfile.ZipFile) -> tuple[zipfile.ZipInfo, tuple[str, ...]]:
     """The table among the files of a zip."""
-    files = [info for info in archive.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/") and not _is_hidden(info.filename)]
     if len(files) == 1:
         return files[0], ()
     tables = [info for info in files if info.filename.lower().endswith(_TABLE_ENDINGS)]
     if len(tables) == 1:
         return tables[0], (f"read {tables[0].filename}, one of {len(files)} files in {path.name}",)
     found = first_ids([info.filename for info in tables or files]) or "nothing"
-    raise UserError(f"the zip {path} holds {len(tables)} tables (found {found}): expected one; zip the table alone")
+    raise UserError(
+        f"the zip {path} holds {counted(len(tables), 'table')} (found {found}): expected one; zip the table alone"
+    )
 
 
 def _is_hidden(name: str) -> bool:

@@ -6,12 +6,14 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from utils.errors import UserError
+from utils.files.csv_records import csv_records
+from utils.files.phrases import agreeing, counted
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _MARKS = {  # byte order marks, the longer ones first
@@ -24,6 +26,7 @@ _MARKS = {  # byte order marks, the longer ones first
 _SAMPLE, _FEW = 4096, 3  # bytes in which more than a few NULs tell UTF-16
 _PIECE = 2**20
 _N_SAMPLED_LINES = 5
+_LONGEST_LINE, _MOST_COLUMNS = 2**25, 1_500_000  # the methylation of a patient in one line: 16 MB, 900,000 columns
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # in no text, but for Escape
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's
 
@@ -55,16 +58,15 @@ class TableText:
         the last line of a record whose quoted cells hold several.
 
         Raises:
-            UserError: the text is not in the encoding, or no table.
+            UserError: the text is not in the encoding, or no table, or a quotation mark is not closed.
         """
         with io.TextIOWrapper(io.BytesIO(self.content), self.encoding, newline="") as text:
             try:
                 for _ in range(self.n_skipped):
                     next(text)
-                reader = csv.reader(text, delimiter=self.separator)
-                for cells in reader:
+                for line, cells in csv_records(self._checked(text), separator=self.separator, n_above=self.n_skipped):
                     if any(map(str.strip, cells)):
-                        yield reader.line_num + self.n_skipped, cells
+                        yield line, cells
             except UnicodeError as error:
                 raise UserError(
                     f"the label table {self.path} is not text in {self.encoding} ({error}): save it as CSV in UTF-8, "
@@ -72,9 +74,14 @@ class TableText:
                 ) from error
             except csv.Error as error:
                 raise UserError(
-                    f"the label table {self.path} is no CSV text (line {reader.line_num + self.n_skipped}: {error}; is "
-                    "a quotation mark not closed?): save it as CSV again"
+                    f"the label table {self.path} is no CSV text ({error}): correct it, or save it as CSV again"
                 ) from error
+
+    def _checked(self, lines: Iterable[str]) -> Iterator[str]:
+        """The lines, none of which has more cells than a table has columns."""
+        for line in lines:
+            _check_columns(self.path, line.count(self.separator))
+            yield line
 
 
 def read_text(path: Path, content: bytes, separator: str | None = None, encoding: str | None = None) -> TableText:
@@ -85,10 +92,12 @@ def read_text(path: Path, content: bytes, separator: str | None = None, encoding
     the header. Lines before the header that begin with `#` are skipped, as is Excel's line `sep=;`.
 
     Raises:
-        UserError: bytes that are no text, or a `separator` or `encoding` that is none.
+        UserError: bytes that are no text, a line longer than any of a table, or a `separator` or `encoding` that is
+            none.
     """
     if separator is not None:
         separator = _named_separator(separator)
+    _check_lines(path, content)
     notes = []
     if encoding is None:
         encoding, note = _encoding_of(path, content)
@@ -107,14 +116,40 @@ def read_text(path: Path, content: bytes, separator: str | None = None, encoding
                 break
             n_skipped += 1
         lines = [first, *islice(text, _N_SAMPLED_LINES)]
+    for line in lines:
+        _check_columns(path, max(line.count(mark) for mark in (separator or SEPARATORS)))
     if n_comments:
-        notes.append(f"skipped the {n_comments} lines of {path.name} before its header that begin with #")
+        notes.append(
+            f"skipped the {counted(n_comments, 'line')} of {path.name} before its header that "
+            f"{agreeing(n_comments, 'begins', 'begin')} with #"
+        )
     if separator is None:
         separator = said.group(1) if said else _separator_of(lines)
         if separator != ",":
             name = SEPARATORS.get(separator, repr(separator))
             notes.append(f"the columns of {path.name} are separated by the {name}")
     return TableText(path, content, encoding, separator, n_skipped, tuple(notes))
+
+
+def _check_lines(path: Path, content: bytes) -> None:
+    """Refuse lines beyond any table's before they are decoded and cut into cells, of which each takes 60 bytes."""
+    start = 0
+    while len(content) - start > _LONGEST_LINE:
+        end = start + _LONGEST_LINE
+        start = 1 + max(content.rfind(b"\n", start, end), content.rfind(b"\r", start, end))
+        if start == 0:
+            raise UserError(
+                f"the label table {path} has a line of more than {_LONGEST_LINE:,} bytes, which is no row of a table: "
+                "give a table of the columns that are needed, or save it again"
+            )
+
+
+def _check_columns(path: Path, n_separators: int) -> None:
+    if n_separators >= _MOST_COLUMNS:
+        raise UserError(
+            f"a line of the label table {path} has more than {_MOST_COLUMNS:,} cells, which is no row of a table: give "
+            "a table of the columns that are needed"
+        )
 
 
 def _encoding_of(path: Path, content: bytes) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from utils.errors import UserError
 MISSING = frozenset(
     """
     [not available]|[not applicable]|[not evaluated]|[unknown]|[discrepancy]|[completed]|[pending]|[null]|[not reported]
-    '--|not reported|not allowed to collect|not available|not applicable|unknown|unk|missing
+    '--|not reported|not allowed to collect|not available|not applicable|not evaluated|unknown|unk|missing
+    no data|no value|pending|tbd|n/e|n/d
     #n/a|#n/a n/a|#na|#null!|#div/0!|#value!|#ref!|#name?|#num!
     na|n/a|n.a.|<na>|nan|-nan|nat|null|none|.|?|-|--|---|–|—
     """.replace("\n", "|")

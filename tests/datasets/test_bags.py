@@ -59,7 +59,11 @@ def test_a_slide_without_coordinates_leaves_the_batch_without(features, paths, t
     write_slide(tmp_path / "plain.pt", features["c1"])
     dataset = BagDataset(CASES, {**paths, "c1": tmp_path / "plain.pt"})
     assert collate([dataset[0]]).coords is not None
-    assert collate([dataset[0], dataset[2]]).coords is None
+    batch = collate([dataset[0], dataset[2]])
+    assert batch.coords is None
+    of_slides = {slide.slide_id: slide.coords for slide in batch.slides()}
+    assert of_slides["plain"] is None
+    assert torch.equal(of_slides["a2"], torch.arange(2).reshape(-1, 2))  # each slide keeps its own
 
 
 def test_files_keep_their_precision(tmp_path):

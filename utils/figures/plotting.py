@@ -1,22 +1,34 @@
-"""What all figures share: line styles, panel grids, titles and the PNG file. No pyplot: nothing is global."""
+"""What all figures share: line styles, panel grids, titles, legends and the file. No pyplot: nothing is global.
+
+Names of classes, data sets and runs are drawn as they stand: `$` begins no formula, and a `_` in front hides nothing.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from utils.figures.palette import SERIES
 from utils.files.atomic import atomic_path
 
 _DASHES = ("-", "--", "-.", ":")
 _DPI = 120
+_UNNAMED = re.compile(r"_child\d+|_nolegend_")  # what matplotlib calls a curve without a label, and we do
 _MAX_PIXELS = 1_500_000  # a page of ten folds stays below about 200 KB
+
+_log = logging.getLogger(__name__)
 
 
 def line_style(index: int) -> dict[str, Any]:
@@ -46,7 +58,13 @@ def panels(n_panels: int, title: str, *, size: float = 3.6) -> tuple[Figure, lis
 
 def add_legend(axes: Axes, location: str, n_panels: int) -> None:
     """The legend of one panel; smaller letters where several panels share the figure."""
-    axes.legend(loc=location, fontsize=8 if n_panels == 1 else 7, framealpha=0.9)
+    axes.legend(*legend_entries(axes), loc=location, fontsize=8 if n_panels == 1 else 7, framealpha=0.9)
+
+
+def legend_entries(axes: Axes) -> tuple[list[Line2D], list[str]]:
+    """The curves that have a label, and their labels; matplotlib itself leaves out those that begin with `_`."""
+    lines = [line for line in axes.lines if not _UNNAMED.fullmatch(str(line.get_label()))]
+    return lines, [str(line.get_label()) for line in lines]
 
 
 def tidy(axes: Axes) -> None:
@@ -64,5 +82,22 @@ def add_note(axes: Axes, text: str) -> None:
 
 def save_png(figure: Figure, path: Path) -> None:
     """Write the figure as PNG, atomically."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_figure(figure, path, format="png")
+
+
+def save_figure(figure: Figure, path: Path, **options: Any) -> None:
+    """Write the figure, atomically, with these options of `Figure.savefig`; letters that no font has are said."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with warnings.catch_warnings(record=True) as caught, mpl.rc_context({"text.parse_math": False}):
+        warnings.filterwarnings("always", "Glyph .* missing from font")
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, **options)
+    missing = [warning for warning in caught if str(warning.message).startswith("Glyph ")]
+    for warning in caught:
+        if warning not in missing:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if missing:
+        _log.warning(
+            "warning: letters of names that no font here has are boxes in %s; the report shows them", path.name
+        )

@@ -74,7 +74,7 @@ def _draw_curves(axes: Axes, groups: RiskGroups) -> np.ndarray:
         axes.fill_between(curve.time, curve.low, curve.high, step="post", color=colour, alpha=0.15, linewidth=0)
         censored = np.sort(time[~event])
         heights = survival_at(curve, censored)
-        axes.plot(censored, heights, "|", color=colour, markersize=6, markeredgewidth=0.7, label="_censored")
+        axes.plot(censored, heights, "|", color=colour, markersize=6, markeredgewidth=0.7, label="_nolegend_")
     longest = float(groups.time.max())
     ticks = month_ticks(longest)
     axes.set_xticks(ticks)

@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from utils.figures.palette import BLACK, SERIES
-from utils.figures.plotting import line_style, new_figure, save_png, tidy
-from utils.files.atomic import atomic_path
+from utils.figures.plotting import legend_entries, line_style, new_figure, save_figure, save_png, tidy
 from utils.files.phrases import listed
 from utils.paper.cells import Cell, mean_over_cohorts
 from utils.paper.grids import ColumnGroup, Footnotes, PaperTable, TableRow, group_entries, metric_cell
@@ -111,8 +110,8 @@ def write_sweep_figure(results: PlannedResults, output_dir: Path) -> list[Path]:
     png, svg = output_dir / f"{NAME}.png", output_dir / f"{NAME}.svg"
     save_png(figure, png)
     # Without these two, each file would have random names inside and the time of its making.
-    with mpl.rc_context({"svg.hashsalt": NAME}), atomic_path(svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    with mpl.rc_context({"svg.hashsalt": NAME}):
+        save_figure(figure, svg, format="svg", metadata={"Date": None})
     return [png, svg]
 
 
@@ -147,9 +146,11 @@ def _draw_panel(axes: Axes, curves: Sequence[SweepCurve], task: str) -> None:
     axes.set_xlabel("number of anchors", fontsize=9)
     axes.set_ylabel(METRIC_WORDS[TASKS[task].metric], fontsize=9)
     tidy(axes)
-    labels = axes.get_legend_handles_labels()[1]
+    handles, labels = legend_entries(axes)
     columns = max(1, min(4, 60 // (8 + max(map(len, labels)))))  # about 60 letters fit below a panel
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, fontsize=8, frameon=False)
+    axes.legend(
+        handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, fontsize=8, frameon=False
+    )
 
 
 def _style(index: int) -> dict[str, Any]:

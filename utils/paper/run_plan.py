@@ -23,6 +23,7 @@ from typing import Any
 
 from utils.errors import UserError
 from utils.files.csv_table import read_csv
+from utils.files.short_names import shortened
 from utils.runs.tasks import TASKS
 
 MICO = "mico"
@@ -30,6 +31,8 @@ ABLATIONS = ("anchors", "reducer", "route")
 FORMULATIONS = ("released", "paper")
 NO_FORMULATION = "none"
 COLUMNS = ("task", "dataset", "model", "formulation", "ablate", "n_clusters", "seed", "run_dir")
+_DIGITS = 18  # of an integer that int64 holds
+_SHOWN = 60  # characters of a value in a message
 _ADVICE = f"give the CSV file of a plan, with the columns {', '.join(COLUMNS)}"
 
 
@@ -97,6 +100,8 @@ def _planned_run(path: Path, line: int, cells: Mapping[str, str]) -> PlannedRun:
     for name in ("dataset", "model", "run_dir"):
         if not cells[name]:
             raise UserError(f"{path}, line {line}: {name} is empty, expected a name; correct the plan.")
+        if not cells[name].isprintable():
+            raise UserError(f"{path}, line {line}: {name} holds characters that no name has; correct the plan.")
     _check_choice(path, line, cells, "formulation", FORMULATIONS if is_mico else (NO_FORMULATION,))
     _check_choice(path, line, cells, "ablate", ("", *ABLATIONS) if is_mico else ("",))
     return PlannedRun(
@@ -124,7 +129,7 @@ def _check_choice(path: Path, line: int, cells: Mapping[str, str], name: str, ch
 
 def _integer(path: Path, line: int, cells: Mapping[str, str], name: str, *, lowest: int) -> int:
     text = cells[name]
-    if not (text.isascii() and text.isdigit() and int(text) >= lowest):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) >= lowest):
         raise UserError(
             f"{path}, line {line}: {name} is {_shown(text)}, expected an integer, {lowest} or more; correct the plan."
         )
@@ -148,4 +153,4 @@ def _check_unique(path: Path, runs: Sequence[PlannedRun]) -> None:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return " and ".join(map(str, value)) or "nothing"
-    return "nothing" if value in ("", None) else str(value)
+    return "nothing" if value in ("", None) else shortened(str(value), lambda text: len(text) <= _SHOWN)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasets.folds.cases import PARTS, Case, Fold
+from datasets.folds.class_names import check_class_names
 from datasets.folds.fold_checks import (
     check_outcomes,
     check_parts_filled,
@@ -96,7 +97,9 @@ def convert(layout: str, place: Path, settings: ForeignSettings) -> Split:
     warnings += outcome_warnings(folds) if settings.task == "surv" else ()
     split = Split(tuple(folds), tuple(edges), replace(labelled, notes=tuple(notes)), tuple(dict.fromkeys(warnings)))
     sources = [path for each in read for path in each.source.sources]
-    write_split(settings.output_dir, folds, _record(layout, place, settings, split, sources))
+    write_split(
+        settings.output_dir, folds, _record(layout, place, settings, split, sources), overwrite=settings.overwrite
+    )
     return split
 
 
@@ -157,6 +160,7 @@ def _labels_in(layout: str, source: ForeignFold, settings: ForeignSettings) -> L
 
 def _named(labelled: LabelledCases, names: Sequence[str]) -> LabelledCases:
     """The cases with names for the classes that are numbers in the files, in the order of these."""
+    check_class_names(names, "--classes", "give other names")
     if len(names) != len(labelled.classes):
         raise UserError(f"{_n_named(names)}: expected the {len(labelled.classes)} of the splits")
     return replace(labelled, classes={name: number for number, name in enumerate(names)})
@@ -179,6 +183,7 @@ def _read_own(place: Path, settings: ForeignSettings) -> list[_Read]:
         names = settings.classes or fold.class_names or tuple(str(label) for label in range(fold.n_outputs))
         if settings.task == "cls" and len(names) != fold.n_outputs:
             raise UserError(f"{_n_named(names)}: expected the {fold.n_outputs} of {path}")
+        check_class_names(names, "--classes", "give other names")
         classes = {name: number for number, name in enumerate(names)} if settings.task == "cls" else {}
         parts = {part: fold.part(part) for part in PARTS}
         read.append(_Read(parts, LabelledCases((), classes=classes), ForeignFold(index, {}, (path,), notes=notes)))

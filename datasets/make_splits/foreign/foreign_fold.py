@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets.folds.splits import MOST_FOLDS
 from datasets.make_splits.label_table import LabelTable
 from utils.errors import UserError
 from utils.files.phrases import listed
@@ -53,6 +54,8 @@ def numbered(place: Path, pattern: str, expected: str, *, folders: bool = False)
         if match is None or path.is_dir() != folders:
             continue
         index = int(match.groups()[-1])
+        if index > MOST_FOLDS:
+            raise UserError(f"the number of {path} is larger than {MOST_FOLDS:,}, and no number of a fold: rename it")
         if index in found:
             names = listed([found[index].name, path.name])
             raise UserError(f"{place} holds {names}, two folds {index}: give the splits of one cohort")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.folds.cases import TASKS
+from datasets.folds.survival_bins import MOST_BINS
 from datasets.make_splits.label_options import LabelOptions, check_label_options
+from datasets.make_splits.settings import LARGEST_SEED
 from utils.command.arguments import REQUIRED, option
 from utils.errors import UserError
 
@@ -48,9 +50,9 @@ class ForeignSettings(LabelOptions):
     def __post_init__(self) -> None:
         """Validate the settings."""
         check_label_options(self, self.task, needs_table=False)
-        if self.n_bins < 2:
-            raise UserError(f"--n_bins is {self.n_bins}: expected 2 or more")
+        if not 2 <= self.n_bins <= MOST_BINS:
+            raise UserError(f"--n_bins is {self.n_bins}: expected 2 to {MOST_BINS:,}")
         if not 0 < self.val_fraction < 1:
             raise UserError(f"--val_fraction is {self.val_fraction}: expected a share between 0 and 1")
-        if self.seed < 0:
-            raise UserError(f"--seed is {self.seed}: expected 0 or more")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise UserError(f"--seed is {self.seed}: expected 0 to {LARGEST_SEED}")

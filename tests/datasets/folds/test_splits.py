@@ -40,6 +40,14 @@ class TestFindFolds:
             (tmp_path / name).touch()
         assert find_folds(tmp_path) == [0, 2, 10]
 
+    def test_refuses_a_number_that_is_none_of_a_fold(self, tmp_path: Path) -> None:
+        path = write(tmp_path, CLS, GOOD_CLS, "fold99999999999999999999.csv")
+        for read in (find_folds, lambda directory: read_fold(path, "cls")):
+            with pytest.raises(
+                UserError, match=r"the number of .*fold9+\.csv is larger than 10,000, and no number of a"
+            ):
+                read(tmp_path)
+
     def test_refuses_an_empty_or_absent_directory(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no fold file in"):
             find_folds(tmp_path)
@@ -107,6 +115,11 @@ class TestClassification:
         (tmp_path / "splits.json").write_text("{}")  # whoever wrote it has said so
         assert read_fold(path, "cls").warnings == ()
 
+    def test_a_warning_for_ids_that_differ_in_letter_case_only(self, tmp_path: Path) -> None:
+        fold = read_fold(write(tmp_path, CLS, ["TCGA-AA-0001-a,0,c,1,d,0", "TCGA-AA-0001-A,1,,,,"]), "cls")
+        assert "slides TCGA-AA-0001-a and TCGA-AA-0001-A of" in fold.warnings[0]
+        assert "differ in letter case only" in fold.warnings[0]
+
     def test_more_than_two_classes(self, tmp_path: Path) -> None:
         assert read_fold(write(tmp_path, CLS, ["a,0,c,2,d,0", "b,1,,,e,1", "f,2,,,,"]), "cls").n_outputs == 3
 
@@ -163,7 +176,7 @@ class TestSurvival:
         with pytest.raises(UserError, match="no events among the 2 training cases"):
             read_fold(write(tmp_path, SURV, lines), "surv")
         header = ",".join(name for name in SURV.split(",") if not name.endswith("disc_label"))
-        with pytest.raises(UserError, match="no events among the 1 training cases"):
+        with pytest.raises(UserError, match="no events among the 1 training case of"):
             read_fold(write(tmp_path, header, ["s1,p1,1,1,s2,p2,2,0,s3,p3,3,0"]), "surv")
 
 
@@ -183,8 +196,38 @@ class TestRefusals:
             (["a,0,c,1,d,0", "b,1,,,,,9"], r"line 3 of .* has 7 cells where the header has 6"),
             (["a,0,c,1,d,0", "b,1,,,,", "a.svs,0,,,,"], r"slide a is twice in train"),
             (["a,0,c,1,a,0", "b,1,,,,"], r"slide a is in train and in test"),
-            (["a,0,c,1,d,0", ".svs,1,,,,"], r"found '\.svs' in column train_slide_id, line 3 of .* a name, without ;"),
-            (["a;b,0,c,1,d,0", "e,1,,,,"], r"found 'a;b' in column train_slide_id, line 2 of .* a name, without ;"),
+            (
+                ["a,0,c,1,d,0", ".svs,1,,,,"],
+                r"found '\.svs' in column train_slide_id, line 3 of .* a slide id .* it is empty; rename",
+            ),
+            (
+                ["a;b,0,c,1,d,0", "e,1,,,,"],
+                r"found 'a;b' in column train_slide_id, line 2 of .* but it holds ';', which stands",
+            ),
+            (["=A1,0,c,1,d,0", "e,1,,,,"], r"found '=A1' in column train_slide_id, line 2 .* spreadsheet takes it for"),
+            (
+                ["a,0,c,1,cases.csv,0", "e,1,,,,"],
+                r"found 'cases.csv' in column test_slide_id, .* name of a file that is",
+            ),
+            ([f"{'x' * 201},0,c,1,d,0"], r"found 'x+…x+' in column train_slide_id, .* has 201 bytes, of which 200"),
+            (["a,0,c\x07,1,d,0"], r"found 'c\\x07' in column val_slide_id, line 2 of .* unprintable '\\x07'"),
+            (["a,0,.x,1,d,0"], r"found '\.x' in column val_slide_id, line 2 of .* begins with '\.'"),
+            (
+                ["a,0,c,1000000000000,d,0", "b,1,,,,"],
+                r"found '10+' in column val_label, line 2 of .*: expected 0 to 2, since the file has 3 different",
+            ),
+            (["a,0,c,0,d,0", "b,1,,,e,1e300"], r"found '1e300' in column test_label, line 3 of .*: expected 0 to 2,"),
+            (["a,0,c,1,d,0", "b,6,,,,"], r"has label 1, 2, 3, 4, 5: expected every class of 0\.\.6 in train"),
+            (["a,0,c,1,d,0", "b,8,,,,"], r"found '8' in column train_label, line 3 of .*: expected 0 to 2,"),
+            (["a,9,c,9,d,9"], r"has one class only \(label 9\)"),
+            (
+                ["a,0,c,1,d,0", 'b,1,"e,0,,'],
+                r"not CSV text .*the quotation mark in line 3 before 'e,0,,' is not closed",
+            ),
+            (["a,0,c,1,d,0,9"], r"line 2 of .* has 7 cells where the header has 6"),
+            (["a,0,c,1_0,d,0"], r"found '1_0' in column val_label"),
+            (["a,0,c,1e5000,d,0"], r"found '1e5000' in column val_label"),
+            ([f"a,0,c,{'9' * 5000},d,0"], r"found '9+…9+' in column val_label, line 2"),
             (["a,0,,,d,0", "b,1,,,,"], r"no case in val"),
             ([], r"no case in train"),
         ],
@@ -199,6 +242,9 @@ class TestRefusals:
             ("1.5,0,0,s6", "soon,0,0,s6", r"found 'soon' in column train_survival_months, line 2"),
             ("1.5,0,0,s6", "-1,0,0,s6", r"found '-1' in column train_survival_months"),
             ("1.5,0,0,s6", "inf,0,0,s6", r"found 'inf' in column train_survival_months"),
+            ("1.5,0,0,s6", "1e308,0,0,s6", r"found '1e308' in column train_survival_months, .* from 0 to 12,000"),
+            ("1.5,0,0,s6", "1.5,0,1000000000,s6", r"case p1 has bin 1000000000 .* expected 0\.\.3; correct it"),
+            ("s1,p1", "s1,=p1", r"found '=p1' in column train_case_id, line 2 of .* a case id that .* rename it"),
             ("1.5,0,0,s6", "1.5,2,0,s6", r"found '2' in column train_censorship, line 2 .* 0 \(event\) or 1"),
             ("1.5,0,0,s6", "1.5,0,0.5,s6", r"found '0.5' in column train_disc_label"),
             ("1.5,0,0,s6", "1.5,0,-1,s6", r"case p1 has bin -1 .* 0\.\.3; correct it"),
@@ -211,6 +257,11 @@ class TestRefusals:
         assert lines != GOOD_SURV
         with pytest.raises(UserError, match=message):
             read_fold(write(tmp_path, SURV, lines), "surv")
+
+    @pytest.mark.parametrize("n_bins", [1, 1001, 10**12])
+    def test_numbers_of_bins_that_no_model_can_have(self, tmp_path: Path, n_bins: int) -> None:
+        with pytest.raises(UserError, match=f"got {n_bins} survival bins?: expected 2 to 1,000"):
+            read_fold(write(tmp_path, SURV, GOOD_SURV), "surv", n_bins=n_bins)
 
     def test_time_zero_is_allowed(self, tmp_path: Path) -> None:
         lines = [GOOD_SURV[0].replace("1.5", "0"), *GOOD_SURV[1:]]
@@ -320,7 +371,7 @@ class TestKeepAvailable:
     def test_the_nearest_id_that_no_slide_of_the_fold_has(self, tmp_path: Path) -> None:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
         available = {"s1", "s2", "S-03", "s4", "s5", "s6", "s7", "s8"}
-        with pytest.raises(UserError, match=r"1 of 8 slides of .* \(s3\) \(did you mean S-03\?\): extract them, or"):
+        with pytest.raises(UserError, match=r"1 of 8 slides of .* \(s3, nearest S-03: punctuation\): extract"):
             keep_available(fold, available, "error")
 
     def test_drop_keeps_what_is_left_of_a_case(self, tmp_path: Path) -> None:
@@ -337,7 +388,7 @@ class TestKeepAvailable:
         fold = read_fold(write(tmp_path, SURV, GOOD_SURV), "surv")
         with pytest.raises(UserError, match="leaves no case in val"):
             keep_available(fold, {"s1", "s7"}, "drop")
-        with pytest.raises(UserError, match="no events among the 1 training cases"):
+        with pytest.raises(UserError, match="no events among the 1 training case of"):
             keep_available(fold, {"s5", "s6", "s7"}, "drop")
         fold = read_fold(write(tmp_path, CLS, GOOD_CLS), "cls")
         with pytest.raises(UserError, match=r"1 of 5 slides .* and without them no training case of .* has label 1"):

@@ -50,14 +50,14 @@ def test_patients_with_slides_of_different_classes_are_counted_and_the_first_one
     with pytest.raises(UserError) as caught:
         patients_as_bags(fold)
     assert str(caught.value) == (
-        "7 of the 8 patients have slides of different classes in splits/fold2.csv (P0 of 0, 1 and 2, P1 of 0 and "
+        "7 of 8 patients have slides of different classes in splits/fold2.csv (P0 of 0, 1 and 2, P1 of 0 and "
         "1, P2 of 0 and 1, P3 of 0 and 1, P4 of 0 and 1, ...), where --unit patient expects one class of a patient: "
         "correct the labels, or classify slides with --unit slide"
     )
 
 
 def test_classes_are_named_where_they_have_names():
-    with pytest.raises(UserError, match=r"^1 of the 5 patients have .* \(P3 of 'benign' and 'malignant'\), where"):
+    with pytest.raises(UserError, match=r"^1 of 5 patients has slides .* \(P3 of 'benign' and 'malignant'\), where"):
         patients_as_bags(replace(FOLD, train=(*TRAIN, *slides(("P3", "c2", 1)))))
 
 

@@ -105,11 +105,29 @@ def test_problems_are_listed_with_exit_code_1(tmp_path: Path, capsys: pytest.Cap
 
 def test_values_that_are_all_finite(tmp_path: Path, capsys: pytest.CaptureFixture):
     for name in ("a", "b"):
-        write_slide(tmp_path / f"{name}.pt", torch.ones(30, 6), torch.from_numpy(CELLS) * 512)
+        write_slide(tmp_path / f"{name}.pt", torch.arange(180.0).view(30, 6), torch.from_numpy(CELLS) * 512)
     code, text = run(capsys, tmp_path, "--values")
     assert (code, text.splitlines()[-3:]) == (0, ["  values       all finite in 2 of 2 files", "", "problems: none"])
     code, text = run(capsys, tmp_path / "a.pt", "--values")
     assert (code, text.splitlines()[-3:]) == (0, ["  values       all finite", "", "problems: none"])
+
+
+def test_values_that_were_not_written(tmp_path: Path, capsys: pytest.CaptureFixture):
+    features = torch.arange(180.0).view(30, 6)
+    features[20:] = 0
+    write_slide(tmp_path / "a.pt", features, torch.zeros(30, 2))
+    code, text = run(capsys, tmp_path / "a.pt", "--values")
+    assert code == 1
+    assert f"{tmp_path / 'a.pt'}: 10 of 30 rows that are 0: were all features written, or are these background?" in text
+    assert "29 patches of 30 at the position of another: extracted twice?" in text
+    assert "10 of 30" not in run(capsys, tmp_path / "a.pt")[1]  # values are not read
+
+
+def test_a_size_that_is_taken_from_the_spacing_is_said_to_be(tmp_path: Path, capsys: pytest.CaptureFixture):
+    write_slide(tmp_path / "a.pt", torch.zeros(30, 6), torch.from_numpy(CELLS) * 512)
+    lines = run(capsys, tmp_path / "a.pt")[1].splitlines()
+    at = lines.index("  patch size   512 level-0 pixels by spacing of the patches")
+    assert lines[at + 1].startswith("               the size of a patch is taken from their spacing (512 apart), since")
 
 
 def test_slides_of_two_folders_and_patches_of_two_sizes(tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -51,7 +51,7 @@ def test_what_excel_makes_of_ids(tmp_path: Path):
     found = slides(tmp_path, "12.0,2024-05-03", "13.0,1.5")
     assert names(found) == [("12", "2024-05-03"), ("13", "1.5")]
     assert found.notes == (
-        "1 ids in column slide are dates such as 2024-05-03: Excel makes them of ids such as 3-5",
+        "1 id in column slide is a date, 2024-05-03: Excel makes them of ids such as 3-5",
         "numbers such as 12.0 in column case were read as ids without decimals",
     )
     with pytest.raises(UserError, match=r"found '1\.23457E\+11' in column case, line 2 of .*an id with all its digits"):
@@ -65,7 +65,7 @@ def test_what_excel_makes_of_ids(tmp_path: Path):
         (("P1,a", ",b"), r"line 3 of .* has no id in column case: fill it in, or remove it"),
         (("P1,a", "[Not Available],b"), "line 3 of .* has no id in column case"),
         (("P1,.svs",), r"line 2 of .* has no id in column slide"),
-        (("P1,a;b",), r"found 'a;b' in column slide, line 2 of .*: expected one slide, without ;"),
+        (("P1,a;b",), r"found 'a;b' in column slide, line 2 of .*: expected a slide id .*, but it holds ';'"),
         (("1,TCGA-AA-0001-a", "2,TCGA-AA-0001-b"), r"slide TCGA-AA-0001-b .* is of case 2, and TCGA-AA-0001 is"),
         (("1,2", "2,3"), r"slide 3 \(line 3 of .* is of case 2, and 2 is also a name of case 1"),
     ],

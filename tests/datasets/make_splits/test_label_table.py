@@ -202,6 +202,11 @@ def test_commas_that_may_mean_two_things(tmp_path: Path, lines: list[str], messa
         ("case_id,slide_id\n", "has no rows: expected one per slide"),
         ("case_id,slide_id,a\n,,5\n", "has no rows: expected one per slide"),
         ("case_id,slide_id\nP1,s1\n1,P2,s2\n", "line 3 of .* has 3 cells where the header has 2"),
+        ("case_id,slide_id\nP1\n", "line 2 of .* has 1 cell where the header has 2"),
+        (
+            'case_id,slide_id\n"P1,s1\nP2,s2\nP3,"s3"\nP4,s4\n',
+            r"lines 2 to 4 of .* are one row of 1 cell, by their .* has 2: .*; correct the quotation marks of line 2$",
+        ),
         ("case_id,slide_id,a\nP1,s1,1\nP2,s", "line 3 of .* has 2 cells where the header has 3"),
     ],
 )

@@ -357,7 +357,7 @@ def test_refusals_are_one_sentence_and_write_nothing(
     labels = save(table, tmp_path / "labels.csv")
     assert main(["--labels", str(labels), "--output_dir", str(tmp_path / "out"), *arguments]) == 2
     printed = capsys.readouterr().err
-    assert printed.startswith("error: ")
+    assert printed.startswith("python -m datasets.make_splits: error: ")
     assert printed.count("\n") == 1
     assert re.search(message, printed), printed
     assert not (tmp_path / "out").exists()

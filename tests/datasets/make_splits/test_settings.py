@@ -50,7 +50,7 @@ def test_defaults_of_the_task_are_filled_in():
         ({"task": "both"}, "--task is 'both': expected one of cls, surv"),
         ({"censor_column": "c", "event_column": "e"}, "both of --event_column .* given: expected one"),
         ({"time_unit": "weeks"}, "got --time_unit weeks, expected one of days, months"),
-        ({"n_bins": 1}, "--n_bins is 1: expected 2 or more"),
+        ({"n_bins": 1}, "--n_bins is 1: expected 2 to 1,000"),
         ({"n_folds": 1}, "--n_folds is 1: expected 2 or more"),
         ({"seed": -1}, "--seed is -1: expected 0 to 4294967295"),
         ({"seed": 2**32}, "--seed is 4294967296"),

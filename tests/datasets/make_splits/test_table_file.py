@@ -93,6 +93,9 @@ def test_files_that_are_taken_for_tables(content: bytes, message: str):
         unpack(PATH, content)
 
 
+PK_ONLY = b"PK\x03\x04"
+
+
 def test_damaged_zips():
     content = zipped({"t.csv": TEXT})
     directory = content.index(b"PK\x01\x02")
@@ -101,13 +104,18 @@ def test_damaged_zips():
     negative[end + 16 : end + 20] = (2**31).to_bytes(4, "little")  # where the list of members begins
     flipped = bytearray(content)
     flipped[50:60] = b"\xff" * 10
-    unknown = bytearray(content)
-    unknown[8], unknown[directory + 10] = 99, 99  # a way of packing that nobody knows
     wrong_sum = bytearray(content)
     wrong_sum[14], wrong_sum[directory + 16] = 0, 0
-    for damaged in (content[:40], content[:-30], negative, flipped, unknown, wrong_sum):
+    for damaged in (content[:40], content[:-30], PK_ONLY + content[9:], negative, flipped, wrong_sum):
         with pytest.raises(UserError, match=r"labels\.csv\.zip is a damaged zip \(.+\): copy or download it again"):
             unpack(PATH, bytes(damaged))
+
+
+def test_a_way_of_packing_that_nobody_knows():
+    content = bytearray(zipped({"t.csv": TEXT}))
+    content[8], content[content.index(b"PK\x01\x02") + 10] = 99, 99
+    with pytest.raises(UserError, match=r"packed in a way that is not supported \(.+\): zip the table again"):
+        unpack(PATH, bytes(content))
 
 
 def test_a_locked_zip():

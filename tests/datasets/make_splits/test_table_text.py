@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from datasets.make_splits import table_text
 from datasets.make_splits.table_text import TableText, read_text
 from utils.errors import UserError
 
@@ -117,8 +118,33 @@ def test_lines_without_a_filled_cell_are_left_out():
 
 
 def test_a_quotation_mark_that_is_not_closed():
-    content = b'a,b\n1,"' + b"x" * 140_000
+    text = 'a,b\n1,"two\nlines"\ns,"t\n'
+    for content in (text, "# made by hand\n" + text, text + "1,2\n" * 3):
+        line = 5 if content.startswith("#") else 4
+        with pytest.raises(UserError, match=f"is no CSV text \\(the quotation mark in line {line} before 't' is not"):
+            cells(read_text(PATH, content.encode()))
+    content = text + "1,2\n" * 40_000
     with pytest.raises(
-        UserError, match=r"is no CSV text \(line \d: field larger .*; is a quotation mark not closed\?\)"
+        UserError, match=r"\(lines 4 to \d+: field larger .*; is a quotation mark of line 4 not closed\?"
     ):
-        cells(read_text(PATH, content))
+        cells(read_text(PATH, content.encode()))
+
+
+def test_lines_that_are_longer_than_any_of_a_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(table_text, "_LONGEST_LINE", 100)
+    lines = "slide_id,label\n" + "s,1\n" * 100
+    assert len(cells(read_text(PATH, lines.encode()))) == 101
+    assert len(cells(read_text(PATH, lines.replace("\n", "\r").encode()))) == 101
+    for long in ("x" * 101, lines + "x" * 101 + "\n" + lines):
+        with pytest.raises(UserError, match="has a line of more than 100 bytes, which is no row of a table"):
+            read_text(PATH, long.encode())
+
+
+def test_lines_of_more_cells_than_any_of_a_table(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(table_text, "_MOST_COLUMNS", 5)
+    assert cells(read_text(PATH, b"a,b,c,d,e\n")) == [["a", "b", "c", "d", "e"]]
+    with pytest.raises(UserError, match=r"a line of the label table t\.csv has more than 5 cells"):
+        read_text(PATH, b"a,b,c,d,e,f\n")
+    late = read_text(PATH, b"a,b\n" * 20 + b"1,2,3,4,5,6\n")
+    with pytest.raises(UserError, match="has more than 5 cells"):
+        cells(late)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import datetime
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ def test_cells_as_text():
         ["007", None, datetime.datetime(2024, 5, 31, 12, 30)],
         ["P1"],
     ]
-    name, names, read = read_sheet(PATH, workbook(labels=rows))
-    assert (name, names) == ("labels", ["labels"])
-    assert read == [
+    read = read_sheet(PATH, workbook(labels=rows))
+    assert (read.name, read.names) == ("labels", ["labels"])
+    assert list(read.records()) == [
         (1, ["case_id", "months", "note"]),
         (2, ["12", "12.5", "Köln"]),
         (4, ["3", "TRUE", "2024-05-31"]),
@@ -49,14 +50,14 @@ def test_cells_as_text():
 
 def test_the_first_sheet_or_the_one_that_is_named():
     content = workbook(notes=[["a"]], labels=[["b"]])
-    assert read_sheet(PATH, content) == ("notes", ["notes", "labels"], [(1, ["a"])])
-    assert read_sheet(PATH, content, "labels") == ("labels", ["notes", "labels"], [(1, ["b"])])
+    assert read_sheet(PATH, content) == ("notes", ["notes", "labels"], [(1, ["a"])], 1)
+    assert read_sheet(PATH, content, "labels") == ("labels", ["notes", "labels"], [(1, ["b"])], 1)
     with pytest.raises(UserError, match=r"t\.xlsx has no sheet 'x': expected --sheet to name one of notes, labels"):
         read_sheet(PATH, content, "x")
 
 
 def test_an_empty_sheet():
-    assert read_sheet(PATH, workbook(labels=[]))[2] == []
+    assert read_sheet(PATH, workbook(labels=[])).rows == []
 
 
 def test_damaged_workbooks():
@@ -78,3 +79,28 @@ def test_openpyxl_is_asked_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match=r"openpyxl, .* is not installed: run bash script/setup\.sh --with-extras"):
         read_sheet(PATH, b"PK")
+
+
+def with_rows(content: bytes, rows: str) -> bytes:
+    """The workbook with these rows, as XML, in its first sheet."""
+    name, start = "xl/worksheets/sheet1.xml", "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.namelist():
+            sheet = f'<worksheet xmlns="{start}"><sheetData>{rows}</sheetData></worksheet>'
+            new.writestr(member, sheet if member == name else old.read(member))
+    return changed.getvalue()
+
+
+def test_a_row_whose_number_is_beyond_the_last_of_excel_is_not_waited_for():
+    rows = '<row r="1"><c r="A1"><v>1</v></c></row><row r="99999999999"><c r="A99999999999"><v>2</v></c></row>'
+    assert read_sheet(PATH, with_rows(workbook(labels=[]), rows)).rows == [(1, ["1"])]
+
+
+def test_cells_far_from_the_table_are_refused(monkeypatch: pytest.MonkeyPatch):
+    rows = "".join(f'<row r="{k}"><c r="A{k}"><v>1</v></c></row>' for k in range(1, 50))
+    content = with_rows(workbook(labels=[]), rows + '<row r="50"><c r="CV50"><v>1</v></c></row>')
+    assert [len(cells) for _, cells in read_sheet(PATH, content).records()] == [100] * 50
+    monkeypatch.setattr("datasets.make_splits.workbook._MOST_CELLS", 4999)
+    with pytest.raises(UserError, match="holds 50 rows and more, of up to 100 cells, most of them empty: remove"):
+        read_sheet(PATH, content)

@@ -10,9 +10,9 @@ from utils.runs.epoch_log import best_epoch, read_log
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 LOG = """epoch,train_loss,val_loss,val_c_index,lr,seconds,best
-0,1.5,1.25,0.5,0.0002,3,1
-1,1.25,1.0,,0.0002,3,1
-2,1.0,1.125,0.75,0.0002,3,0
+1,1.5,1.25,0.5,0.0002,3,1
+2,1.25,1.0,,0.0002,3,1
+3,1.0,1.125,0.75,0.0002,3,0
 """
 
 
@@ -26,12 +26,12 @@ def test_the_curves_are_the_log(tmp_path: Path):
     figure = learning_curves({3: log}, SURVIVAL, "title")
     loss, metric = figure.axes
     train, validation, best = loss.get_lines()
-    assert train.get_xdata().tolist() == [0, 1, 2]
+    assert train.get_xdata().tolist() == [1, 2, 3]
     assert train.get_ydata().tolist() == [1.5, 1.25, 1.0]
     assert validation.get_ydata().tolist() == [1.25, 1.0, 1.125]
-    assert list(best.get_xdata()) == [1, 1]
+    assert list(best.get_xdata()) == [2, 2]
     np.testing.assert_array_equal(metric.get_lines()[0].get_ydata(), [0.5, np.nan, 0.75])
-    assert loss.get_title() == "fold 3 (best epoch 1)"
+    assert loss.get_title() == "fold 3 (best epoch 2)"
     assert (loss.get_ylabel(), metric.get_ylabel(), metric.get_xlabel()) == ("loss", "C-index, validation", "epoch")
 
 
@@ -42,13 +42,13 @@ def test_each_fold_has_two_panels_and_the_figure_can_be_drawn(tmp_path: Path, n_
     figure.canvas.draw()
     assert len(figure.axes) == 2 * n_folds
     assert sorted(axes.get_title() for axes in figure.axes if axes.get_title()) == sorted(
-        f"fold {fold} (best epoch 1)" for fold in range(n_folds)
+        f"fold {fold} (best epoch 2)" for fold in range(n_folds)
     )
 
 
 @pytest.mark.parametrize("header", ["val_c_index", "val_other"])
 def test_a_metric_without_values_is_said_to_be_undefined(tmp_path: Path, header: str):
-    text = f"epoch,train_loss,val_loss,{header},best\n0,1,1,,0\n1,1,1,,0\n"
+    text = f"epoch,train_loss,val_loss,{header},best\n1,1,1,,0\n2,1,1,,0\n"
     log = read_log(_log(tmp_path / "log.csv", text))
     figure = learning_curves({0: log}, SURVIVAL, "title")
     figure.canvas.draw()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
+from matplotlib.text import Text
 
-from utils.figures.plotting import add_note, line_style, new_figure, panels, save_png
+from utils.figures.plotting import add_legend, add_note, line_style, new_figure, panels, save_png
 
 
 def test_32_curves_can_be_told_apart():
@@ -42,3 +44,26 @@ def test_the_file_is_a_png_and_nothing_else_is_left(tmp_path: Path):
     save_png(figure, tmp_path / "figures" / "a.png")
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["a.png"]
     assert (tmp_path / "figures" / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_are_drawn_as_they_stand(tmp_path: Path):
+    """`$^$` is no formula that matplotlib could set, and it leaves a label that begins with `_` out of a legend."""
+    figure = new_figure(5.0, 4.0, r"data set $^$ \frac{")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], label="_hidden $^$ (class 0)")
+    axes.plot([0, 1], [1, 0])
+    axes.plot([0, 1], [1, 0], label="_nolegend_")
+    axes.set_yticks([0, 1], ["$^$", "a_b^c"])
+    add_legend(axes, "best", 1)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["_hidden $^$ (class 0)"]
+    save_png(figure, tmp_path / "a.png")
+    assert not any(text.get_parse_math() for text in figure.findobj(Text))
+
+
+def test_letters_without_a_font_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    figure = new_figure(5.0, 4.0, "恶性 \U0001f600")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_png(figure, tmp_path / "a.png")
+    [message] = caplog.messages
+    assert message == "warning: letters of names that no font here has are boxes in a.png; the report shows them"

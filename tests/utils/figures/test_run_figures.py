@@ -11,7 +11,7 @@ from utils.figures.__main__ import main
 from utils.figures.run_figures import draw_figures, write_figures
 from utils.runs.predictions import classification_table, survival_table, write_predictions
 
-LOG = "epoch,train_loss,val_loss,val_f1,val_c_index,lr,seconds,best\n0,1.5,1.25,0.5,0.5,0.1,3,1\n1,1,1,,,0.1,3,1\n"
+LOG = "epoch,train_loss,val_loss,val_f1,val_c_index,lr,seconds,best\n1,1.5,1.25,0.5,0.5,0.1,3,1\n2,1,1,,,0.1,3,1\n"
 
 
 def _run(run_dir: Path, task: str, n_folds: int = 4) -> Path:
@@ -61,7 +61,7 @@ def test_what_is_not_there_is_not_drawn(tmp_path: Path):
     (run_dir / "fold1" / "log.csv").write_text(LOG.splitlines()[0] + "\n")  # stopped before the first epoch ended
     figures = draw_figures(run_dir)
     assert [axes.get_title() for axes in figures["learning_curves.png"].axes if axes.get_title()] == [
-        "fold 0 (best epoch 1)"
+        "fold 0 (best epoch 2)"
     ]
     curve, _ = figures["roc.png"].axes[0].get_lines()
     assert curve.get_label().startswith("fold 1: AUC")
@@ -92,7 +92,7 @@ def test_a_user_error_is_one_sentence_and_draws_nothing(tmp_path: Path, capsys: 
     run_dir = _run(tmp_path / "r", "cls", n_folds=1)
     assert main([str(run_dir), str(tmp_path / "none")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {tmp_path / 'none' / 'run.json'}: cannot be read")
+    assert error.startswith(f"python -m utils.figures: error: {tmp_path / 'none' / 'run.json'}: cannot be read")
     assert error.count("\n") == 1
     assert not (run_dir / "figures").exists()
 
@@ -102,4 +102,6 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: 
     (run_dir / "figures").touch()
     assert main([str(run_dir)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {run_dir / 'figures'}: cannot be written")
+    place = run_dir / "figures" / "learning_curves.png"
+    assert error.startswith(f"python -m utils.figures: error: {place} cannot be written")
+    assert error.count("\n") == 1

@@ -53,6 +53,8 @@ def test_further_columns_and_another_order_of_columns(tmp_path: Path):
         ("surv,BLCA,abmil,none,route,64,1,a", "ablate is route, expected nothing for model abmil"),
         ("surv,BLCA,mico,released,,0,1,a", "n_clusters is 0, expected an integer, 1 or more"),
         ("surv,BLCA,mico,released,,64,-1,a", "seed is -1, expected an integer, 0 or more"),
+        (f"surv,BLCA,mico,released,,64,{'1' * 5000},a", f"seed is {'1' * 30}…"),
+        ("surv,BLCA,mico,released,,64,1,a\0b", "line 2: run_dir holds characters that no name has"),
         ("surv,BLCA,mico,released,,64,,a", "seed is nothing, expected an integer, 0 or more"),
         ("surv,BLCA,mico,released,,64,1", "line 2 holds 7 cells, expected 8 as in the header"),
     ],

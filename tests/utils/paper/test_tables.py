@@ -93,7 +93,7 @@ def test_mistakes_are_one_sentence(
     output_dir = tmp_path / "tables"
     assert main([str(plan.path), "--output_dir", str(output_dir), *options]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {message}")
+    assert error.startswith(f"python -m utils.paper: error: {message}")
     assert error.count("\n") == 1
     assert not output_dir.exists()
 
@@ -114,7 +114,8 @@ def test_a_damaged_run_leaves_the_old_tables(plan: Plan, tmp_path: Path, capsys:
 def test_a_place_that_cannot_be_written(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "tables").touch()
     assert main([str(plan.path), "--output_dir", str(tmp_path / "tables"), "--n_resamples", "20"]) == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'tables'}: cannot be written")
+    place = tmp_path / "tables" / "table1_survival.csv"
+    assert capsys.readouterr().err.startswith(f"python -m utils.paper: error: {place} cannot be written")
 
 
 def test_a_missing_option_is_one_sentence(capsys: pytest.CaptureFixture[str]):

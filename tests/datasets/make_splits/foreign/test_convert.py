@@ -410,3 +410,24 @@ def test_the_command(tmp_path: Path):
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "prog"),
+    [
+        (["--from", "monai", "clam"], ""),
+        (["--from=monai", "clam"], ""),
+        (["clam", "--from"], ""),
+        (["--from", "panther"], " --from panther"),
+        (["clam", "--from=mico", "--no_such", "1"], " --from mico"),
+    ],
+)
+def test_a_wrong_option_points_to_the_layout_that_was_asked_for(
+    options: list[str], prog: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        main([*options, "--task", "cls", "--output_dir", "out"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"python -m datasets.make_splits{prog}: error: ")
+    assert said.endswith(f"(see python -m datasets.make_splits{prog} --help)\n")

@@ -14,11 +14,11 @@ from utils.errors import UserError
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_bins": 1}, "--n_bins is 1: expected 2 or more"),
+        ({"n_bins": 1}, "--n_bins is 1: expected 2 to 1,000"),
         ({"val_fraction": 0.0}, r"--val_fraction is 0\.0: expected a share between 0 and 1"),
         ({"val_fraction": 1.0}, "--val_fraction"),
         ({"val_fraction": float("nan")}, "--val_fraction"),
-        ({"seed": -1}, "--seed is -1: expected 0 or more"),
+        ({"seed": -1}, "--seed is -1: expected 0 to 4294967295"),
         ({"on_missing": "skip"}, "--on_missing skip"),
         ({"label_column": "x"}, "--label_column belongs to --task cls"),
     ],
