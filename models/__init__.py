@@ -68,6 +68,8 @@ def build_model(name: str, *, dim_in: int, n_outputs: int, **options: Any) -> Ba
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ValueError(f"got {', '.join(unknown)} for model '{name}', expected of: {', '.join(known)}")
+    for option, value in options.items():
+        known[option].check(value)
     build: Callable[..., BagModel] = model_class(name)
     return build(dim_in=dim_in, n_outputs=n_outputs, **options)
 

@@ -116,6 +116,13 @@ class BagModel(nn.Module):
             BagInput(features, self.feature_scale, self.dtype, slides, cases, case_index, anchors, coords)
         )
 
+    def check_weights(self) -> None:
+        """Check that the parameters can give predictions, apart from being finite; a model says what it needs.
+
+        Raises:
+            ValueError: where they cannot.
+        """
+
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters."""

@@ -20,6 +20,7 @@ from models.mico_in_blocks import Steps, aggregate_in_blocks
 from models.output import BagOutput
 
 LEAKY_SLOPE = 0.01
+SMALLEST_SCALE = 1e-30  # below, quotients of similarities leave float32
 
 
 class MiCo(BagModel):
@@ -183,6 +184,14 @@ class MiCo(BagModel):
             expected = tuple(self.cluster_centers.shape)
             raise ValueError(f"got anchors of shape {tuple(anchors.shape)}, expected {expected}")
         self.cluster_centers.copy_(anchors)
+
+    def check_weights(self) -> None:
+        """The released form divides by `similarity_scale`; what it has learned may be 0, or as good as that."""
+        divides = self.formulation == "released" and "route" not in self.ablate
+        if divides and self.similarity_scale.abs().item() < SMALLEST_SCALE:
+            raise ValueError(
+                f"similarity_scale, which similarities are divided by, is {self.similarity_scale.item():g}"
+            )
 
     def load_released_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load a state dict of the authors' code, whose keys may have `model.` before them.

@@ -7,6 +7,7 @@ before torch is loaded.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,16 @@ from typing import Any
 
 _KINDS: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 _ROOT = Path(__file__).resolve().parents[1]
+# The smallest and the largest value of numeric options, which have one meaning in all models. The upper ends are far
+# beyond what is useful: they keep a slip of the keyboard from asking for terabytes.
+LIMITS: dict[str, tuple[float, float]] = {
+    "n_anchors": (1, 2**20),
+    "n_stages": (1, 20),
+    "embed_dim": (1, 2**16),
+    "dropout": (0, 0.99),
+    "instance_weight": (0, 1),
+    "recompute_above": (0, 10**9),
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class ModelOption:
         help: what the docstring of the class says of it, under `Args`.
         choices: the values of a `Literal`; None where any value of the kind goes.
         many: whether it takes a sequence of values.
+        limits: the smallest and the largest value of a number; None where there are none, or not the same always.
     """
 
     name: str
@@ -36,6 +48,22 @@ class ModelOption:
     help: str
     choices: tuple[str, ...] | None = None
     many: bool = False
+    limits: tuple[float, float] | None = None
+
+    def check(self, value: Any) -> None:
+        """Check the number that a model is to be built with; texts are compared with the choices by the model.
+
+        Raises:
+            ValueError: for a value of another type, NaN or infinity, or one beyond the limits.
+        """
+        if self.many or self.kind not in (int, float):
+            return
+        is_number = isinstance(value, int if self.kind is int else int | float) and not isinstance(value, bool)
+        low, high = self.limits or (-math.inf, math.inf)
+        if not is_number or not math.isfinite(value) or not low <= value <= high:
+            of_kind = "a whole number" if self.kind is int else "a finite number"
+            limits = "" if self.limits is None else f" from {low} to {high}"
+            raise ValueError(f"got {self.name} {value}, expected {of_kind}{limits}")
 
 
 @cache
@@ -60,7 +88,8 @@ def read_options(qualified_name: str) -> dict[str, ModelOption]:
         if name not in described:
             raise TypeError(f"{qualified_name}: its docstring says nothing of {name} under Args, expected a line")
         kind, choices, many = _type_of(qualified_name, name, argument.annotation)
-        options[name] = ModelOption(name, kind, ast.literal_eval(default), described[name], choices, many)
+        limits = LIMITS.get(name) if kind in (int, float) else None
+        options[name] = ModelOption(name, kind, ast.literal_eval(default), described[name], choices, many, limits)
     return options
 
 

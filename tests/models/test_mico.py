@@ -232,7 +232,7 @@ def test_initialise_anchors():
         ({"assignment": "fuzzy"}, "assignment 'fuzzy'"),
         ({"formulation": "paper", "similarity": "dot"}, "paper form, which fixes both"),
         ({"n_anchors": 20}, "20 anchors for 3 stages"),
-        ({"n_stages": 0}, "for 0 stages"),
+        ({"n_stages": 0}, "got n_stages 0, expected a whole number from 1 to 20"),
     ],
 )
 def test_impossible_options_are_refused(options: dict, message: str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import re
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from models import MODELS, build_model, model_class, options_of
 from models.losses import nll_survival
 from models.objective import training_objective
+from models.options import ModelOption
 from tests.models.bags import DIM_IN, batch_of, draw_slides
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -143,6 +146,50 @@ def test_unknown_models_are_named():
 def test_an_option_that_the_model_does_not_have_is_named(name: str):
     with pytest.raises(ValueError, match=f"got n_heads for model '{name}', expected of: "):
         build_model(name, dim_in=4, n_outputs=2, n_heads=3)
+
+
+NUMBERS = [(name, option) for name in MODELS for option in options_of(name).values() if option.kind in (int, float)]
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS, ids=lambda value: getattr(value, "name", value))
+def test_numbers_that_an_option_cannot_have_are_named(name: str, option: ModelOption):
+    """Every number that a model takes has limits (models/options.py); what a float takes, whole numbers are too."""
+    assert option.limits is not None, f"give {option.name} a line in LIMITS"
+    low, high = option.limits
+    impossible: list[object] = [
+        low - 1,
+        high + 1,
+        -1,
+        -(10**30),
+        10**30,
+        math.nan,
+        math.inf,
+        -math.inf,
+        "3",
+        None,
+        True,
+    ]
+    impossible += [low + 0.5] if option.kind is int else [1e308, -1e308]
+    for value in impossible:
+        with pytest.raises(ValueError, match=f"got {option.name} {re.escape(str(value))}, expected a "):
+            build_model(name, dim_in=4, n_outputs=2, **{option.name: value})
+
+
+@pytest.mark.parametrize(("name", "option"), NUMBERS, ids=lambda value: getattr(value, "name", value))
+def test_a_model_at_the_limits_of_an_option_trains_or_says_why_not(name: str, option: ModelOption):
+    """Logits and gradients are finite, or the values do not go together, which is a sentence; upper ends are small."""
+    assert option.limits is not None
+    cases, coords = cases_and_coords()
+    for value in (option.limits[0], min(option.limits[1], 96 if option.kind is int else 1e9)):
+        try:
+            model = model_of(name, **{option.name: option.kind(value)}).train()
+        except ValueError as error:
+            assert re.match(r"got .*, expected a multiple of \d+|got \d+ anchors for \d+ stages", str(error))  # noqa: PT017
+            continue
+        out = model(*batch_of(cases), coords=positions(coords))
+        F.cross_entropy(out.logits, torch.tensor([0, 1, 2, 1])).backward()
+        assert out.logits.isfinite().all()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 @every_model

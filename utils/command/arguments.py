@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from utils.command.limits import Limits
 from utils.command.model_options import SharedOption
 
 Settings = TypeVar("Settings")
@@ -20,15 +21,26 @@ REQUIRED = dataclasses.MISSING
 MODEL_OPTIONS = "model_options"  # the field that holds the options of the chosen model
 
 
-def option(default: Any, help: str, *, choices: Sequence[str] | None = None, role: str = "results") -> Any:
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Sequence[str] | None = None,
+    role: str = "results",
+    limits: Limits | None = None,
+) -> Any:
     """A field with its command-line help; `REQUIRED` as default makes the option required.
+
+    `utils.command.checks` compares values with `choices` and `limits`.
 
     Raises:
         ValueError: for a role that is none of `ROLES`.
     """
     if role not in ROLES:
         raise ValueError(f"got role '{role}', expected one of {', '.join(ROLES)}")
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "role": role})
+    return dataclasses.field(
+        default=default, metadata={"help": help, "choices": choices, "role": role, "limits": limits}
+    )
 
 
 def names_of(settings: type, *roles: str) -> tuple[str, ...]:

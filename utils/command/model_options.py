@@ -7,10 +7,11 @@ no models.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from utils.command.limits import Limits
 from utils.errors import UserError
 
 
@@ -25,6 +26,7 @@ class SharedOption:
         defaults: {model: default} of the models that take it.
         choices: the possible values; None where any value of the kind goes.
         many: whether it takes several values.
+        limits: the numbers that it may have; None where any finite one goes, or its class knows.
     """
 
     name: str
@@ -33,27 +35,9 @@ class SharedOption:
     defaults: Mapping[str, Any]
     choices: tuple[str, ...] | None = None
     many: bool = False
+    limits: Limits | None = None
 
 
-@dataclass(frozen=True)
-class Range:
-    """The numbers that an option may have."""
-
-    contains: Callable[[float], bool]
-    words: str
-
-
-_FROM_0_TO_1 = Range(lambda value: 0 <= value <= 1, "a number from 0 to 1")
-_ONE_OR_MORE = Range(lambda value: value >= 1, "1 or more")
-# What holds of an option whichever model takes it, so that mistakes are found before a model is imported. An option of
-# a new model needs no line here: its class checks its values, when it is built.
-RANGES = {
-    "n_stages": _ONE_OR_MORE,
-    "embed_dim": _ONE_OR_MORE,
-    "recompute_above": Range(lambda value: value >= 0, "0 or more"),
-    "dropout": Range(lambda value: 0 <= value < 1, "0 <= dropout < 1"),
-    "instance_weight": _FROM_0_TO_1,
-}
 NEEDS_LABELS = {"instance_weight": "CLAM's instance loss"}
 
 
@@ -95,9 +79,8 @@ def _check_value(shared: SharedOption, value: Any) -> None:
             raise UserError(f"got --{shared.name} {item}, expected one of {', '.join(shared.choices)}")
         if shared.kind is float and not math.isfinite(item):
             raise UserError(f"got --{shared.name} {item}, expected a finite number")
-        possible = RANGES.get(shared.name)
-        if possible is not None and not possible.contains(item):
-            raise UserError(f"got --{shared.name} {item}, expected {possible.words}")
+        if shared.limits is not None and not shared.limits.contain(item):
+            raise UserError(f"got --{shared.name} {item}, expected {shared.limits.in_words()}")
 
 
 def _alternatives(names: list[str]) -> str:

@@ -1,9 +1,8 @@
-"""The settings of the two commands: one frozen dataclass each, which holds every default but those of the models."""
+"""The settings of `main.py`: a frozen dataclass that holds every default but those of the models."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,79 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from utils.command.arguments import MODEL_OPTIONS, REQUIRED, option
-from utils.command.checks import at_least, changed, check_choices, check_name, in_words
+from utils.command.checks import changed, check_choices, check_limits, check_name
 from utils.command.explanation_options import ExplanationOptions, check_explanation_options
+from utils.command.limits import ANCHORS, COUNT, NUMBER, SEED, THREADS, Limits
 from utils.errors import UserError
 
 RANDOM = "random"  # `--anchors`: none that were fitted
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusteringSettings:
-    """Settings of `run_clustering.py`. Those that decide results are recorded beside the anchors.
-
-    The number of anchors and the fold are part of the files' names, so other ones are other files; slides that are left
-    out are recorded slide by slide.
-    """
-
-    dataset_name: str = option(REQUIRED, "name of the data set: the stem of the files that are written", role="place")
-    input_dir: tuple[Path, ...] = option(REQUIRED, "directories of feature files", role="place")
-    output_dir: Path = option(REQUIRED, "directory that the anchors are written to", role="place")
-    n_clusters: int = option(64, "K, the number of anchors", role="place")
-    scope: str = option(
-        "both",
-        "which anchors to fit: of the whole data set, of each slide, or both",
-        choices=("both", "dataset", "slide"),
-        role="run",
-    )
-    fold_csv: tuple[Path, ...] | None = option(
-        None,
-        "fold file: fit the data-set anchors on its training slides only; several files: one set of anchors for each",
-        role="place",
-    )
-    preset: str | None = option(
-        None, "'released': the procedure of the authors' code, test slides included", choices=("released",)
-    )
-    on_missing: str = option(
-        "error",
-        "what to do about training slides without a feature file: stop, or leave them out",
-        choices=("error", "drop"),
-        role="run",
-    )
-    allow_patient_overlap: bool = option(
-        False, "fit although a patient is in two of train, val and test of a fold; main.py needs it too", role="run"
-    )
-    n_iter: int = option(20, "maximum number of k-means iterations")
-    n_init: int = option(3, "number of k-means initialisations, of which the one of lowest inertia is kept")
-    seed: int = option(1234, "seed of sampling and of k-means")
-    max_points: int = option(
-        262144,
-        "maximum number of patches for the data-set anchors, sampled evenly per slide; lowered where they would take "
-        "more than 1 GiB, so that the command needs about 2 GB of memory",
-    )
-    n_files: int | None = option(
-        None, "number of slides for the data-set anchors, the first ones by name; all by default"
-    )
-    feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
-    workers: int = option(4, "number of threads that read files", role="run")
-    gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
-    overwrite: bool = option(False, "refit anchors that exist already", role="run")
-
-    def __post_init__(self) -> None:
-        """Validate the settings."""
-        check_choices(self)
-        at_least(self, 1, "n_clusters", "n_iter", "n_init", "max_points", "n_files", "workers")
-        at_least(self, 0, "seed")
-        check_name("dataset_name", self.dataset_name)
-        stems = [path.stem for path in self.fold_csv or ()]
-        if len(set(stems)) < len(stems):
-            raise UserError(f"got --fold_csv of {', '.join(stems)}, expected files of different names")
-        if self.preset == "released":
-            fixed = [name for name in changed(self, "results") if name != "preset"]
-            if self.fold_csv is not None:
-                fixed.append("fold_csv")
-            if fixed:
-                raise UserError(f"--preset released fixes the procedure; leave out {in_words(fixed)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +36,9 @@ class RunSettings(ExplanationOptions):
         "the fold",
         role="place",
     )
-    folds: tuple[int, ...] | None = option(None, "folds to run; default: all in --splits_dir", role="run")
+    folds: tuple[int, ...] | None = option(
+        None, "folds to run; default: all in --splits_dir", role="run", limits=NUMBER
+    )
     unit: str = option(
         "slide",
         "classification: what a bag is and what is predicted, a slide (as released) or a patient with all slides; "
@@ -114,10 +48,12 @@ class RunSettings(ExplanationOptions):
 
     model: str = option("mico", "model to train")
     model_options: Mapping[str, Any]  # not an option itself: those of the model, which the parser adds here
-    n_clusters: int = option(64, "K, the number of anchors (models with anchors)")
+    n_clusters: int = option(64, "K, the number of anchors (models with anchors)", limits=ANCHORS)
 
-    epochs: int = option(200, "maximum number of epochs")
-    patience: int = option(8, "number of epochs without a better validation score after which training stops")
+    epochs: int = option(200, "maximum number of epochs", limits=COUNT)
+    patience: int = option(
+        8, "number of epochs without a better validation score after which training stops", limits=COUNT
+    )
     monitor: str = option(
         "auto",
         "validation score that stops training and selects the epoch, a column of log.csv; auto: macro F1 (cls) or the "
@@ -129,14 +65,14 @@ class RunSettings(ExplanationOptions):
         "as released",
         choices=("val_loss", "first"),
     )
-    lr: float = option(2e-4, "learning rate")
-    weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only")
-    batch_size: int = option(1, "number of cases in a batch")
-    grad_accum: int = option(2, "number of batches in an optimizer step")
+    lr: float = option(2e-4, "learning rate", limits=Limits(1e-12, 1e3))
+    weight_decay: float = option(1e-5, "decoupled weight decay, on matrices only", limits=Limits(0.0, 1e6))
+    batch_size: int = option(1, "number of cases in a batch", limits=COUNT)
+    grad_accum: int = option(2, "number of batches in an optimizer step", limits=COUNT)
     optimizer: str = option("ranger", "optimizer; ranger is Lookahead over RAdam", choices=("ranger", "radam", "adamw"))
-    seed: int = option(2024, "seed of initialisation, order, dropout, sampling and bootstrap")
+    seed: int = option(2024, "seed of initialisation, order, dropout, sampling and bootstrap", limits=SEED)
     max_patches: int | None = option(
-        None, "maximum number of patches of a slide in training, a random subset of them; all by default"
+        None, "maximum number of patches of a slide in training, a random subset of them; all by default", limits=COUNT
     )
     weighted_sampling: bool = option(
         False, "draw training cases so that each class (cls) or time bin (surv) has the same probability"
@@ -148,8 +84,10 @@ class RunSettings(ExplanationOptions):
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N", role="run")
 
-    alpha_surv: float = option(0.0, "extra weight of uncensored cases in the survival loss, 0 to 1")
-    n_bins: int = option(4, "number of time bins of discrete survival")
+    alpha_surv: float = option(
+        0.0, "extra weight of uncensored cases in the survival loss, 0 to 1", limits=Limits(0.0, 1.0)
+    )
+    n_bins: int = option(4, "number of time bins of discrete survival", limits=Limits(2, 1000))
 
     tensorboard: bool = option(
         False, "also write the rows of log.csv as TensorBoard scalars, to fold{k}/tensorboard", role="run"
@@ -171,7 +109,7 @@ class RunSettings(ExplanationOptions):
         role="place",
     )
     resume: bool = option(False, "continue an interrupted run; finished folds are skipped", role="run")
-    overwrite: bool = option(False, "delete existing results of this run first", role="run")
+    overwrite: bool = option(False, "delete existing results of these folds first", role="run")
     on_change: str = option(
         "error",
         "with --resume, what to do about results of other settings: stop, or say what changed and start again",
@@ -184,7 +122,10 @@ class RunSettings(ExplanationOptions):
         role="run",
     )
     num_workers: int = option(
-        2, "number of threads that read features ahead of the training; 0 reads in the main thread", role="run"
+        2,
+        "number of threads that read features ahead of the training; 0 reads in the main thread",
+        role="run",
+        limits=Limits(0, THREADS),
     )
     cache: str = option(
         "none",
@@ -197,6 +138,7 @@ class RunSettings(ExplanationOptions):
         "maximum size of the slides in memory, in GB (1e9 bytes); by default half of the memory that is free at the "
         "start",
         role="run",
+        limits=Limits(1e-6, 1e6),
     )
     on_missing: str = option(
         "error",
@@ -216,19 +158,16 @@ class RunSettings(ExplanationOptions):
         """Validate the settings; those of the model have been validated."""
         object.__setattr__(self, "model_options", MappingProxyType(dict(self.model_options)))
         check_choices(self)
-        at_least(self, 1, "n_clusters", "epochs", "patience", "batch_size", "grad_accum", "max_patches")
-        at_least(self, 2, "n_bins")
-        at_least(self, 0, "seed", "num_workers", "weight_decay")
+        check_limits(self)
         check_name("dataset", self.dataset)
         if self.run_name is not None:
             check_name("run_name", self.run_name)
-        if not 0 <= self.alpha_surv <= 1:
-            raise UserError(f"got --alpha_surv {self.alpha_surv}, expected a number from 0 to 1")
-        if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise UserError(f"got --lr {self.lr}, expected a positive number")
-        if not math.isfinite(self.weight_decay):
-            raise UserError(f"got --weight_decay {self.weight_decay}, expected a finite number")
-        if self.folds is not None and (min(self.folds, default=-1) < 0 or len(set(self.folds)) != len(self.folds)):
+        if self.lr * self.weight_decay >= 1:
+            raise UserError(
+                f"got --lr {self.lr} with --weight_decay {self.weight_decay}, expected a product below 1: a step takes "
+                "this part off each weight"
+            )
+        if self.folds is not None and (not self.folds or len(set(self.folds)) != len(self.folds)):
             raise UserError(f"got --folds {' '.join(map(str, self.folds))}, expected different numbers from 0 on")
         if self.unit != "slide" and self.task != "cls":
             raise UserError(
@@ -238,8 +177,8 @@ class RunSettings(ExplanationOptions):
             raise UserError(
                 "--feature_norm goes with --anchors random only: fitted anchors carry their own feature_norm"
             )
-        if self.cache_gb is not None and not (self.cache == "ram" and 0 < self.cache_gb < math.inf):
-            raise UserError(f"got --cache_gb {self.cache_gb}, expected a positive number, and --cache ram with it")
+        if self.cache_gb is not None and self.cache != "ram":
+            raise UserError(f"got --cache_gb {self.cache_gb}, expected --cache ram with it")
         check_explanation_options(self)
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
@@ -255,7 +194,7 @@ class RunSettings(ExplanationOptions):
         return self.results_dir / self.task / self.dataset / (self.run_name or "_".join(parts))
 
 
-def as_plain(settings: ClusteringSettings | RunSettings) -> dict[str, Any]:
+def as_plain(settings: RunSettings) -> dict[str, Any]:
     """The settings as JSON values; the options of the model stand among the others."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):

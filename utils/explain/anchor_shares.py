@@ -19,6 +19,7 @@ from utils.explain.advice import ADVICE
 from utils.files.csv_table import read_csv, write_csv
 
 TOLERANCE = 1e-3  # attention may come from 16-bit arithmetic
+MOST_PATCHES = 2**53  # the largest integer of a float64 whose neighbours are integers too
 _TEXT = ("case_id", "slide_ids")
 
 
@@ -139,11 +140,13 @@ def _rules(shares: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, str]]:
         yield name, np.array([isinstance(text, str) and text != "" for text in shares[name]]), "a text"
     yield "slide_ids", ~shares["slide_ids"].duplicated().to_numpy(), "slides that no line above has"
     n_patches = shares["n_patches"].to_numpy(dtype=np.float64)
-    yield "n_patches", (n_patches >= 1) & (n_patches == np.floor(n_patches)), "an integer, 1 or more"
+    is_count = (n_patches >= 1) & (n_patches <= MOST_PATCHES) & (n_patches == np.floor(n_patches))
+    yield "n_patches", is_count, "an integer, 1 or more"
     share, attention = share_matrix(shares), attention_matrix(shares)
+    yield "share_k", np.asarray(((share >= 0) & (share <= 1)).all(axis=1)), "fractions of n_patches"
     counts = share * n_patches[:, None]
     whole = (np.abs(counts - np.round(counts)) <= TOLERANCE).all(axis=1)
-    yield "share_k", np.asarray((share >= 0).all(axis=1) & whole), "fractions of n_patches"
+    yield "share_k", np.asarray(whole), "fractions of n_patches"
     yield "share_k", np.isclose(share.sum(axis=1), 1, rtol=0, atol=1e-9), "a sum of 1"
-    yield "attention_k", np.asarray((attention >= 0).all(axis=1)), "0 or more"
+    yield "attention_k", np.asarray(((attention >= 0) & (attention <= 1 + TOLERANCE)).all(axis=1)), "0 to 1"
     yield "attention_k", np.asarray(attention.sum(axis=1) <= 1 + TOLERANCE), "a sum of at most 1"

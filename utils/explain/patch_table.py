@@ -24,6 +24,7 @@ from utils.explain.advice import ADVICE
 from utils.files.csv_table import read_csv, write_csv
 
 _REQUIRED = ("patch", "attention", "percentile")
+_LARGEST = 2**53  # the largest integer of a float64 whose neighbours are integers too
 _INTEGER = ("patch", "x", "y", "nearest_anchor")
 
 
@@ -106,9 +107,12 @@ def _first_problem(table: pd.DataFrame) -> str | None:
         return "expected a number in every cell"
     if not np.array_equal(table["patch"], np.arange(len(table))):
         return f"column patch: expected 0 to {len(table) - 1} in order"
-    broken = [name for name in _integers(table) if not (table[name] == np.floor(table[name])).all()]
+    whole = {
+        name: (table[name] == np.floor(table[name])) & (table[name].abs() <= _LARGEST) for name in _integers(table)
+    }
+    broken = [name for name, good in whole.items() if not good.all()]
     if broken:
-        return f"column {broken[0]}: expected whole numbers"
+        return f"column {broken[0]}: expected whole numbers, none beyond {_LARGEST:.0g}"
     if not table["percentile"].between(0, 100).all() or (table["attention"] < 0).any():
         return "expected attention of 0 or more and percentiles from 0 to 100"
     return None

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.slides.patch_geometry import NO_COORDS
+from datasets.slides.row_doubts import repeated_places
 from utils.errors import UserError
 from utils.explain.anchor_colours import anchor_colours
 from utils.explain.contact_sheet import draw_anchor_patches, draw_attended_patches
@@ -42,6 +44,7 @@ class SlideExplanation:
         mpp: microns per level-0 pixel; None where it is not known.
         mpp_source: where that comes from; None where it is not known.
         in_micrometres: coordinates and patch size are in micrometres, `mpp` is 1: they fit no image of the slide.
+        patch_size_doubt: what a reader should know about the patch size; None for nothing.
     """
 
     slide_id: str
@@ -57,6 +60,7 @@ class SlideExplanation:
     mpp: float | None
     mpp_source: str | None
     in_micrometres: bool = False
+    patch_size_doubt: str | None = None
 
     @property
     def title(self) -> str:
@@ -88,12 +92,10 @@ def write_slide_explanation(
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
     write_patches(folder / "patches.csv", table)
-    files, notes, mpp, mpp_source, no_map = ["patches.csv"], [], slide.mpp, slide.mpp_source, None
+    files, mpp, mpp_source, no_map = ["patches.csv"], slide.mpp, slide.mpp_source, _why_no_map(slide)
+    notes = [note for note in (no_map, slide.patch_size_doubt, _repeated_positions(slide)) if note is not None]
     origin = (0, 0)
-    if slide.coords is None or slide.patch_size is None:
-        no_map = f"no map, since {slide.patch_size_source}"
-        notes.append(no_map)
-    else:
+    if no_map is None and slide.coords is not None and slide.patch_size is not None:
         if slide.in_micrometres:
             notes.append(
                 "no overlay and no slide.geojson, since the feature file gives positions in micrometres, and neither "
@@ -126,9 +128,26 @@ def write_slide_explanation(
         mpp_source=mpp_source,
         no_map=no_map,
         files=files,
+        patch_size_doubt=slide.patch_size_doubt,
         geojson_origin=origin,
     )
     return notes
+
+
+def _why_no_map(slide: SlideExplanation) -> str | None:
+    """Why there is no map of a slide; None where there can be one."""
+    if slide.coords is None:
+        return f"no map, since {NO_COORDS}"
+    if slide.patch_size is None:
+        units = "--mpp and --patch_size" if slide.in_micrometres else "--patch_size"
+        return f"no map, since {slide.patch_size_source}: give {units}"
+    return None
+
+
+def _repeated_positions(slide: SlideExplanation) -> str | None:
+    """A sentence where most patches lie where another one does; None otherwise."""
+    places = None if slide.coords is None else repeated_places(slide.coords)
+    return None if places is None else f"{places}: are these the coordinates of the patches?"
 
 
 def _in_pixels_of_image(slide: SlideExplanation, slides_dir: Path | None) -> SlideExplanation:

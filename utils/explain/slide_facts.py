@@ -25,6 +25,7 @@ def write_slide_facts(
     mpp_source: str | None,
     no_map: str | None,
     files: Sequence[str],
+    patch_size_doubt: str | None = None,
     geojson_origin: tuple[int, int] = (0, 0),
 ) -> None:
     """Write `slide.json`, atomically.
@@ -36,6 +37,7 @@ def write_slide_facts(
         n_patches: M.
         patch_size_level0: side of a patch in level-0 pixels; None where nothing tells.
         patch_size_source: where that comes from, or why there is none.
+        patch_size_doubt: what a reader should know about it; recorded where there is something.
         mpp: microns per level-0 pixel; None where it is not known.
         mpp_source: where that comes from; None where it is not known.
         no_map: why there is no map; None where there is one.
@@ -53,6 +55,8 @@ def write_slide_facts(
         "no_map": no_map,
         "files": list(files),
     }
+    if patch_size_doubt is not None:
+        facts["patch_size_doubt"] = patch_size_doubt
     if geojson_origin != (0, 0):
         facts["geojson_origin"] = list(geojson_origin)
     write_json(folder / SLIDE_FACTS, facts)

@@ -16,8 +16,7 @@ from utils.runs.predictions import task_of
 from utils.runs.protocol import completed
 from utils.runs.run_record import unit_of
 from utils.runs.tasks import CLASSIFICATION
-
-SAME_RISK = 1e-6  # risks are sums of up to C probabilities from logits in float32: below, they differ by rounding
+from utils.tables.constant_predictions import only_class, same_scores
 
 
 @dataclass(frozen=True)
@@ -112,19 +111,18 @@ def prediction_warnings(table: pd.DataFrame, cases: str, selection: Selection, *
     `n_epochs` is how long it was trained.
     """
     longer = "--epochs" if n_epochs == selection.epochs else "--patience"
-    if task_of(table) == CLASSIFICATION:
-        predicted = table["prediction"].unique()
-        if len(predicted) == 1 and not (table["label"] == predicted[0]).all():
-            weighted = "" if selection.weighted_sampling else " or --weighted_sampling"
-            name = f" ({table['prediction_name'].iloc[0]})" if "prediction_name" in table.columns else ""
-            yield (
-                f"all {cases} are predicted as class {predicted[0]}{name}: look at the learning curves, and give more "
-                f"{longer}{weighted}{_or_by_loss(selection)}"
-            )
-    elif len(table) > 1 and np.ptp(table["risk"].to_numpy()) <= SAME_RISK:
+    same, named = same_scores(table), only_class(table)
+    if same is not None:
+        says_nothing = "AUC says" if task_of(table) == CLASSIFICATION else "C-index and log-rank p say"
         yield (
-            f"all {cases} have the same risk but for rounding, so that C-index and log-rank p say nothing: look "
-            f"at the features and learning curves, and give another --lr or more {longer}"
+            f"all {cases} have the same {same} but for rounding, so that {says_nothing} nothing: look at the features "
+            f"and learning curves, and give another --lr or more {longer}"
+        )
+    elif named is not None:
+        weighted = "" if selection.weighted_sampling else " or --weighted_sampling"
+        yield (
+            f"all {cases} are predicted as class {named}: look at the learning curves, and give more "
+            f"{longer}{weighted}{_or_by_loss(selection)}"
         )
 
 

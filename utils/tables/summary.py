@@ -17,7 +17,8 @@ from utils.files.csv_table import csv_text
 from utils.runs.epoch_log import log_if_whole
 from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
-from utils.runs.run_record import REQUIRED, folds_left_out, read_run, unit_of
+from utils.runs.run_record import folds_left_out, read_run, unit_of
+from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes

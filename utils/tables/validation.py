@@ -23,6 +23,7 @@ from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.patients import by_patient
 from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
+from utils.tables.constant_predictions import only_class, same_scores
 from utils.tables.patient_metrics import patient_metrics
 from utils.tables.summary_text import NOT_AVERAGED
 from utils.tables.validation_text import format_validation
@@ -76,12 +77,11 @@ def _doubts(summary: Mapping[str, Any], ensemble: pd.DataFrame, stale: Sequence[
     if stale:
         yield f"trained again since it predicted this cohort, which has to be predicted again: fold {listed(stale)}"
     task = TASKS[summary["task"]]
-    if task == CLASSIFICATION:
-        predicted = ensemble["prediction"].unique()
-        if len(predicted) == 1 and not (ensemble["label"] == predicted[0]).all():
-            named = ensemble["prediction_name" if "prediction_name" in ensemble.columns else "prediction"].iloc[0]
-            cases = counted(len(ensemble), summary["unit"])
-            yield f"the ensemble predicts class {named} for all of {cases}: the threshold of the run does not fit them"
+    cases, same, named = counted(len(ensemble), summary["unit"]), same_scores(ensemble), only_class(ensemble)
+    if same is not None:
+        yield f"the ensemble predicts the same {same} for all of {cases}, but for rounding: look at the features"
+    elif named is not None:
+        yield f"the ensemble predicts class {named} for all of {cases}: the threshold of the run does not fit them"
     high = summary["ensemble"]["intervals"][task.metric]["high"]
     if high is not None and high < CHANCE:
         yield (

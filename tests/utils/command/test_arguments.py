@@ -18,8 +18,9 @@ from utils.command.arguments import (
     option,
     resolve,
 )
+from utils.command.clustering_settings import ClusteringSettings
 from utils.command.model_options import SharedOption
-from utils.command.settings import ClusteringSettings, RunSettings
+from utils.command.settings import RunSettings
 
 REQUIRED_ARGUMENTS: dict[type, list[str]] = {
     ClusteringSettings: ["--dataset_name", "D", "--input_dir", "in", "--output_dir", "out"],

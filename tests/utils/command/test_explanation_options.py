@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from utils.command.checks import check_limits
 from utils.command.explanation_options import ExplanationOptions, check_explanation_options
 from utils.command.settings import RunSettings
 from utils.errors import UserError
@@ -23,7 +24,14 @@ def test_runs_and_cohorts_take_the_same_options(settings: type):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("explain_cases", 2), ("explain_slides", ("a",)), ("slides_dir", "slides"), ("mpp", 0.5), ("geojson", "regions")],
+    [
+        ("explain_cases", 2),
+        ("explain_slides", ("a",)),
+        ("slides_dir", "slides"),
+        ("mpp", 0.5),
+        ("patch_size", 448),
+        ("geojson", "regions"),
+    ],
 )
 def test_another_stage_takes_none_of_them(option: str, value: object):
     check_explanation_options(Staged(stage="explain", **{option: value}))
@@ -32,8 +40,16 @@ def test_another_stage_takes_none_of_them(option: str, value: object):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("explain_cases", -1), ("mpp", 0.0), ("mpp", -0.5), ("mpp", float("inf"))]
+    ("option", "value"),
+    [
+        ("explain_cases", -1),
+        ("mpp", 0.0),
+        ("mpp", -0.5),
+        ("mpp", float("inf")),
+        ("patch_size", 0),
+        ("patch_size", 10**7),
+    ],
 )
 def test_values_that_are_not_possible_are_refused(option: str, value: float):
-    with pytest.raises(UserError, match=f"--{option} "):
-        check_explanation_options(Staged(stage="explain", **{option: value}))
+    with pytest.raises(UserError, match=f"got --{option} {value}, expected "):
+        check_limits(Staged(stage="explain", **{option: value}))

@@ -3,7 +3,9 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import math
 import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ import pytest
 
 from utils.command import settings as settings_module
 from utils.command.arguments import MODEL_OPTIONS, names_of
-from utils.command.settings import ClusteringSettings, RunSettings, as_plain
+from utils.command.clustering_settings import ClusteringSettings
+from utils.command.settings import RunSettings, as_plain
 from utils.errors import UserError
 
 ROOT = Path(settings_module.__file__).resolve().parents[2]
+SETTINGS = {settings.__name__: settings for settings in (ClusteringSettings, RunSettings)}
 CLUSTERING = {"dataset_name": "BLCA", "input_dir": (Path("in"),), "output_dir": Path("out")}
 RUN = {
     "task": "surv",
@@ -71,6 +75,7 @@ RUN_DEFAULTS = {
     "explain_slides": None,
     "slides_dir": None,
     "mpp": None,
+    "patch_size": None,
     "geojson": "patches",
     "results_dir": Path("results"),
     "run_name": None,
@@ -180,6 +185,7 @@ def test_impossible_run_settings_are_named(name: str, value: Any):
         ("explain_slides", ("S1",)),
         ("slides_dir", Path("slides")),
         ("mpp", 0.25),
+        ("patch_size", 448),
         ("geojson", "regions"),
     ],
 )
@@ -201,16 +207,54 @@ def test_microns_are_positive(mpp: float):
         run(stage="explain", mpp=mpp)
 
 
-@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan"), float("inf"), 1e300])
 def test_an_impossible_size_of_the_cache_is_named(size: float):
-    with pytest.raises(UserError, match=f"got --cache_gb {size}, expected a positive number"):
+    with pytest.raises(UserError, match=re.escape(f"got --cache_gb {size}, expected 1e-06 to 1e+06")):
         run(cache="ram", cache_gb=size)
     assert run(cache="ram", cache_gb=0.5).cache_gb == 0.5
+    with pytest.raises(UserError, match=r"got --cache_gb 0\.5, expected --cache ram with it"):
+        run(cache_gb=0.5)
+
+
+def numbers_of(settings: type) -> list[tuple[type, str, Any]]:
+    """Each option of a settings dataclass that is a number, with its limits."""
+    hints = typing.get_type_hints(settings)
+    kinds = {name: set(re.findall(r"\bint\b|\bfloat\b", str(hint))) for name, hint in hints.items()}
+    fields = [field for field in dataclasses.fields(settings) if kinds[field.name]]
+    return [(settings, field.name, field.metadata["limits"]) for field in fields]
+
+
+NUMBERS = [*numbers_of(ClusteringSettings), *numbers_of(RunSettings)]
+
+
+def test_numbers_of_both_commands_are_tried():
+    names = {name for _, name, _ in NUMBERS}
+    assert {"seed", "lr", "cache_gb", "folds", "max_points", "patch_size", "explain_cases"} <= names
+
+
+@pytest.mark.parametrize(("settings", "name", "limits"), NUMBERS, ids=lambda value: getattr(value, "__name__", value))
+def test_every_number_has_limits_and_nothing_beyond_them_is_taken(settings: Any, name: str, limits: Any):
+    assert limits is not None
+    make, many = {ClusteringSettings: clustering, RunSettings: run}[settings], name == "folds"
+    needed = {"cache": "ram"} if name == "cache_gb" else {}
+    needed |= {"stage": "explain"} if name in names_of(settings, "explanation") else {}
+    for value in (limits.lowest - 1, limits.highest * 2, -1, 10**30, 1e308, math.nan, math.inf, -math.inf):
+        with pytest.raises(UserError, match=re.escape(f"got --{name} {value}, expected {limits.in_words()}")):
+            make(**needed, **{name: (value,) if many else value})
+    for value in limits:
+        needed |= {"lr": 1e-12} if name == "weight_decay" else {}
+        assert getattr(make(**needed, **{name: (value,) if many else value}), name) in (value, (value,))
+
+
+def test_weights_do_not_shrink_by_more_than_themselves():
+    assert run(lr=1.0, weight_decay=0.5).lr == 1.0
+    with pytest.raises(UserError, match=r"got --lr 10.0 with --weight_decay 0.1, expected a product below 1"):
+        run(lr=10.0, weight_decay=0.1)
 
 
 @pytest.mark.parametrize("folds", [(0, 0), (-1,), (1, -2), ()])
 def test_impossible_folds_are_named(folds: tuple[int, ...]):
-    with pytest.raises(UserError, match=f"got --folds {' '.join(map(str, folds))}.*expected different numbers"):
+    with pytest.raises(UserError, match=r"got --folds .*expected (different numbers|0 to)"):
         run(folds=folds)
 
 
@@ -280,7 +324,6 @@ def test_plain_settings_survive_json():
     assert plain["folds"] == [0, 2]
     assert plain["features_dir"] == ["a", "b"]
     assert (plain["results_dir"], plain["max_patches"], plain["lr"]) == ("results", None, 2e-4)
-    assert as_plain(clustering())["input_dir"] == ["in"]
 
 
 def test_options_of_the_model_stand_among_the_plain_settings():
@@ -314,7 +357,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
         *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "device"),
     }
-    explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "geojson"}
+    explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}
     assert set(names_of(RunSettings, "place")) == places
     assert set(names_of(RunSettings, "run")) == without_effect
     assert set(names_of(RunSettings, "explanation")) == explaining
@@ -353,7 +396,7 @@ def names_of_getattr(comprehension: Any, argument: str) -> set[str]:
         source = generator.iter
         if isinstance(source, ast.Call) and is_name(source.func, "names_of"):
             roles = [role.value for role in source.args[1:] if isinstance(role, ast.Constant)]
-            names.update(names_of(getattr(settings_module, ast.unparse(source.args[0])), *roles))
+            names.update(names_of(SETTINGS[ast.unparse(source.args[0])], *roles))
         names.update(item.value for item in getattr(source, "elts", []) if isinstance(item, ast.Constant))
     return names
 
@@ -369,7 +412,7 @@ def run_dir_fields() -> set[str]:
 def test_every_option_is_read_by_the_code(settings: Any, command: str):
     read: set[str] = set()
     for path in [ROOT / command, *sorted((ROOT / "utils").rglob("*.py"))]:
-        if path.name != "settings.py":
+        if path.name not in ("settings.py", "clustering_settings.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for owner in settings.__mro__[:-1]:  # what reads the options of a base class reads them of all
                 read |= fields_read(tree, owner.__name__)

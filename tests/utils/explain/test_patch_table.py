@@ -78,6 +78,10 @@ def test_what_does_not_belong_together_is_refused(attention: list, more: dict, m
         ("patch,attention,percentile\n0,,50\n", "a number in every cell"),
         ("patch,attention,percentile\n1,0.5,50\n", "column patch"),
         ("patch,attention,percentile,anchor_1\n0,0.5,50,0.5\n", "column anchor_1: expected whole numbers"),
+        (
+            "patch,attention,percentile,anchor_1\n0,0.5,50,1e30\n",
+            "column anchor_1: expected whole numbers, none beyond",
+        ),
         ("patch,attention,percentile\n0,-0.5,50\n", "0 or more"),
         ("patch,attention,percentile\n0,0.5,101\n", "0 to 100"),
     ],

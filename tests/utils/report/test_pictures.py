@@ -54,6 +54,13 @@ def test_palettes_and_transparency_are_kept(tmp_path: Path):
     assert read_picture(tmp_path / "palette.png", alt="a", caption="c").width == 1000
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_small_file_of_many_pixels_is_refused_before_they_are_unpacked(tmp_path: Path):
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "x.png")  # Pillow warns of so many
+    with pytest.raises(UserError, match="10000 x 9000 pixels, expected at most 16 million"):
+        read_picture(tmp_path / "x.png", alt="a", caption="c")
+
+
 def test_what_cannot_be_shown_is_one_sentence(tmp_path: Path):
     (tmp_path / "text.png").write_text("no picture")
     gradient((300, 300)).save(tmp_path / "whole.png")

@@ -37,7 +37,7 @@ def test_a_mistake_is_one_sentence_before_any_work(tmp_path: Path, capsys: pytes
     run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls", n_folds=1)
     assert main([str(run_dir), str(tmp_path / "none")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {tmp_path / 'none'}: holds no run.json")
+    assert error.startswith(f"python -m utils.report: error: {tmp_path / 'none'}: holds no run.json")
     assert error.count("\n") == 1
     assert not (run_dir / "report.html").exists()
 
@@ -54,4 +54,4 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: 
     (run_dir / "report.html").mkdir()
     assert main([str(run_dir)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {run_dir / 'report.html'}: cannot be written")
+    assert error.startswith(f"python -m utils.report: error: {run_dir / 'report.html'} cannot be written")

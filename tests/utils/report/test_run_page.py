@@ -407,6 +407,21 @@ def test_a_reason_of_all_slides_is_said_once(tmp_path: Path):
     assert f"Slide {other.parent.name}: no map, since y" in text.splitlines()
 
 
+def test_a_size_of_patches_in_doubt_is_said_on_the_page(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=1)
+    place = write_explanations(run_dir, size=(30, 20))
+    facts = {path: json.loads(path.read_text()) for path in place.glob("*/slide.json")}
+    doubt = "the size of a patch is taken from their spacing (256 apart)"
+    one, *others = facts
+    one.write_text(json.dumps(facts[one] | {"patch_size_doubt": doubt}), encoding="utf-8")
+    assert f"Slide {one.parent.name}: {doubt}" in read(run_dir).text.splitlines()
+    for path in others:
+        path.write_text(json.dumps(facts[path] | {"patch_size_doubt": doubt}), encoding="utf-8")
+    text = read(run_dir).text
+    assert text.count(doubt) == 1
+    assert f"All of these slides: {doubt}." in text.splitlines()
+
+
 def test_slide_anchors_have_no_table_over_slides(tmp_path: Path):
     run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
     place = write_explanations(run_dir, size=(30, 20))

@@ -91,6 +91,20 @@ def test_predictions_of_one_class():
     assert said(one_class.assign(label=1)) == []  # and rightly so
 
 
+def test_the_same_probabilities_for_all():
+    table = classification_fold(0)
+    flat = table.assign(prob_1=0.6 + 1e-7 * (np.arange(len(table)) % 2), prediction=1)
+    flat["prob_0"] = 1 - flat["prob_1"]
+    start = (
+        "all test slides have the same probabilities but for rounding, so that AUC says nothing: look at the features"
+    )
+    for labels in (flat["label"], 1):  # also where the class is right
+        assert said(flat.assign(label=labels)) == [
+            f"{start} and learning curves, and give another --lr or more --patience"
+        ]
+    assert said(flat.iloc[:1]) == []
+
+
 def test_a_constant_risk():
     table = survival_fold(0)
     assert said(table) == []

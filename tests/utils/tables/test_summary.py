@@ -315,7 +315,7 @@ def test_a_user_error_is_one_sentence_and_writes_nothing(
     assert main([str(classification_run), str(empty)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith(f"error: {empty}: no fold*/predictions_test.csv is there")
+    assert captured.err.startswith(f"python -m utils.tables: error: {empty}: no fold*/predictions_test.csv is there")
     assert captured.err.count("\n") == 1
     assert not (classification_run / "summary.json").exists()
 
@@ -324,7 +324,8 @@ def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path
     (classification_run / "summary.csv").mkdir()
     assert main([str(classification_run)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"error: {classification_run / 'summary.csv'}: cannot be written")
+    place = classification_run / "summary.csv"
+    assert error.startswith(f"python -m utils.tables: error: {place} cannot be written (Is a directory): ")
     assert not (classification_run / "summary.json").exists()
     assert not list(classification_run.glob(".*"))
 

@@ -92,6 +92,16 @@ def test_a_fold_that_was_trained_again_is_said(tmp_path: Path):
     assert f"- {said}" in format_validation(validate(folder, n_resamples=20))
 
 
+def test_an_ensemble_that_tells_no_case_apart(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    for name in ("predictions.csv", "predictions_fold0.csv", "predictions_fold2.csv"):
+        table = read_predictions(folder / name)
+        table = table.assign(prob_1=0.4, prob_0=0.6, prediction=0, prediction_name="benign")
+        write_predictions(folder / name, table)
+    said = "the ensemble predicts the same probabilities for all of 40 slides, but for rounding: look at the features"
+    assert said in validate(folder, n_resamples=20)["warnings"]
+
+
 def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
     folder = classification_folder(tmp_path)
     for name in ("predictions.csv", "predictions_fold0.csv", "predictions_fold2.csv"):
@@ -100,5 +110,5 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
         table = table.assign(prob_1=turned, prob_0=1 - turned, prediction=1, prediction_name="malignant")
         write_predictions(folder / name, table)
     one_class, wrong_way, *_ = validate(folder, n_resamples=100)["warnings"]
-    assert one_class.startswith("the ensemble predicts class malignant for all of 40 slides")
+    assert one_class.startswith("the ensemble predicts class 1 (malignant) for all of 40 slides")
     assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")

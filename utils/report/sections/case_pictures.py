@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pandas as pd
 
@@ -51,25 +51,35 @@ def case_blocks(results: RunResults) -> tuple[Block, ...]:
 
 
 def _fold_blocks(explained: ExplainedFold, results: RunResults, table: pd.DataFrame | None) -> Iterator[Block]:
-    """A gallery per case, below the reason why no slide has a map where that is one and the same."""
+    """A gallery per case, below what is to be said of every slide: why it has no map, what is in doubt."""
     slides = [slide_id for case in explained.cases for slide_id in case.slide_ids]
-    reasons = {_no_map(explained, slide_id) for slide_id in slides}
-    common = next(iter(reasons)) if len(reasons) == 1 and len(slides) > 1 else None
-    if common is not None:
-        yield Text(f"All of these slides: {common.removesuffix('.')}.")
+    said = _of_every_slide(explained, slides) if len(slides) > 1 else ()
+    for text in said:
+        yield Text(f"All of these slides: {text.removesuffix('.')}.")
     for case in explained.cases:
-        yield _gallery(explained, case, results, table, is_said=common is not None)
+        yield _gallery(explained, case, results, table, said)
 
 
-def _no_map(explained: ExplainedFold, slide_id: str) -> str | None:
-    reason = explained.facts.get(slide_id, {}).get("no_map")
-    return reason if isinstance(reason, str) else None
+def _of_every_slide(explained: ExplainedFold, slides: Sequence[str]) -> list[str]:
+    """The sentences of `slide.json` that all slides share."""
+    of_slides = [list(_sentences(explained, slide_id)) for slide_id in slides]
+    return [text for text in of_slides[0] if all(text in others for others in of_slides)]
+
+
+def _sentences(explained: ExplainedFold, slide_id: str) -> Iterator[str]:
+    """Why a slide has no map, and what is in doubt about the size of its patches, where there is something to say."""
+    facts = explained.facts.get(slide_id, {})
+    yield from (facts[name] for name in ("no_map", "patch_size_doubt") if isinstance(facts.get(name), str))
 
 
 def _gallery(
-    explained: ExplainedFold, case: ExplainedCase, results: RunResults, table: pd.DataFrame | None, *, is_said: bool
+    explained: ExplainedFold,
+    case: ExplainedCase,
+    results: RunResults,
+    table: pd.DataFrame | None,
+    said: Collection[str],
 ) -> Gallery:
-    """The pictures of a case; `is_said`: why there is no map stands above."""
+    """The pictures of a case; `said` is what stands above."""
     pictures: list[Picture] = []
     notes: list[str] = []
     for slide_id in case.slide_ids:
@@ -79,10 +89,9 @@ def _gallery(
             notes.append(f"Slide {slide_id}: {relative_to(explained.place, error)}")
             continue
         pictures += found
-        no_map = _no_map(explained, slide_id)
-        if no_map is not None:
-            notes += [] if is_said else [f"Slide {slide_id}: {no_map}"]
-        elif not found:
+        sentences = list(_sentences(explained, slide_id))
+        notes += [f"Slide {slide_id}: {text}" for text in sentences if text not in said]
+        if not found and not sentences:
             notes.append(f"Slide {slide_id}: no picture was written.")
     words = [case.reason]
     if case.certainty is not None:
