@@ -153,6 +153,67 @@ def test_features_without_coordinates_have_tables_and_a_reason(cls_cohort, run_m
         assert "x" not in read_patches(place / slide / "patches.csv").columns
 
 
+def test_a_slide_without_coordinates_costs_its_own_map_only(surv_cohort, run_main, tmp_path):
+    """A patient with several slides, of which one comes from another pipeline."""
+    case = max(read_fold(surv_cohort.splits_dir / "fold0.csv", "surv").test, key=lambda case: len(case.slide_ids))
+    bare, *others = case.slide_ids
+    assert others
+    for path in surv_cohort.features_dir.iterdir():
+        slide = read_slide(path)
+        coords = None if slide.slide_id == bare else slide.coords
+        clam = {"patch_size": 448.0, "downsample": 1.0}
+        write_slide(tmp_path / "features" / f"{slide.slide_id}.pt", slide.features, coords, clam)
+    arguments = surv_arguments(surv_cohort, tmp_path, "--folds", "0", "--features_dir", tmp_path / "features")
+    run_main(*arguments).check()
+    with_report = [argument for argument in arguments if argument != "--no_figures"]
+    ended = explain(run_main, with_report, "--explain_slides", *case.slide_ids)
+    assert f"{bare}: no map, since the feature file has no coords\n" in ended.out
+    place = tmp_path / "surv" / "toy" / "mico_released" / "fold0" / "explain"
+    assert files_in(place / bare) == ["patches.csv", "slide.json"]
+    for slide_id in others:
+        assert files_in(place / slide_id) == SLIDE_FILES
+        facts = json.loads((place / slide_id / "slide.json").read_text())
+        assert facts["patch_size_source"] == "attributes patch_size and downsample"
+        own = read_slide(surv_cohort.features_dir / f"{slide_id}.h5")
+        assert np.array_equal(read_patches(place / slide_id / "patches.csv")[["x", "y"]], own.coords)
+    page = (tmp_path / "surv" / "toy" / "mico_released" / "report.html").read_text()
+    assert page.count(f"Slide {bare}: no map, since the feature file has no coords") == 1
+    assert page.count("no map, since") == 1
+
+
+def test_the_size_of_patches_is_not_guessed_in_silence(cls_cohort, run_main, tmp_path):
+    """Patches of 448 pixels on a grid of 448, whose files do not tell their size; one says that they overlap."""
+    slides = read_fold(cls_cohort.splits_dir / "fold0.csv", "cls").slides("test")[:2]
+    for path in cls_cohort.features_dir.iterdir():
+        slide = read_slide(path)
+        attributes = {"patch_size": 512.0} if slide.slide_id == slides[1] else {}
+        write_slide(tmp_path / "features" / path.name, slide.features, slide.coords, attributes)
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--features_dir", tmp_path / "features")
+    run_main(*arguments).check()
+    place = tmp_path / "cls" / "toy" / "mico_released" / "fold0" / "explain"
+
+    def facts(slide_id: str) -> dict:
+        return json.loads((place / slide_id / "slide.json").read_text())
+
+    ended = explain(run_main, arguments, "--explain_slides", *slides)
+    assert "size of a patch is taken from their spacing (448 apart), since no usable attribute tells it" in ended.out
+    assert "patches that overlap are larger" in facts(slides[0])["patch_size_doubt"]
+    assert facts(slides[0])["patch_size_level0"] == 448
+    assert facts(slides[1])["no_map"] == (
+        "no map, since patches overlap (448 apart, attribute patch_size 512) and no usable attribute tells their size: "
+        "give --patch_size"
+    )
+    explain(run_main, arguments, "--explain_slides", *slides, "--patch_size", "512")
+    for slide_id in slides:
+        told = facts(slide_id)
+        assert (told["patch_size_level0"], told["patch_size_source"]) == (512, "--patch_size")
+        assert (told["no_map"], "patch_size_doubt" in told) == (None, False)
+        assert files_in(place / slide_id) == SLIDE_FILES
+        shapes = geojson.loads((place / slide_id / "slide.geojson").read_text())
+        ring = np.array(shapes["features"][0]["geometry"]["coordinates"][0])
+        assert np.ptp(ring, axis=0).tolist() == [512, 512]
+
+
 def test_mistakes_are_one_sentence_and_write_nothing(cls_cohort, run_main, tmp_path):
     arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0")
     ended = run_main(*arguments, "--stage", "explain")

@@ -121,7 +121,7 @@ def test_the_log_has_a_row_per_epoch_and_marks_the_checkpoint(surv_cohort, run_m
 
 def test_early_stopping_waits_for_patience_epochs(cls_cohort, run_main, tmp_path):
     """With no learning at all the first epoch stays the best one, and training ends `patience` epochs later."""
-    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--lr", "1e-30", "--epochs", "50")
+    arguments = cls_arguments(cls_cohort, tmp_path, "--folds", "0", "--lr", "1e-12", "--epochs", "50")
     run_main(*arguments, "--patience", "4").check()
     with (tmp_path / "cls" / RUN / "fold0" / "log.csv").open() as file:
         rows = list(csv.DictReader(file))

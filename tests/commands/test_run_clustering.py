@@ -181,7 +181,7 @@ def test_a_second_run_keeps_what_is_done(run_clustering, tmp_path):
     times = {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in files_in(tmp_path / "out")}
     ended = run_clustering(*arguments(tmp_path)).check()
     assert "kept" in ended.out
-    assert "1 of 2 slides are done" in ended.out
+    assert "1 of 2 slides is done" in ended.out
     assert {name: (tmp_path / "out" / name).stat().st_mtime_ns for name in times} == times
     assert (tmp_path / "out" / "toy_C_4_slides" / "s2.pt").exists()
 
@@ -291,7 +291,7 @@ def test_anchors_of_other_features_are_not_kept(run_clustering, tmp_path):
     run_clustering(*arguments(tmp_path)).check()
     write_slide(tmp_path / "features" / "s2.pt", torch.from_numpy(features["s2"]) * 7 + 3)
     refused(run_clustering(*arguments(tmp_path, "--scope", "dataset")), "features", "--overwrite")
-    refused(run_clustering(*arguments(tmp_path, "--scope", "slide")), "1 slides (s2)", "--overwrite")
+    refused(run_clustering(*arguments(tmp_path, "--scope", "slide")), "1 slide (s2)", "--overwrite")
     run_clustering(*arguments(tmp_path, "--overwrite")).check()
     run_clustering(*arguments(tmp_path)).check()
 

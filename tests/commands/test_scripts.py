@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,8 @@ import main as main_command
 import run_clustering as clustering_command
 from models import options_of
 from tests.commands.conftest import cls_arguments, surv_arguments
-from utils.command.settings import ClusteringSettings, RunSettings
+from utils.command.clustering_settings import ClusteringSettings
+from utils.command.settings import RunSettings
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +100,18 @@ def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     ended = bash("script/predict.sh", *options, EXPLAIN_OPTIONS="--geojson regions", **applied)
     assert ended.returncode == 0, ended.stderr
     assert [(run_dir / f"predict/b/fold{k}/explain/cases.csv").exists() for k in (0, 1)] == [True, True]
+
+
+def test_paths_whose_signs_mean_something_to_a_shell(cls_cohort, tmp_path):
+    place = tmp_path / "R&D \\1 'x' $HOME *"
+    shutil.copytree(cls_cohort.splits_dir.parent, place)
+    places = {"FEATURES_DIR": place / "features", "SPLITS_DIR": place / "splits"}
+    places |= {"ANCHORS_DIR": place / "anchors", "RESULTS_DIR": place / "results"}
+    settings = {"DATASET": "TOY", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0, "FOLDS": "1"}
+    ended = bash("script/run_cls.sh", "--embed_dim", "8", "--no_figures", **places, **settings)
+    assert ended.returncode == 0, ended.stderr
+    assert (place / "results/cls/TOY/mico_released/fold1/metrics.json").exists()
+    assert sorted(path.name for path in (place / "anchors").glob("*.pt")) == ["TOY_C_8_init_fold1.pt"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +243,7 @@ def test_ctrl_c_in_the_middle_leaves_whole_files_and_resumes(cls_cohort, tmp_pat
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.strip().splitlines()[-1].endswith("--resume goes on after the last whole epoch")
+    assert err.strip().splitlines()[-1].endswith("--resume goes on from what is saved")
     assert "Traceback" not in err
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]  # no half-written file
     refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

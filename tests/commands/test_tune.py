@@ -88,7 +88,7 @@ def test_anchors_are_fitted_where_a_model_takes_them(cls_cohort, tmp_path, grid,
     ("grid", "more", "words"),
     [
         ("lr 1e-4 x", (), "argument --lr: invalid float value: 'x'"),
-        ("lr 1e-4 -1", (), "got --lr -1.0, expected a positive number"),
+        ("lr 1e-4 -1", (), "got --lr -1.0, expected 1e-12 to 1000"),
         ("weighted_sampling 0 1", (), "found 0 1 in line 1 of the grid ('weighted_sampling 0 1'), expected yes or no"),
         ("rate 1e-4", (), "found rate in line 1 of the grid"),
         ("lr 1e-4", ("--lr", "1"), "got --lr among the options of main.py, which is in the grid"),

@@ -90,6 +90,6 @@ def test_patients_of_two_classes_stop_a_run_before_it_begins(cohort, run_main, t
     ended = run_main(*arguments, "--unit", "patient", "--run_name", "patients")
     assert ended.status == 2
     patient = table.loc[row, "train_case_id"]
-    assert f"1 of the {len(cohort.cases)} patients have slides of different classes in " in ended.err
+    assert f"1 of {len(cohort.cases)} patients has slides of different classes in " in ended.err
     assert f"({patient} of 0 and 1), where --unit patient expects one class of a patient" in ended.err
     assert not Path(tmp_path, "cls", "toy", "patients").exists()
