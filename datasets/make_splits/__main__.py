@@ -11,6 +11,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from datasets.folds.split_report import format_counts
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _layout_asked_for(words: Sequence[str]) -> str | None:
     """The word of `--from`, empty where nothing follows it; None without this option."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == "--from":
             return following
         if word.startswith("--from="):

@@ -496,3 +496,22 @@ def test_the_commands_of_the_documentation(
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.splitlines()[-1] == f"wrote 4 folds and splits.json to splits/{place}"
         assert sorted(path.name for path in (tmp_path / "splits" / place).iterdir()) == NAMES
+
+
+def test_folds_that_another_call_wrote_meanwhile_are_not_replaced(tmp_path: Path, monkeypatch, capsys):
+    blca_like().assign(slide_id=lambda table: table["case_id"] + "-01Z").drop_duplicates("case_id").to_csv(
+        tmp_path / "labels.csv", index=False
+    )
+    split_patients = command.split_patients
+
+    def and_another_writes(*arguments):
+        split = split_patients(*arguments)
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "fold0.csv").write_text("of another call")
+        return split
+
+    monkeypatch.setattr(command, "split_patients", and_another_writes)
+    places = ["--labels", str(tmp_path / "labels.csv"), "--output_dir", str(tmp_path / "out")]
+    assert main([*places, *SURVIVAL]) == 2
+    assert "out holds fold0.csv already: give another --output_dir, or pass --overwrite" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fold0.csv"]
