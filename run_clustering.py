@@ -50,14 +50,14 @@ def run(settings: ClusteringSettings) -> None:
     from utils.anchors.kmeans import check_gpu
     from utils.files.locks import locked
     from utils.pipeline.anchor_sample import Fitting, Sampling, choose_sample, find_features, slides_to_fit
-    from utils.pipeline.fit_anchors import Clustering, Target, anchor_places, fit_dataset_anchors, fit_slide_anchors
+    from utils.pipeline.clustering import Clustering, Target, anchor_places
+    from utils.pipeline.fit_anchors import fit_dataset_anchors, fit_slide_anchors
 
     sampling, clustering, target = Sampling.of(settings), Clustering.of(settings), Target.of(settings)
     if settings.gpu:
         check_gpu()
     slides, width = find_features(settings.input_dir, settings.workers)
     fittings = [slides_to_fit(slides, fold_csv, sampling) for fold_csv in settings.fold_csv or (None,)]
-    target.check_place()
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"
     with locked(*anchor_places(fittings, settings.scope, clustering, target, by_fold=by_fold)):

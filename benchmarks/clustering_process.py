@@ -19,9 +19,9 @@ def main(arguments: list[str]) -> int:
     before = anonymous_bytes()
     with PeakMemory() as peak:
         import run_clustering
-        from utils.pipeline import fit_anchors
+        from utils.pipeline import clustering
 
-        kmeans, in_kmeans = fit_anchors.kmeans, []
+        kmeans, in_kmeans = clustering.kmeans, []
 
         def timed(*given: Any, **options: Any) -> Any:
             started = time.perf_counter()
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
             in_kmeans.append(time.perf_counter() - started)
             return result
 
-        fit_anchors.kmeans = timed
+        clustering.kmeans = timed
         args = run_clustering.get_args_parser().parse_args(arguments)
         started = time.perf_counter()
         status = run_clustering.main(args)

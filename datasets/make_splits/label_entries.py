@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -64,20 +64,20 @@ def plain_id(row: TableRow, column: str) -> str:
 
 def slide_in(row: TableRow, column: str) -> str:
     """Return the slide id in a cell, see `plain_id`; UserError for a text that can be none."""
-    slide_id = plain_id(row, column)
-    why = why_no_slide(slide_id)
-    if why is not None:
-        raise row.error(column, SLIDE.format(why))
-    return slide_id
+    return _id_in(row, column, why_no_slide, SLIDE)
 
 
 def case_in(row: TableRow, column: str) -> str:
     """Return the case id in a cell, see `plain_id`; UserError for a text that can be none."""
-    case_id = plain_id(row, column)
-    why = why_no_case(case_id)
+    return _id_in(row, column, why_no_case, CASE)
+
+
+def _id_in(row: TableRow, column: str, why_none: Callable[[str], str | None], expected: str) -> str:
+    identifier = plain_id(row, column)
+    why = why_none(identifier)
     if why is not None:
-        raise row.error(column, CASE.format(why))
-    return case_id
+        raise row.error(column, expected.format(why))
+    return identifier
 
 
 def slide_entries(rows: Sequence[TableRow], slide_column: str, case_column: str | None, rule: PatientOf) -> Entries:

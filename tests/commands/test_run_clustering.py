@@ -252,7 +252,9 @@ def test_unknown_option_and_unwritable_place(run_clustering, tmp_path):
     write_features(tmp_path / "features", {"s1": 10})
     refused(run_clustering(*arguments(tmp_path, "--clusters", 3)), "unrecognized arguments: --clusters")
     (tmp_path / "out").write_text("")
-    refused(run_clustering(*arguments(tmp_path)), "--output_dir")
+    sentence = f"cannot write to {tmp_path / 'out'} (File exists): a file has the name of a folder that is needed"
+    refused(run_clustering(*arguments(tmp_path)), sentence)
+    assert (tmp_path / "out").read_text() == ""
 
 
 @pytest.mark.parametrize("norm", ["none", "zscore"])

@@ -16,6 +16,8 @@ import threading
 import time
 from pathlib import Path
 
+from utils.files.lock_owner import is_running
+
 _NAME = re.compile(r"\.tmp-(?P<process>[0-9]+)-(?P<machine>[0-9a-f]{8})-.")
 _LONGEST = 255  # bytes of a file name, on the file systems of Linux and macOS
 _ABANDONED_AFTER = 86400.0  # seconds; a single file takes minutes to write at most
@@ -62,7 +64,7 @@ def remove_abandoned(folder: Path, *, again: bool = False) -> None:
 
 def _is_abandoned(path: Path, process: int, machine: str, *, own: bool) -> bool:
     if machine == _machine():
-        return own if process == os.getpid() else not _runs(process)
+        return own if process == os.getpid() else not is_running(process)
     try:
         return time.time() - path.lstat().st_mtime > _ABANDONED_AFTER
     except OSError:
@@ -77,16 +79,6 @@ def _remove(path: Path) -> None:
             path.unlink()
     except OSError:  # another process was faster, or may and we may not; it harms nobody
         return
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # of another user; or no number of a process
-        return True
-    return True
 
 
 @functools.cache

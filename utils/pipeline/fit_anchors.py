@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,106 +22,17 @@ from utils.anchors.anchor_files import (
     write_provenance,
 )
 from utils.anchors.feature_norm import FeatureNorm
-from utils.anchors.kmeans import KMeans, count_degenerate, distances_are_lost, kmeans
-from utils.command.arguments import names_of
-from utils.command.clustering_settings import ClusteringSettings
-from utils.errors import UserError, advice, said
+from utils.anchors.kmeans import KMeans, count_degenerate, distances_are_lost
+from utils.errors import UserError
 from utils.files.phrases import agreeing, counted
-from utils.files.provenance import changed_values, digest, package_versions
+from utils.files.provenance import changed_values, package_versions
 from utils.machine.threads import map_in_threads
 from utils.pipeline.anchor_sample import Fitting, Sample, Sampling, Slide, read_sample, scaled
+from utils.pipeline.clustering import Clustering, Target
 
 logger = logging.getLogger("run_clustering")
 
-# faiss's subsample in the released procedure; otherwise all sampled points are used.
-RELEASED = {"n_init": 1, "init": "random", "max_points_per_centroid": 256}
 REFIT = "pass --overwrite to fit again (REFIT_ANCHORS=yes in the scripts), or give another --output_dir"
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """How k-means finds anchors.
-
-    Attributes:
-        n_clusters: K.
-        seed: of k-means.
-        options: further arguments of `utils.anchors.kmeans.kmeans`.
-    """
-
-    n_clusters: int
-    seed: int
-    options: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, settings: ClusteringSettings) -> Clustering:
-        """The clustering that the settings ask for."""
-        starts = RELEASED if settings.preset == "released" else {"n_init": settings.n_init}
-        options = {"n_iter": settings.n_iter, "gpu": settings.gpu, **starts}
-        return cls(settings.n_clusters, settings.seed, options)
-
-    def fit(self, points: np.ndarray | torch.Tensor, *, overwrite_x: bool = False) -> KMeans:
-        """Cluster points (n, D)."""
-        return kmeans(points, self.n_clusters, seed=self.seed, overwrite_x=overwrite_x, **self.options)
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where anchors go, and what is recorded of how they were made.
-
-    Attributes:
-        output_dir: the directory.
-        dataset_name: the stem of the files.
-        options: that decide what anchors come out.
-        overwrite: fit anchors again that are there.
-    """
-
-    output_dir: Path
-    dataset_name: str
-    options: Mapping[str, Any]
-    overwrite: bool
-
-    @classmethod
-    def of(cls, settings: ClusteringSettings) -> Target:
-        """The target that the settings ask for."""
-        options = {name: getattr(settings, name) for name in names_of(ClusteringSettings, "results")}
-        return cls(settings.output_dir, settings.dataset_name, options, settings.overwrite)
-
-    def recorded(self, fitting: Fitting) -> dict[str, Any]:
-        """The options as recorded; the fold is named by its content, wherever it lies."""
-        fold = None if fitting.fold_csv is None else digest(fitting.fold_csv)
-        return {"options": {**self.options, "fold_csv_sha256": fold}}
-
-    def check_place(self) -> None:
-        """Make the output directory.
-
-        Raises:
-            UserError: where it cannot be written.
-        """
-        try:
-            self.output_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"cannot write to --output_dir {self.output_dir} ({said(error)}): {advice(error)}"
-            ) from error
-
-
-def anchor_places(
-    fittings: Sequence[Fitting], scope: str, clustering: Clustering, target: Target, *, by_fold: bool
-) -> list[Path]:
-    """What a call writes: the files of data-set anchors and the directories of slide anchors.
-
-    Args:
-        fittings: one for each fold.
-        scope: `both`, `dataset` or `slide`.
-        clustering: how anchors are found.
-        target: where they go.
-        by_fold: whether each fold has slide anchors of its own; else all share those of no fold.
-    """
-    stem = (target.output_dir, target.dataset_name, clustering.n_clusters)
-    folds = [fitting.fold for fitting in fittings]
-    files = [dataset_anchors_path(*stem, fold) for fold in folds]
-    directories = [slide_anchors_dir(*stem, fold) for fold in (folds if by_fold else [None])]
-    return {"both": [*files, *directories], "dataset": files, "slide": directories}[scope]
 
 
 def fit_dataset_anchors(sample: Sample, sampling: Sampling, clustering: Clustering, target: Target) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from utils.anchors.kmeans import kmeans
 from utils.command.clustering_settings import ClusteringSettings
-from utils.errors import UserError
 from utils.files.provenance import digest
 from utils.pipeline.anchor_sample import Fitting
-from utils.pipeline.fit_anchors import Clustering, Target, slide_anchors
+from utils.pipeline.clustering import Clustering, Target
+from utils.pipeline.fit_anchors import slide_anchors
 
 
 def settings(place: Path, **changes) -> ClusteringSettings:
@@ -51,9 +50,3 @@ def test_the_recorded_options_name_the_fold_by_its_content(tmp_path):
     (tmp_path / "fold0.csv").write_text("content")
     fold = target.recorded(Fitting(tmp_path / "fold0.csv", {}))["options"]["fold_csv_sha256"]
     assert fold == digest(tmp_path / "fold0.csv")
-
-
-def test_a_place_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot write to --output_dir"):
-        Target.of(settings(tmp_path, output_dir=tmp_path / "file" / "below")).check_place()

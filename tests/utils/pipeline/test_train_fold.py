@@ -13,28 +13,13 @@ from datasets.bags import outcomes_of
 from models import options_of
 from models.losses import hazards, risk
 from tests.utils.pipeline.conftest import inputs_of
+from tests.utils.pipeline.short_training import CPU, STEPWISE
 from utils.pipeline.inputs import AnchorSource, FoldInputs
 from utils.pipeline.models import architecture
 from utils.pipeline.prediction_table import prediction_table
-from utils.pipeline.train_fold import Computation, TrainingProtocol, run_fold, skip_fold
+from utils.pipeline.train_fold import run_fold, skip_fold
 
-PROTOCOL = TrainingProtocol(
-    task="surv",
-    seed=1,
-    epochs=2,
-    patience=5,
-    monitor="val_loss",
-    tie_rule="val_loss",
-    lr=1e-3,
-    weight_decay=0.0,
-    optimizer="adamw",
-    batch_size=4,
-    grad_accum=1,
-    max_patches=None,
-    weighted_sampling=False,
-    alpha_surv=0.0,
-)
-CPU = Computation(torch.device("cpu"), "fp32", num_workers=0)
+PROTOCOL = replace(STEPWISE, epochs=2, batch_size=4, grad_accum=1)
 
 
 def design_of(inputs: FoldInputs) -> dict[str, Any]:
