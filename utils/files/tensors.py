@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from utils.errors import UserError, cannot_read
+from utils.errors import UserError, cannot_read, one_line
 from utils.files.atomic import atomic_path
 from utils.files.declared_tensors import HEAD_BYTES, LEGACY_NUMBER, ZIP_HEAD, check_torch_file, other_protocol
 from utils.files.pickled_arrays import ALLOWED, BUILT, plain, read_pickle
@@ -179,7 +179,7 @@ def first_line(error: BaseException) -> str:
     """
     text = str(error)
     told = text.partition(_TORCH_REASON)[2].strip() or text.strip() or type(error).__name__
-    return _shown(told.splitlines()[0].strip()[:MESSAGE_LENGTH])
+    return one_line(told.splitlines()[0].strip()[:MESSAGE_LENGTH])
 
 
 def names_found(names: Iterable[Any]) -> str:
@@ -189,12 +189,7 @@ def names_found(names: Iterable[Any]) -> str:
     ('feats, two\\nlines, 7', 'nothing')
     """
     known = [name if isinstance(name, str) else str(name) if isinstance(name, int) else "?" for name in names]
-    return ", ".join(_shown(name[:_NAME_LENGTH]) for name in known[:5]) or "nothing"
-
-
-def _shown(text: str) -> str:
-    """A text in one line of what can be seen: a damaged file puts anything into a message."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    return ", ".join(one_line(name[:_NAME_LENGTH]) for name in known[:5]) or "nothing"
 
 
 def unusual_kind(tensor: torch.Tensor) -> str | None:
