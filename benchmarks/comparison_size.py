@@ -6,7 +6,8 @@ p values below 0.05 (in %) for `utils.statistics.paired_difference` and for othe
 - patients alone: the trained models held fixed, folds independent (a paired bootstrap of the patients says the same);
 - corrected t: Nadeau and Bengio's over the 4 folds (of the mean over seeds), and over the 12 pairs of fold and seed;
 - hierarchical bootstrap: seeds of each model and fold, and patients of each fold, drawn with replacement;
-- without the factor for the folds: `V_patients + V_seeds`.
+- without the folds: patients and seeds.
+- factor on all: the correction for the folds on the whole variance of the patients, whatever seeds share of it.
 
 The nulls: the same model trained twice with other seeds (a strength of its own in each fold and seed, and scores that
 differ); two models that are fixed, so that neither folds nor seeds matter; two ridge regressions on features of
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from utils.files.text_table import markdown_table
 from utils.statistics.delete_one import DeleteOne, aucs, concordances
-from utils.statistics.paired_difference import FoldPair, difference_of_folds, patient_variance, seed_variance
+from utils.statistics.paired_difference import FoldPair, difference_of_folds, patient_variance, seed_variances
 
 N_FOLDS = 4
 _FEATURES = 20
@@ -140,15 +141,20 @@ def p_values(folds: Mapping[int, FoldPair], rng: np.random.Generator) -> dict[st
     pairs, n_seeds = list(folds.values()), len(folds[0].seeds)
     result = difference_of_folds(folds, {})
     differences = np.array([fold.metric("ours") - fold.metric("other") for fold in pairs])  # (folds, seeds)
-    d, of_patients, of_seeds = differences.mean(), patient_variance(pairs), seed_variance(pairs)
+    d, of_patients, (between, shared) = differences.mean(), patient_variance(pairs), seed_variances(pairs)
     f_patients, f_seeds = result.n_cases - N_FOLDS, 2 * N_FOLDS * (n_seeds - 1)
-    added = of_patients + of_seeds
-    degrees = added**2 / (of_patients**2 / f_patients + of_seeds**2 / f_seeds)
+    of_seeds = max(0.0, between - shared)
+
+    def with_factor(factor: float) -> float:
+        one, both = factor * of_patients, factor * of_patients + of_seeds
+        return _p(d, both, both**2 / (one**2 / f_patients + of_seeds**2 / f_seeds))
+
     ratio = 1 / (N_FOLDS - 1)  # test cases over training cases
     return {
         "paired_difference": float(result.p or 0.0),
         "patients alone": _p(d, of_patients, f_patients),
-        "without the factor": _p(d, added, degrees),
+        "without the folds": with_factor(1.0),
+        "factor on all": with_factor(2 - 1 / N_FOLDS),
         "hierarchical bootstrap": _bootstrap_p(pairs, rng),
         "corrected t, folds": _p(d, differences.mean(axis=1).var(ddof=1) * (1 / N_FOLDS + ratio), N_FOLDS - 1),
         "corrected t, folds x seeds": _p(

@@ -83,24 +83,26 @@ def paired_difference(ours: Predictions, other: Predictions, metric: str) -> Pai
     """Compare two models over the seeds, folds and patients that both have.
 
     With m(model, s, k) the metric of fold k and seed s, K folds and S_k seeds of fold k, the difference is
-    `d = mean_k mean_s (m(ours, s, k) - m(other, s, k))`, and its variance `V = (2 - 1/K) V_patients + V_seeds`.
+    `d = mean_k mean_s (m(ours, s, k) - m(other, s, k))`, and its variance `V = P + (1 - 1/K) max(0, P - E) + max(0, B -
+    E)`.
 
-    - Patients: `V_patients = K^-2 sum_p (sum_k mean_s (u_p(ours, s, k) - u_p(other, s, k)))^2`, with the influence u_p
-      of patient p on a metric (`utils.statistics.delete_one`): the jackknife variance for the trained models as they
-      are. A patient who is in the test part of several folds counts once.
-    - Folds: models of K folds share training cases with each other's test cases, so that the d_k of folds are
-      correlated: by `1 / K`, if as Nadeau and Bengio propose the share of the test cases among all is taken for the
-      correlation. The variance of a mean over K is then `1 + (K - 1) / K` times that of independent folds. Without
-      the factor, two ridge regressions on noise differ "significantly" in 14 % of cross-validations
-      (`python -m benchmarks.comparison_size`).
-    - Seeds: `V_seeds = max(0, K^-2 sum_k sum_model (var_s m(model, s, k) / S_k - E_k))`, var_s with S_k - 1 below.
-      Two trainings also differ on the patients that happen to be in the fold, which V_patients has already:
-      `E_k = sum_p var_s u_p(model, s, k) / S_k` is that part of the variance, as in studies of several readers.
+    - Patients: `P = K^-2 sum_p (sum_k mean_s (u_p(ours, s, k) - u_p(other, s, k)))^2`, with the influence u_p of
+      patient p on a metric (`utils.statistics.delete_one`): the jackknife variance for the trained models as they are.
+      A patient who is in the test part of several folds counts once.
+    - Seeds: `B = K^-2 sum_k sum_model var_s m(model, s, k) / S_k`, var_s with S_k - 1 below. Two trainings also differ
+      by chance on the patients that happen to be in the fold, which P has already:
+      `E = K^-2 sum_k sum_model sum_p var_s u_p(model, s, k) / S_k` is that part of either variance, as in studies of
+      several readers.
+    - Folds: the model of a fold was trained on the test cases of the others, so that the d_k of folds are correlated:
+      by `1/K` if, as Nadeau and Bengio propose, the share of the test cases among all is taken for the correlation.
+      The variance of a mean over K is then `1 + (K - 1) / K` times that of independent folds. The part E is spared: it
+      is of single trainings, which are independent. Without this term, two ridge regressions on noise differ
+      "significantly" in 14 % of cross-validations (`python -m benchmarks.comparison_size`).
 
     `d / sqrt(V)` is compared with a t distribution of `V^2 / (V_1^2 / f_1 + V_2^2 / f_2)` degrees of freedom
-    (Satterthwaite), V_1 and V_2 the two terms of V, `f_1 = patients - K` and `f_2 = 2 sum_k (S_k - 1)`. With one seed
-    in a fold V_seeds is not known: the limits are of V_1 alone, and there is no p. Equal predictions have difference 0
-    and p = 1.
+    (Satterthwaite), V_2 the last term of V and V_1 the others, `f_1 = patients - K` and `f_2 = 2 sum_k (S_k - 1)`. With
+    one seed in a fold B and E are not known: both are taken as 0 in the limits, and there is no p. Equal predictions
+    have difference 0 and p = 1.
 
     Args:
         ours: {(seed of the run, fold): predictions as of `utils.runs.predictions.read_predictions`}.
@@ -172,11 +174,13 @@ def _limits(difference: float, folds: Sequence[FoldPair], n_cases: int) -> dict[
     nothing: dict[str, Any] = dict.fromkeys(("low", "high", "p", "standard_error", "degrees"))
     if all(_are_equal(fold) for fold in folds):
         return nothing | {"low": 0.0, "high": 0.0, "p": 1.0, "reason": None}
-    of_patients = (2 - 1 / len(folds)) * patient_variance(folds)
-    if np.isnan(of_patients):
+    alone = patient_variance(folds)
+    if np.isnan(alone):
         return nothing | {"reason": "the metric of a fold hangs on one patient, without whom it is undefined"}
     has_seeds = all(len(fold.seeds) > 1 for fold in folds)
-    of_seeds = seed_variance(folds) if has_seeds else 0.0
+    between, shared = seed_variances(folds) if has_seeds else (0.0, 0.0)
+    of_patients = alone + (1 - 1 / len(folds)) * max(0.0, alone - shared)
+    of_seeds = max(0.0, between - shared)
     variance = of_patients + of_seeds
     f_patients, f_seeds = n_cases - len(folds), 2 * sum(len(fold.seeds) - 1 for fold in folds)
     if variance < _ROUNDING**2 or f_patients < 1:
@@ -191,21 +195,21 @@ def _limits(difference: float, folds: Sequence[FoldPair], n_cases: int) -> dict[
 
 
 def patient_variance(folds: Sequence[FoldPair]) -> float:
-    """V_patients of `paired_difference`, without the factor for the folds."""
+    """P of `paired_difference`."""
     patients, place = np.unique(np.concatenate([fold.patients for fold in folds]), return_inverse=True)
     influences = [(fold.influence("ours") - fold.influence("other")).mean(axis=0) for fold in folds]
     of_patients = np.bincount(place, np.concatenate(influences), minlength=len(patients))
     return float((of_patients**2).sum()) / len(folds) ** 2
 
 
-def seed_variance(folds: Sequence[FoldPair]) -> float:
-    """V_seeds of `paired_difference`; each fold has two seeds at least."""
-    total = 0.0
+def seed_variances(folds: Sequence[FoldPair]) -> tuple[float, float]:
+    """B and E of `paired_difference`; each fold has two seeds at least."""
+    between, shared = 0.0, 0.0
     for fold in folds:
         for model in ("ours", "other"):
-            shared = fold.influence(model).var(axis=0, ddof=1).sum()
-            total += float(fold.metric(model).var(ddof=1) - shared) / len(fold.seeds)
-    return max(0.0, total) / len(folds) ** 2
+            between += float(fold.metric(model).var(ddof=1)) / len(fold.seeds)
+            shared += float(fold.influence(model).var(axis=0, ddof=1).sum()) / len(fold.seeds)
+    return between / len(folds) ** 2, shared / len(folds) ** 2
 
 
 def _are_equal(fold: FoldPair) -> bool:

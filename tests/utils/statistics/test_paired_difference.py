@@ -60,7 +60,7 @@ def _slow(ours: Tables, other: Tables, metric: str) -> dict[str, float]:
     """The equations of `paired_difference`, loop by loop."""
     pairs = sorted(set(ours) & set(other))
     folds = sorted({fold for _, fold in pairs})
-    n_folds, difference, total_seeds, f_seeds = len(folds), 0.0, 0.0, 0
+    n_folds, difference, between, shared, f_seeds = len(folds), 0.0, 0.0, 0.0, 0
     of_patient: dict[str, float] = {}
     for fold in folds:
         seeds = [seed for seed, of_pair in pairs if of_pair == fold]
@@ -80,12 +80,13 @@ def _slow(ours: Tables, other: Tables, metric: str) -> dict[str, float]:
             of_patient[p] = of_patient.get(p, 0.0) + share
         for number in (0, 1):
             if len(seeds) > 1:
-                between = variance([m[number, s] for s in seeds])
-                shared = sum(variance([u[number, s, p] for s in seeds]) for p in patients)
-                total_seeds += (between - shared) / len(seeds) / n_folds**2
+                between += variance([m[number, s] for s in seeds]) / len(seeds) / n_folds**2
+                of_patients = sum(variance([u[number, s, p] for s in seeds]) for p in patients)
+                shared += of_patients / len(seeds) / n_folds**2
         f_seeds += 2 * (len(seeds) - 1)
-    one = (2 - 1 / n_folds) * sum(share**2 for share in of_patient.values())
-    two = max(0.0, total_seeds)
+    alone = sum(share**2 for share in of_patient.values())
+    one = alone + (1 - 1 / n_folds) * max(0, alone - shared)
+    two = max(0.0, between - shared)
     degrees = (one + two) ** 2 / (one**2 / (len(of_patient) - n_folds) + two**2 / max(f_seeds, 1))
     t = difference / np.sqrt(one + two)
     return {
