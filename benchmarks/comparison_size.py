@@ -164,6 +164,8 @@ def p_values(folds: Mapping[int, FoldPair], rng: np.random.Generator) -> dict[st
 
 
 def _p(difference: float, variance: float, degrees: float) -> float:
+    if variance == 0:  # folds of a few cases that all differ by the same
+        return 1.0 if difference == 0 else 0.0
     return float(2 * stats.t.sf(abs(difference) / sqrt(variance), degrees))
 
 
