@@ -132,7 +132,7 @@ def run_fold(
     for part in ("val",) if stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
-        metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
+        metrics[part] = fold_metrics(read_predictions(path), outcomes=outcomes)
     if "test" in metrics:
         write_json(place / "metrics.json", versioned(metrics))
     if stage != "test":
@@ -208,7 +208,7 @@ def train_fold(
     optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
     about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
     with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
-        scores = validation_scores(fold, loss, seed=protocol.seed)
+        scores = validation_scores(fold, loss)
         parts = runner, training, validation, objective, scores, optimizer, schedule_of(protocol, fold.index), place
         train(*parts, checkpoint=about, on_epoch=on_epoch)
 

@@ -27,7 +27,7 @@ def validation_metric(results: RunResults, fold: int) -> float | None:
     """The main metric of the validation cases of a fold; None where it is undefined or the fold has none."""
     if fold not in results.validation:
         return None
-    value: float | None = fold_metrics(results.validation[fold], seed=0, n_resamples=0)[results.metric]
+    value: float | None = fold_metrics(results.validation[fold], with_interval=False)[results.metric]
     return value
 
 

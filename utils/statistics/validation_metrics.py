@@ -17,7 +17,7 @@ from utils.runs.predictions import output_columns, task_of
 from utils.runs.tasks import CLASSIFICATION
 from utils.statistics.censoring_metrics import TrainingOutcomes
 from utils.statistics.cut_off import NO_CUT_OFF, divided_with_p
-from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
+from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.survival_stats import UndefinedMetricError
 
 NO_EDGES = "the edges of the model's time bins are not known"
@@ -26,19 +26,15 @@ NO_EDGES = "the edges of the model's time bins are not known"
 def validation_metrics(
     table: pd.DataFrame,
     *,
-    seed: int,
     cut_off: float | None = None,
     inner_edges: Sequence[float] | None = None,
-    n_resamples: int = N_RESAMPLES,
 ) -> dict[str, Any]:
     """The metrics of the predictions of a cohort, as of `utils.statistics.metrics`.
 
     Args:
         table: cases with known outcomes.
-        seed: of the bootstrap.
         cut_off: the risk that divides the cases (survival).
         inner_edges: of the model's time bins, (C - 1,) months (survival; None where they are not known).
-        n_resamples: of the bootstrap.
 
     Returns:
         The metrics of the task and `reasons` {metric: why it is None}; in survival also `cut_off`, `n_high` and
@@ -49,14 +45,12 @@ def validation_metrics(
         return classification_metrics(table["label"].to_numpy(), outputs)
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     if inner_edges is None:
-        metrics = survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+        metrics = survival_metrics(event, time, risk)
         metrics["reasons"] |= dict.fromkeys(("c_index_ipcw", "td_auc", "ibs"), NO_EDGES)
     else:
         edges = np.asarray(inner_edges, dtype=np.float64)
         cohort = TrainingOutcomes(event, time, np.searchsorted(edges, time, side="right"))
-        metrics = survival_metrics(
-            event, time, risk, seed=seed, n_resamples=n_resamples, train=cohort, hazards=outputs, edges=edges
-        )
+        metrics = survival_metrics(event, time, risk, train=cohort, hazards=outputs, edges=edges)
     return metrics | _by_cut_off(table, cut_off, metrics["reasons"])
 
 

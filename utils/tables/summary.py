@@ -22,7 +22,8 @@ from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
-from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
+from utils.statistics.metric_intervals import metric_intervals
+from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
 from utils.tables.averages import over_folds
 from utils.tables.fold_warnings import fold_warnings
@@ -42,6 +43,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         {metric: why it is null}, `warnings` (see `utils.tables.fold_warnings`), the path of the predictions within the
         run, and the digest of the split file if known;
         `mean`, `std` and `n_defined` as of `utils.tables.averages`;
+        `intervals` {metric: `utils.statistics.metric_intervals.MetricInterval.as_json`}, of the folds and of the mean;
         `by_patient`, only where slides are classified and a patient has several test slides: see
         `utils.tables.patient_metrics`;
         `pooled`, survival only: see `pooled_logrank`;
@@ -64,6 +66,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
     summary["class_names"] = run.get("class_names")
     summary |= {"unit": unit_of(run), "folds": folds, **over_folds(folds, TASKS[run["task"]].metrics)}
+    summary["intervals"] = {metric: interval.as_json() for metric, interval in metric_intervals(tables).items()}
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
     of_patients = patient_metrics(tables) if run["task"] == CLASSIFICATION.name else None
     if of_patients is not None:
@@ -93,11 +96,11 @@ def write_summary(run_dir: Path) -> dict[str, Any]:
 
 
 def fold_metrics(
-    table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES, outcomes: pd.DataFrame | None = None
+    table: pd.DataFrame, *, with_interval: bool = True, outcomes: pd.DataFrame | None = None
 ) -> dict[str, Any]:
     """The metrics of one prediction table (see `utils.statistics.metrics`), by its task.
 
-    `seed` and `n_resamples` are those of the bootstrap; with 0 resamples (each epoch's validation) there is none.
+    `with_interval`: whether the C-index has its interval; each epoch's validation has no use for it.
     `outcomes` are those of the fold's training cases (`utils.runs.training_outcomes`); a classification table has no
     use for them, and without them the survival metrics that are corrected for censoring are None.
     """
@@ -105,9 +108,9 @@ def fold_metrics(
         return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     if outcomes is None:
-        return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+        return survival_metrics(event, time, risk, with_interval=with_interval)
     more = {"train": TrainingOutcomes.of(outcomes), "hazards": table[output_columns(table)].to_numpy()}
-    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, **more)
+    return survival_metrics(event, time, risk, with_interval=with_interval, **more)
 
 
 def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]) -> dict[str, Any]:
@@ -152,7 +155,7 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: 
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
     doubts = {"warnings": fold_warnings(run, log_if_whole(path.with_name("log.csv")), table, "test")}
-    metrics = fold_metrics(table, seed=run["seed"], outcomes=outcomes)
+    metrics = fold_metrics(table, outcomes=outcomes)
     return {"fold": fold, "n_test": len(table)} | metrics | doubts | source
 
 
