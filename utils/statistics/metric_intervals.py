@@ -18,18 +18,6 @@ from utils.statistics.share_interval import independent_cases, share_interval
 from utils.statistics.survival_stats import UndefinedMetricError
 
 NO_CASE = "no case"
-# Below each table that shows them, in the summary and in the report.
-INTERVALS_IN_WORDS = (
-    "95 % intervals: Wilson's of the accuracy; of an AUC of two classes on the logit scale with the variance of DeLong "
-    "(of Obuchowski where patients have several slides), and where all positive patients lie above all others from "
-    "0.025^(1/r) to 1, r patients in the smaller class; of any other metric on the logit scale with the jackknife "
-    "variance of leaving out one patient, and none where the value is 0 or 1. The trained models are held fixed."
-)
-COVERAGE_IN_WORDS = (
-    "In simulations, 93 to 97 % of them hold the true value, with these exceptions: up to 98 to 99 % at fewer than 20 "
-    "cases or an AUC of 0.97, and as little as 80 % for the macro F1 of 15 cases with 3 of one class "
-    "(python -m benchmarks.coverage)."
-)
 
 
 @dataclass(frozen=True)

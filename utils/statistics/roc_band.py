@@ -114,10 +114,12 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
 
 
 def _limits(sensitivity: np.ndarray, variance: np.ndarray, n_cases: float) -> tuple[np.ndarray, np.ndarray]:
-    """(G,) Wilson's limits of a sensitivity of `n_cases` at most, fewer as its variance says."""
+    """(G,) Wilson's limits of a sensitivity of `n_cases` at most, fewer as its variance says; the last rate is 1."""
     of_one = sensitivity * (1 - sensitivity)
     size = np.divide(of_one, variance, out=np.full_like(of_one, n_cases), where=(of_one > 0) & (variance > NO_VARIANCE))
-    return wilson_limits(sensitivity, np.minimum(size, n_cases))
+    low, high = wilson_limits(sensitivity, np.minimum(size, n_cases))
+    low[-1] = high[-1] = 1.0  # by definition, where all cases are called positive
+    return low, high
 
 
 def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

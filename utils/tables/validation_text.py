@@ -9,7 +9,7 @@ from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
-from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words
 from utils.tables.summary_text import NOT_AVERAGED
 
 METHOD = {
@@ -35,8 +35,8 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     blocks = [
         f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}",
         markdown_table(rows),
-        f"{METHOD[task.name]} 95 % intervals: 2.5 and 97.5 percentile of {N_RESAMPLES} resamples of the patients; the "
-        "models are held fixed. mean ± std: over folds, population standard deviation.",
+        f"{METHOD[task.name]} mean ± std: over folds, population standard deviation.",
+        INTERVAL_METHOD[task.name],
     ]
     blocks += cut_off_in_words(summary)
     if "by_patient" in summary:
@@ -77,21 +77,19 @@ def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: l
         notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
         marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
     main = TASKS[summary["task"]].metric
+    interval = row.get("intervals", {}).get(main)
+    explained = main in row["reasons"] or f"{main}_low" in row["reasons"]
+    if interval is not None and interval["reason"] is not None and not explained:
+        notes.append(f"- ({len(notes) + 1}) {name}, no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}")
+        marks[f"{main}_low"] = f"– ({len(notes)})"
     return [name, str(row["n_test"]), *(_cell(row, metric, main, marks) for metric in _columns(summary))]
 
 
 def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]) -> str:
     if name == "interval":
-        interval = (row.get("intervals") or {}).get(main)
-        low, high = (
-            (row.get("c_index_low"), row.get("c_index_high"))
-            if interval is None
-            else (
-                interval["low"],
-                interval["high"],
-            )
-        )
-        return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        limits = {"low": row.get("c_index_low"), "high": row.get("c_index_high")}
+        interval = row.get("intervals", {}).get(main, limits)
+        return interval_words(interval) if interval["low"] is not None else marks.get(f"{main}_low", "")
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -126,16 +124,6 @@ def _by_patient(row: Mapping[str, Any]) -> str:
     if row["left_out"]:
         lines.append(f"Patients whose slides have different labels are left out: {', '.join(row['left_out'])}.")
     return "\n\n".join(lines)
-
-
-def interval_words(interval: Mapping[str, Any]) -> str:
-    """`0.626 to 0.943`; a dash where it is undefined.
-
-    >>> interval_words({"low": 0.62, "high": 0.94}), interval_words({"low": None, "high": None})
-    ('0.620 to 0.940', '–')
-    """
-    low, high = interval["low"], interval["high"]
-    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def cut_off_in_words(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -16,10 +16,10 @@ from utils.errors import UserError
 from utils.explain.anchor_text import READING_NOTES
 from utils.files.text_table import format_p
 from utils.report.run_page import write_run_report
+from utils.report.run_results import read_results
 from utils.report.sections.case_pictures import HOW_TO_EXPLAIN
 from utils.report.sections.case_tables import certainty, extreme_cases, prediction_table
 from utils.runs.predictions import classification_table, read_predictions, write_predictions
-from utils.statistics.metrics import N_RESAMPLES
 from utils.tables.summary import fold_metrics, summarise
 from utils.tables.summary_text import BY_PATIENT_METHOD
 
@@ -97,13 +97,22 @@ def test_what_the_pooled_logrank_lacks_is_said(tmp_path: Path):
     assert "pooled log-rank p undefined: no fold has two halves." in page.text
 
 
-def test_resamples_that_were_skipped_are_said_as_in_the_summary(tmp_path: Path):
-    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6))
-    skipped = [fold["n_resamples_skipped"] for fold in summarise(run_dir)["folds"]]
-    assert min(skipped) > 0
-    page = read(run_dir)
-    for fold, number in enumerate(skipped):
-        assert f"fold {fold}: {number} resamples without a comparable pair were skipped" in page.text
+def test_a_value_without_limits_says_why(tmp_path: Path):
+    page = read(Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6)))
+    perfect, other, *_ = page.rows("Metrics of the test cases")
+    assert (perfect["C-index"], perfect["95 % interval"]) == ("1.000", "–")
+    assert " to " in other["95 % interval"]
+    assert "no interval of the C-index: a value of 1 has no variance to tell limits from (fold 0)." in page.text
+
+
+def test_the_intervals_are_those_of_the_summary_to_every_digit(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=3, n_cases=40)
+    results, summary = read_results(run_dir, n_resamples=1), summarise(run_dir)
+    measured = results.intervals["c_index"]
+    for fold in summary["folds"]:
+        interval = measured.per_fold[fold["fold"]]
+        assert (interval.low, interval.high) == (fold["c_index_low"], fold["c_index_high"])
+    assert results.intervals["c_index"].as_json() == summary["intervals"]["c_index"]
 
 
 def test_an_interval_that_holds_chance_is_said(tmp_path: Path):
@@ -209,7 +218,7 @@ def test_classes_have_their_names_wherever_they_are_spoken_of(tmp_path: Path):
 def test_validation_stands_beside_the_test_metric(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
     rows = read(run_dir).rows("Metrics of the test cases")
-    own = [fold_metrics(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv"), seed=7) for k in (0, 1)]
+    own = [fold_metrics(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv")) for k in (0, 1)]
     values = [one["c_index"] for one in own]
     assert [row["validation C-index"] for row in rows[:2]] == [f"{value:.3f}" for value in values]
     assert rows[2]["validation C-index"] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
@@ -483,10 +492,9 @@ def test_names_of_a_data_set_do_not_run(tmp_path: Path):
     assert "<script>alert(1)</script>: mico (released)" in page.text.splitlines()
 
 
-def test_it_is_fast_and_uses_the_resamples_of_the_tables(tmp_path: Path):
+def test_it_is_fast_and_touches_nothing_of_the_run(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=4, n_cases=100)
-    path = write_run_report(run_dir)
-    assert f"{N_RESAMPLES} bootstrap resamples" in path.read_text(encoding="utf-8")
+    write_run_report(run_dir)
     assert json.loads((run_dir / "run.json").read_text())["task"] == "surv"  # nothing of the run is touched
     assert sorted(file.name for file in run_dir.iterdir()) == [
         "fold0",

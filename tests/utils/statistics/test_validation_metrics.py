@@ -18,21 +18,21 @@ def test_classification_is_as_in_testing():
     prob, label = rng.dirichlet([1, 1, 1], 30), rng.integers(0, 3, 30)
     ids = [str(i) for i in range(30)]
     table = classification_table(ids, [[name] for name in ids], label, prob)
-    assert validation_metrics(table, seed=1) == classification_metrics(label, prob)
+    assert validation_metrics(table) == classification_metrics(label, prob)
 
 
 def test_censoring_is_that_of_the_cohort_and_edges_are_those_of_the_model():
     table = survival_fold(1, n=120)
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     hazards = table[[f"hazard_{j}" for j in range(4)]].to_numpy()
-    found = validation_metrics(table, seed=1, cut_off=float(np.median(risk)), inner_edges=EDGES, n_resamples=50)
+    found = validation_metrics(table, cut_off=float(np.median(risk)), inner_edges=EDGES)
     own = Surv.from_arrays(event.astype(bool), time)
     assert found["c_index_ipcw"] == pytest.approx(concordance_index_ipcw(own, own, risk, tau=EDGES[-1])[0])
     survival = np.cumprod(1 - hazards, axis=1)[:, :3]
     scores = brier_score(own, own, survival, list(EDGES))[1]
     expected = np.trapezoid(scores, EDGES) / (EDGES[-1] - EDGES[0])
     assert found["ibs"] == pytest.approx(expected)
-    plain = survival_metrics(event, time, risk, seed=1, n_resamples=50)
+    plain = survival_metrics(event, time, risk, seed=1)
     for name in ("c_index", "c_index_low", "c_index_high", "n_events"):
         assert found[name] == plain[name]
     assert (found["cut_off"], found["n_high"]) == (np.median(risk), 60)
@@ -40,7 +40,7 @@ def test_censoring_is_that_of_the_cohort_and_edges_are_those_of_the_model():
 
 
 def test_without_edges_and_cut_off_there_are_reasons():
-    found = validation_metrics(survival_fold(1, n=40), seed=1, n_resamples=20)
+    found = validation_metrics(survival_fold(1, n=40))
     for name in ("c_index_ipcw", "td_auc", "ibs"):
         assert found[name] is None
         assert found["reasons"][name] == "the edges of the model's time bins are not known"

@@ -15,8 +15,8 @@ from utils.runs.run_dir import fold_files
 from utils.runs.tasks import SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.interval import logit_limits
 from utils.statistics.metrics import survival_metrics
-from utils.statistics.survival_stats import bootstrap_concordance
 from utils.tables.__main__ import main
 from utils.tables.summary import fold_metrics, summarise, write_summary
 
@@ -94,9 +94,15 @@ def test_the_summary_of_a_survival_run(tmp_path: Path):
     summary = summarise(run_dir)
     first, second = summary["folds"]
     assert first["c_index"] == pytest.approx(4 / 5)  # (1, 2) is wrong
-    interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
-    assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
-    assert first["n_resamples_skipped"] == interval.n_skipped > 0
+    # Without each case in turn 1 of 2, 3 of 3, 2 of 3 and 2 of 3 pairs are right.
+    without = np.array([1 / 2, 1, 1, 2 / 3])
+    limits = logit_limits(4 / 5, 3 / 4 * ((without - without.mean()) ** 2).sum())
+    assert (first["c_index_low"], first["c_index_high"]) == pytest.approx(limits)
+    measured = summary["intervals"]["c_index"]
+    limits = {"low": first["c_index_low"], "high": first["c_index_high"]}
+    assert measured["folds"][0] == {"fold": 0, "value": first["c_index"], **limits, "reason": None}
+    assert measured["folds"][1]["reason"] == "no events"
+    assert measured["mean"] == {name: value for name, value in measured["folds"][0].items() if name != "fold"}
     assert [second[name] for name in SURVIVAL.metrics] == [None, None, None, None, 0, None, None, None]
     assert second["reasons"]["c_index"] == "no events"
     assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
@@ -235,11 +241,11 @@ def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):
     write_outcomes(tmp_path, 0)
     table = read_predictions(tmp_path / "fold0" / "predictions_test.csv")
     outcomes = read_training_outcomes(tmp_path / "fold0" / "outcomes_train.csv")
-    assert fold_metrics(table, seed=0, n_resamples=0, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
-    assert fold_metrics(table, seed=0, n_resamples=0)["c_index_ipcw"] is None
+    assert fold_metrics(table, with_interval=False, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
+    assert fold_metrics(table, with_interval=False)["c_index_ipcw"] is None
     write_classification_fold(tmp_path, 1, [0, 1], [0.1, 0.9])
     table = read_predictions(tmp_path / "fold1" / "predictions_test.csv")
-    assert fold_metrics(table, seed=0, outcomes=outcomes) == fold_metrics(table, seed=0)
+    assert fold_metrics(table, outcomes=outcomes) == fold_metrics(table)
 
 
 def test_training_outcomes_of_other_bins_or_damaged_ones_are_user_errors(tmp_path: Path):
@@ -332,10 +338,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path
 
 def test_the_csv_averages_no_p_values_and_no_interval_ends(tmp_path: Path):
     run_dir = write_run(tmp_path, "surv")
-    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 2, 3, 1])
     summary = write_summary(run_dir)
     rows = {row["fold"]: row for row in csv.DictReader((run_dir / "summary.csv").read_text().splitlines())}
-    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 1.0
+    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 4 / 5
     for name in ("c_index_low", "c_index_high", "logrank_p"):
         assert rows["0"][name] != ""
         assert rows["mean"][name] == rows["std"][name] == ""

@@ -35,7 +35,7 @@ def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
 
 def test_only_cases_with_an_outcome_count(tmp_path: Path):
     folder = classification_folder(tmp_path, n_unknown=5)
-    summary = validate(folder, n_resamples=50)
+    summary = validate(folder)
     n_rows = len(read_predictions(folder / "predictions.csv", may_lack_outcomes=True))
     assert (summary["n_cases"], summary["n_known"]) == (n_rows, n_rows - 5)
     assert summary["ensemble"]["n_test"] == n_rows - 5
@@ -44,16 +44,16 @@ def test_only_cases_with_an_outcome_count(tmp_path: Path):
 
 def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
     folder = classification_folder(tmp_path)
-    summary = validate(folder, n_resamples=60)
+    summary = validate(folder)
     _, ensemble, _ = read_cohort_predictions(folder)
-    expected = metric_intervals({0: ensemble}, seed=7, n_resamples=60)["auc"].per_fold[0]
+    expected = metric_intervals({0: ensemble})["auc"].per_fold[0]
     found = summary["ensemble"]["intervals"]["auc"]
     assert (found["value"], found["low"], found["high"]) == (expected.value, expected.low, expected.high)
     assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
 
 
 def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
-    summary = validate(survival_folder(tmp_path), n_resamples=50)
+    summary = validate(survival_folder(tmp_path))
     row = summary["ensemble"]
     text = format_validation(summary)
     assert f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off" in text
@@ -61,7 +61,7 @@ def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
 
 
 def test_what_is_undefined_has_its_reason(tmp_path: Path):
-    summary = validate(survival_folder(tmp_path, cut_off=-100.0), n_resamples=50)
+    summary = validate(survival_folder(tmp_path, cut_off=-100.0))
     assert summary["ensemble"]["logrank_p"] is None
     said = "ensemble, log-rank p undefined: the risk of every case is at or above the cut-off"
     assert said in format_validation(summary)
@@ -85,11 +85,11 @@ def test_a_fold_that_was_trained_again_is_said(tmp_path: Path):
     checkpoint.write_bytes(b"weights")
     record = json.loads((folder / "predict.json").read_text())
     write_record(folder, record | {"models": {"fold0": "gone", "fold2": digest(checkpoint)}})
-    assert validate(folder, n_resamples=20)["warnings"] == ["a warning"]
+    assert validate(folder)["warnings"] == ["a warning"]
     checkpoint.write_bytes(b"other weights")
     said = "trained again since it predicted this cohort, which has to be predicted again: fold 2"
-    assert validate(folder, n_resamples=20)["warnings"] == [said, "a warning"]
-    assert f"- {said}" in format_validation(validate(folder, n_resamples=20))
+    assert validate(folder)["warnings"] == [said, "a warning"]
+    assert f"- {said}" in format_validation(validate(folder))
 
 
 def test_an_ensemble_that_tells_no_case_apart(tmp_path: Path):
@@ -99,7 +99,7 @@ def test_an_ensemble_that_tells_no_case_apart(tmp_path: Path):
         table = table.assign(prob_1=0.4, prob_0=0.6, prediction=0, prediction_name="benign")
         write_predictions(folder / name, table)
     said = "the ensemble predicts the same probabilities for all of 40 slides, but for rounding: look at the features"
-    assert said in validate(folder, n_resamples=20)["warnings"]
+    assert said in validate(folder)["warnings"]
 
 
 def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
@@ -109,6 +109,6 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
         turned = 0.9 + 0.1 * table["prob_0"]  # all of class 1, and the true class 1 the least
         table = table.assign(prob_1=turned, prob_0=1 - turned, prediction=1, prediction_name="malignant")
         write_predictions(folder / name, table)
-    one_class, wrong_way, *_ = validate(folder, n_resamples=100)["warnings"]
+    one_class, wrong_way, *_ = validate(folder)["warnings"]
     assert one_class.startswith("the ensemble predicts class 1 (malignant) for all of 40 slides")
     assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")

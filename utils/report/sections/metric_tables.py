@@ -12,7 +12,8 @@ from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value,
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_metric, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
-from utils.statistics.metric_intervals import Interval
+from utils.statistics.interval import Interval
+from utils.tables.interval_text import INTERVAL_METHOD, without_interval
 from utils.tables.summary_text import POOLED_METHOD, pooled_notes, pooled_p_text
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
@@ -67,7 +68,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     spread = "mean ± standard deviation over " if n_folds > 1 else ""
     line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
     if overall.low is None or overall.high is None:
-        return (f"{line}.",)
+        return (f"{line}; no 95 % interval: {overall.reason}.",)
     line += f"; 95 % interval of the mean {interval_text(overall)}."
     if overall.low <= CHANCE <= overall.high:
         return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
@@ -163,11 +164,9 @@ def _notes(results: RunResults) -> Iterator[str]:
     yield _SURVIVAL_METRICS if results.task == SURVIVAL else _classification_metrics(results)
     if results.validation:
         yield VALIDATION_NOTE
-    yield (
-        f"Intervals: 2.5 and 97.5 percentile of {results.n_resamples} bootstrap resamples of the patients of each fold "
-        f"(seed {summary['seed']}), with the trained models held fixed; in the row of the mean that of the mean over "
-        "folds. std: population standard deviation over folds."
-    )
+    yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
+    yield from (f"{text}." for text in without_interval(results.intervals))
+    yield "std: population standard deviation over folds."
     if results.task == SURVIVAL:
         yield POOLED_METHOD
     for metric in results.task.shown:
@@ -178,10 +177,6 @@ def _notes(results: RunResults) -> Iterator[str]:
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
     if results.task == SURVIVAL:
         yield from (f"{text}." for text in pooled_notes(summary["pooled"]))
-    for fold in summary["folds"]:
-        skipped = fold.get("n_resamples_skipped")
-        if skipped:
-            yield f"fold {fold['fold']}: {skipped} resamples without a comparable pair were skipped."
 
 
 def metric_forest(results: RunResults) -> Chart:

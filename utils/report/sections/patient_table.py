@@ -8,6 +8,7 @@ from utils.report.run_results import RunResults
 from utils.report.sections.metric_tables import interval_cell, mean_text
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.metric_intervals import MetricInterval
+from utils.tables.interval_text import without_interval
 from utils.tables.summary_text import BY_PATIENT_METHOD
 
 
@@ -33,6 +34,7 @@ def patient_table(results: RunResults) -> Table | None:
         footer=(row("mean ± std", "", main, interval_cell(intervals.overall), *others),),
         notes=(
             BY_PATIENT_METHOD,
+            *(f"{text}." for text in without_interval({metric: intervals})),
             *([f"Left out: {counted(n_left_out, 'patient')} with slides of different labels."] if n_left_out else []),
         ),
     )
