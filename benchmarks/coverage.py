@@ -47,14 +47,14 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
 
 
-def rows(repeats: int, seed: int, sizes: Sequence[tuple[int, int]] = SIZES) -> Iterator[list[str]]:
+def rows(repeats: int, seed: int) -> Iterator[list[str]]:
     """A row for each metric, population and size: cases in all, and folds over which a mean is taken."""
     for setting in settings():
-        for n_cases, n_folds in sizes:
+        for n_cases, n_folds in SIZES:
             yield from _metric_rows(setting, n_cases, n_folds, repeats, np.random.default_rng(seed))
     for prevalence in (0.5, 0.2):
         for auc in (0.65, 0.85, 0.97):
-            for n_cases, n_folds in sizes:
+            for n_cases, n_folds in SIZES:
                 yield from _band_rows(auc, prevalence, n_cases, n_folds, max(1, repeats // 10), seed)
 
 

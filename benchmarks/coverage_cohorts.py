@@ -64,8 +64,8 @@ def two_classes(auc: float, prevalence: float) -> Setting:
     return Setting(words, draw, {"auc": auc, "acc": float(tp + tn), "f1": float(f1)})
 
 
-def three_classes() -> Setting:
-    """Three classes of equal size with unit normal scores around the corners of a triangle, 2 along its axes."""
+def three_classes(sample: int = 3_000_000) -> Setting:
+    """Three classes of equal size, each with a score of unit variance that is higher by 2; AUC of a large sample."""
 
     def draw(generator: np.random.Generator, n_cases: int) -> pd.DataFrame:
         label = np.arange(n_cases) % 3
@@ -74,9 +74,9 @@ def three_classes() -> Setting:
         columns = {f"prob_{index}": prob[:, index] for index in range(3)}
         return pd.DataFrame({"case_id": np.arange(n_cases), "label": label, **columns})
 
-    large = draw(np.random.default_rng(1), 3_000_000)
+    large, of_class = draw(np.random.default_rng(1), sample), sample // 3
     ranks = [large[f"prob_{index}"].rank()[large["label"] == index].mean() for index in range(3)]
-    aucs = [(rank - 500_000.5) / 2_000_000 for rank in ranks]  # of Mann and Whitney
+    aucs = [(rank - (of_class + 1) / 2) / (2 * of_class) for rank in ranks]  # of Mann and Whitney
     return Setting("three classes", draw, {"auc": float(np.mean(aucs))})
 
 

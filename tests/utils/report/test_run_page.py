@@ -105,6 +105,12 @@ def test_a_value_without_limits_says_why(tmp_path: Path):
     assert "no interval of the C-index: a value of 1 has no variance to tell limits from (fold 0)." in page.text
 
 
+def test_a_mean_without_limits_says_why_in_the_verdict(tmp_path: Path):
+    page = read(Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_1)))
+    reason = "no 95 % interval: a value of 1 has no variance to tell limits from."
+    assert verdict_of(page, "C-index").endswith(reason)
+
+
 def test_the_intervals_are_those_of_the_summary_to_every_digit(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=3, n_cases=40)
     results, summary = read_results(run_dir, n_resamples=1), summarise(run_dir)

@@ -52,6 +52,35 @@ def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
     assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
 
 
+def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_path: Path):
+    folder = survival_folder(tmp_path)
+    path = folder / "predictions.csv"
+    table = read_predictions(path, may_lack_outcomes=True)
+    table["risk"] = -table["time"].astype(float)
+    write_predictions(path, table, may_lack_outcomes=True)
+    summary = validate(folder)
+    assert summary["ensemble"]["c_index_low"] is None
+    text = format_validation(summary)
+    row = next(line for line in text.splitlines() if line.startswith("| ensemble"))
+    assert "1.000 | – (1)" in " ".join(row.split())
+    assert "(1) ensemble, c_index_low, c_index_high undefined: a value of 1 has no variance" in text
+
+
+def test_separated_classes_have_a_lower_limit(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    path = folder / "predictions.csv"
+    table = read_predictions(path, may_lack_outcomes=True)
+    prob = table["label"].astype(float) * 0.5 + 0.1 + np.arange(len(table)) / (3 * len(table))
+    table["prob_0"], table["prob_1"], table["prediction"] = 1 - prob, prob, table["label"]
+    table["prediction_name"] = table["label_name"]
+    table["case_id"] = table["slide_ids"]
+    write_predictions(path, table, may_lack_outcomes=True)
+    ensemble = validate(folder)["ensemble"]
+    fewest = int(min(table["label"].value_counts()))
+    measured = ensemble["intervals"]["auc"]
+    assert (measured["value"], measured["low"], measured["high"]) == (1.0, pytest.approx(0.025 ** (1 / fewest)), 1.0)
+
+
 def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
     summary = validate(survival_folder(tmp_path))
     row = summary["ensemble"]
