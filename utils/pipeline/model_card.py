@@ -9,6 +9,7 @@ from utils.files.text_table import markdown_table
 from utils.pipeline.ensemble import Ensemble
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, TASKS
+from utils.tables.averages import shortfall
 
 CARD = "MODEL_CARD.md"
 
@@ -85,9 +86,9 @@ def _metrics(record: Mapping[str, Any]) -> str:
 
 
 def _mean(metrics: Mapping[str, Any], name: str) -> str:
-    """Mean and deviation, and over how many folds where some do not define the metric."""
-    text, defined = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}", metrics["n_defined"][name]
-    return text if defined == len(metrics["folds"]) else f"{text} ({defined} of {len(metrics['folds'])} folds)"
+    """Mean and deviation, and over how many folds and cases where some do not define the metric."""
+    text = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}"
+    return text + shortfall(metrics, name, len(metrics["folds"]))
 
 
 def _provenance(record: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from utils.runs.predictions import output_columns
 from utils.runs.tasks import CLASSIFICATION
 from utils.statistics.metrics import classification_metrics
 from utils.statistics.patients import by_patient, has_patients_of_several_rows
-from utils.tables.averages import over_folds
+from utils.tables.averages import cases_of_means, over_folds
 
 NO_PATIENT = "every patient has slides of different labels"
 
@@ -25,12 +25,14 @@ def patient_metrics(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any] | None
     Returns:
         `folds`: per fold `fold`, `n_test` (patients with a label), the metrics of
         `utils.statistics.metrics.classification_metrics`, `reasons` {metric: why it is null}, and `left_out`, the
-        patients whose slides have different labels; `mean`, `std` and `n_defined` as of `utils.tables.averages`.
+        patients whose slides have different labels; `mean`, `std`, `sample_std`, `n_defined` and `n_cases` as of
+        `utils.tables.averages`.
     """
     if not any(has_patients_of_several_rows(table) for table in tables.values()):
         return None
     folds = [{"fold": fold} | _of_fold(table) for fold, table in tables.items()]
-    return {"folds": folds, **over_folds(folds, CLASSIFICATION.metrics)}
+    measured = CLASSIFICATION.metrics
+    return {"folds": folds, **over_folds(folds, measured), **cases_of_means(folds, measured)}
 
 
 def _of_fold(table: pd.DataFrame) -> dict[str, Any]:

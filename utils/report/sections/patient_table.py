@@ -28,7 +28,7 @@ def patient_table(results: RunResults) -> Table | None:
         main, *others = (number(fold[name]) for name in shown)
         interval = interval_cell(per_fold.get(fold["fold"]))
         rows.append((Cell(str(fold["fold"]), float(fold["fold"])), count(fold["n_test"]), main, interval, *others))
-    main, *others = (Cell(mean_text(measured, name)) for name in shown)
+    main, *others = (Cell(mean_text(measured | {"unit": "patient"}, name)) for name in shown)
     n_left_out = sum(len(fold["left_out"]) for fold in measured["folds"])
     words = [METRIC_WORDS[name] for name in shown]
     return Table(
@@ -38,6 +38,7 @@ def patient_table(results: RunResults) -> Table | None:
         footer=(row("mean ± std", "", main, interval_cell(overall), *others),),
         notes=(
             BY_PATIENT_METHOD,
+            "std: population standard deviation over folds.",
             *([f"Left out: {counted(n_left_out, 'patient')} with slides of different labels."] if n_left_out else []),
         ),
     )
