@@ -90,9 +90,10 @@ def _cases(rows: Sequence[Mapping[str, Any]], metric: str, runs: Sequence[Planne
 
 
 def cell_text(cell: Cell, *, always_folds: bool = False, note: int | None = None) -> str:
-    """A cell for a reader: `0.680 ± 0.021 (3 of 4 folds, 45 cases, 20 deaths)`, `missing`, `undefined (note 1)` or `not planned`.
+    """A cell: `0.680 ± 0.021 (3 of 4 folds, 45 cases, 20 deaths)`, `missing`, `undefined (note 1)` or `not planned`.
 
-    A part of the folds comes with its own cases. What is complete has no bracket, unless `always_folds`. `note` is the number of the footnote with the reasons.
+    A part of the folds comes with its own cases. What is complete has no bracket, unless `always_folds`. `note` is the
+    number of the footnote with the reasons.
     """
     if cell.n_seeds_planned == 0:
         return "not planned"

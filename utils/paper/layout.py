@@ -25,7 +25,8 @@ CELL_RULES = (
     "A cell is the mean ± population standard deviation over the test folds, of the mean over the seeds of each fold; "
     "one fold has no ±.",
     "In brackets stands what part of the planned folds, seeds or trainings (one fold with one seed) a cell is made of, "
-    "of the folds with their own test cases; missing: planned, no results yet; not planned: not among the runs of the plan.",
+    "of the folds with their own test cases; missing: planned, no results yet; not planned: not among the runs of the "
+    "plan.",
     "A mean over data sets is the plain mean, and incomplete where a data set lacks folds.",
     "Bold: the best of the complete cells of a column of ours.",
 )
@@ -91,7 +92,7 @@ def survival_metrics_table(results: PlannedResults) -> PaperTable:
             "AUC(t) is the time-dependent AUC averaged over the inner edges of the time bins, IBS the "
             "integrated Brier score (lower is better); censoring is estimated from the fold's training cases. IBS of "
             "Kaplan-Meier is that of the training cases' Kaplan-Meier curve, the same for every case; IBS skill is 1 - "
-            "IBS / IBS of Kaplan-Meier: 0 or less means that the model's survival curves are no better than that curve.",
+            "IBS / IBS of Kaplan-Meier: at 0 or below, the model's survival curves are no better than that curve.",
             "Bold: the best of the complete cells of a column, within a data set.",
         ),
         notes=notes.lines(),

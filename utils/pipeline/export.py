@@ -153,6 +153,7 @@ def _exported(run_dir: Path, fold: TrainedFold) -> ExportedFold:
         feature_norm=state["feature_norm"],
         epoch=state["epoch"],
         cut_off=fold.cut_off,
+        threshold=fold.threshold,
         inner_edges=fold.inner_edges,
         trained_on=fold.trained_on,
         chosen_on=fold.chosen_on,

@@ -53,6 +53,12 @@ def _takes(record: Mapping[str, Any], ensemble: Ensemble) -> Iterator[str]:
     if ensemble.class_names is not None:
         names = ", ".join(f"{name} = {index}" for index, name in enumerate(ensemble.class_names))
         yield f"gives: the probability of each class ({names}) of a {unit}"
+        for fold in ensemble.folds:
+            if fold.threshold is not None:
+                yield (
+                    f"fold {fold.index}: threshold of the probability of {ensemble.class_names[1]} "
+                    f"{fold.threshold:.3f} (Youden's J of its validation cases)"
+                )
     else:
         yield f"gives: hazards of {record['n_outputs']} time bins, and a risk (higher = earlier death), of a {unit}"
         for fold in ensemble.folds:

@@ -70,11 +70,8 @@ def calibration_error(prob: np.ndarray, label: np.ndarray, patient: np.ndarray) 
         Kull et al.: Beyond temperature scaling. NeurIPS 2019: the mean over classes ("classwise").
     """
     bins = n_groups(len(np.unique(patient)), MAX_BINS)
-    return float(
-        np.mean(
-            [expected_calibration_error(reliability(np.clip(prob[:, c], 0, 1), label == c, bins)) for c in _classes(prob)]
-        )
-    )
+    in_bins = [reliability(np.clip(prob[:, c], 0, 1), label == c, bins) for c in _classes(prob)]
+    return float(np.mean([expected_calibration_error(of_class) for of_class in in_bins]))
 
 
 def calibration_error_if_calibrated(

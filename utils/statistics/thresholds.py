@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,14 @@ def at_threshold(label: np.ndarray, prob: np.ndarray, threshold: float, patient:
 
 def _n_at_or_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return len(values) - np.searchsorted(np.sort(values), thresholds, side="left")
+
+
+def ensemble_threshold(thresholds: Mapping[int, float]) -> float:
+    """The threshold of the ensemble of folds, whose probability is the mean of theirs: the mean of {fold: threshold}.
+
+    Folds whose validation cases define none are left out.
+    """
+    return float(np.mean(list(thresholds.values())))
 
 
 def _share(hit: np.ndarray, of: np.ndarray, patient: np.ndarray, nobody: str) -> Share:

@@ -84,18 +84,18 @@ def calibration_tables(
     if task.calibration[0] not in averages["mean"]:
         return
     if task == SURVIVAL:
-        columns = ("ibs", "ibs_reference", "ibs_skill", "calibration_slope")
+        of_survival = ("ibs", "ibs_reference", "ibs_skill", "calibration_slope")
         method = IBS_METHOD.format(reference=wording.reference) + SURVIVAL_SLOPE
-        yield _table("Calibration of the predicted survival", columns, rows, averages, method)
+        yield _table("Calibration of the predicted survival", of_survival, rows, averages, method)
         return
     two = any(row["reasons"].get("threshold") != TWO_CLASSES for _, row in rows)
     method = CLASS_METHOD.format(classes="of class 1" if two else "summed over the classes", shares=_shares(rows))
-    columns = ("auprc", "auprc_reference", "brier", "brier_reference", "brier_skill", "ece")
+    columns = ["auprc", "auprc_reference", "brier", "brier_reference", "brier_skill", "ece"]
     if not two:
         method += " AUPRC and ECE: the mean over classes, each against the rest."
         yield _table("Precision and calibration of the probabilities", columns, rows, averages, method)
         return
-    columns += ("calibration_slope", "calibration_intercept")
+    columns += ["calibration_slope", "calibration_intercept"]
     yield _table("Precision and calibration of the probabilities", columns, rows, averages, f"{method} {CLASS_SLOPE}")
     method = THRESHOLD_METHOD.format(threshold=wording.threshold)
     yield _table("Two classes at a threshold", ("threshold", *AT_THRESHOLD), rows, averages, method)

@@ -88,8 +88,8 @@ def write_summary(run_dir: Path) -> dict[str, Any]:
 
     summary.csv has a row per fold, then the rows `mean`, `std` and `sample_std`, and in survival a last row `pooled`
     with the cases, the deaths and the log-rank p of `pooled_logrank`, and the C-index of `pooled_concordance`; a cell
-    is empty where the metric is undefined, or where a mean says nothing (p values, interval ends). With `by_patient` it has the columns `n_patients` and `{metric}_by_patient`
-    too.
+    is empty where the metric is undefined, or where a mean says nothing (p values, interval ends). With `by_patient` it
+    has the columns `n_patients` and `{metric}_by_patient` too.
 
     Raises:
         UserError: see `summarise`; nothing is written then.

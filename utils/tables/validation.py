@@ -25,7 +25,7 @@ from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
 from utils.tables.constant_predictions import only_class, same_scores
 from utils.tables.patient_metrics import patient_metrics
-from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.summary_text import is_averaged
 from utils.tables.validation_text import format_validation
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
@@ -39,7 +39,7 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
         `n_cases` predicted and `n_known` evaluated;
         `ensemble`: `n_test`, the metrics of `utils.statistics.validation_metrics`, `reasons` {metric: why it is null},
         and `intervals` {metric: value, low, high, reason}, of resampled patients;
-        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
+        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std`, `sample_std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
         of the ensemble alone, with `intervals` as above;
         `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, after those of
@@ -61,7 +61,7 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
     summary["folds"] = [
         {"fold": k} | _row(table, record, f"fold{k}", seed=seed, n_resamples=n_resamples) for k, table in folds.items()
     ]
-    summary |= over_folds(summary["folds"], TASKS[record["task"]].metrics)
+    summary |= over_folds(summary["folds"], TASKS[record["task"]].measured)
     if record["task"] == CLASSIFICATION.name:
         of_patients = patient_metrics({0: ensemble})
         if of_patients is not None:
@@ -111,18 +111,16 @@ def write_validation_of(folder: Path, summary: Mapping[str, Any]) -> None:
 
 
 def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int, n_resamples: int) -> dict[str, Any]:
-    cut_offs, edges = record.get("cut_offs") or {}, record.get("inner_edges") or {}
-    metrics = validation_metrics(
-        table, seed=seed, cut_off=cut_offs.get(key), inner_edges=edges.get(key), n_resamples=n_resamples
-    )
+    cut_offs, thresholds, edges = (record.get(name) or {} for name in ("cut_offs", "thresholds", "inner_edges"))
+    fixed = {"cut_off": cut_offs.get(key), "threshold": thresholds.get(key), "inner_edges": edges.get(key)}
+    metrics = validation_metrics(table, seed=seed, **fixed, n_resamples=n_resamples)
     return {"n_test": len(table)} | metrics
 
 
 def _csv_text(summary: Mapping[str, Any]) -> str:
-    names = TASKS[summary["task"]].metrics
-    columns = ("fold", "n_test", *names)
+    columns = ("fold", "n_test", *TASKS[summary["task"]].measured)
     rows = [{"fold": "ensemble", **{name: summary["ensemble"][name] for name in columns[1:]}}]
     rows += [{name: row[name] for name in columns} for row in summary["folds"]]
-    for name in ("mean", "std"):
-        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+    for name in ("mean", "std", "sample_std"):
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if is_averaged(n)})
     return csv_text(columns, rows)

@@ -71,8 +71,8 @@ def _classification(tables: Mapping[int, pd.DataFrame], words: ClassWords | None
             f"{counted(len(prob), f'test {unit}')} of {whose} in "
             f"{counted(len(bins.n), 'group')} of similar prediction; bars: 95 % Wilson limits{of_patients}; on "
             "the diagonal, predictions are right on average.",
-            f"Expected calibration error {expected_calibration_error(bins):.3f} ({expected:.3f} expected of a perfectly "
-            "calibrated model with these predictions).",
+            f"Expected calibration error {expected_calibration_error(bins):.3f} ({expected:.3f} expected of a "
+            "perfectly calibrated model with these predictions).",
             f"Brier score {brier_score(prob, occurred):.3f} ({share * (1 - share):.3f} of the share of the class, the "
             "best constant).",
         )
