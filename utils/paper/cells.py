@@ -132,9 +132,8 @@ def mean_over_cohorts(cells: Mapping[str, Cell]) -> tuple[float | None, list[str
 def _shortfall(cell: Cell, *, always_folds: bool) -> list[str]:
     parts = []
     if cell.n_folds != cell.n_folds_planned or always_folds:
-        parts.append(f"{cell.n_folds} of {cell.n_folds_planned} folds")
-    if cell.n_folds != cell.n_folds_planned:
-        parts.append(cell.cases)
+        own_cases = f", {cell.cases}" if cell.n_folds != cell.n_folds_planned else ""
+        parts.append(f"{cell.n_folds} of {cell.n_folds_planned} folds{own_cases}")
     if cell.n_seeds != cell.n_seeds_planned:
         parts.append(f"{cell.n_seeds} of {cell.n_seeds_planned} seeds")
     if cell.n_trainings != cell.n_folds * cell.n_seeds:  # one seed lacks a fold that another one has

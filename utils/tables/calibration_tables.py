@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from utils.files.phrases import agreeing, counted, listed
+from utils.runs.class_words import ClassWords
 from utils.runs.tasks import AT_THRESHOLD, METRIC_WORDS, SURVIVAL, TASKS
 from utils.statistics.calibration_metrics import TWO_CLASSES
 from utils.statistics.calibration_slope import CLIP
@@ -31,13 +32,14 @@ CLASS_METHOD = (
     "predictions)."
 )
 CLASS_SLOPE = (
-    "Calibration slope and intercept: logistic regression of the label on the logit of the probability of class 1 (1 "
-    "and 0 are calibrated; a slope below 1: predictions are too extreme); 95 % Wald limits."
+    "Calibration slope and intercept: logistic regression of the label on the logit of the probability (1 and 0 are "
+    "calibrated; a slope below 1: predictions are too extreme); 95 % Wald limits."
 )
 THRESHOLD_METHOD = (
-    "Class 1 is called where its probability is at or above the threshold: {threshold}. Of equally good thresholds it "
-    "is the one closest to 0.5. In brackets 95 % Wilson limits; predictive values hold for the prevalence of these "
-    "cases. ACC and F1 above do not use this threshold: they take the class of the highest probability."
+    "A case is called {positive} where the probability of this class is at or above the threshold: {threshold}. Of "
+    "equally good thresholds it is the one closest to 0.5. In brackets 95 % Wilson limits; predictive values hold for "
+    "the prevalence of these cases. ACC and F1 above do not use this threshold: they take the class of the highest "
+    "probability."
 )
 _OF_VALIDATION = "the one of the highest Youden's J (sensitivity + specificity - 1) of the fold's validation cases"
 
@@ -77,7 +79,7 @@ def calibration_tables(
     Args:
         task_name: `cls` or `surv`.
         rows: what each row is called (`fold 0`), and its metrics with `reasons`.
-        averages: `mean`, `std`, `n_defined` and so on, with `folds`; a single fold has no row of the mean.
+        averages: the summary, with `mean`, `std`, `n_defined`, `folds` and so on; a single fold has no row of the mean.
         wording: what references and threshold are of.
     """
     task = TASKS[task_name]
@@ -88,8 +90,9 @@ def calibration_tables(
         method = IBS_METHOD.format(reference=wording.reference) + SURVIVAL_SLOPE
         yield _table("Calibration of the predicted survival", of_survival, rows, averages, method)
         return
+    positive = ClassWords.named(averages.get("class_names"), 2).full(1)
     two = any(row["reasons"].get("threshold") != TWO_CLASSES for _, row in rows)
-    method = CLASS_METHOD.format(classes="of class 1" if two else "summed over the classes", shares=_shares(rows))
+    method = CLASS_METHOD.format(classes=f"of {positive}" if two else "summed over the classes", shares=_shares(rows))
     columns = ["auprc", "auprc_reference", "brier", "brier_reference", "brier_skill", "ece"]
     if not two:
         method += " AUPRC and ECE: the mean over classes, each against the rest."
@@ -97,7 +100,7 @@ def calibration_tables(
         return
     columns += ["calibration_slope", "calibration_intercept"]
     yield _table("Precision and calibration of the probabilities", columns, rows, averages, f"{method} {CLASS_SLOPE}")
-    method = THRESHOLD_METHOD.format(threshold=wording.threshold)
+    method = THRESHOLD_METHOD.format(positive=positive, threshold=wording.threshold)
     yield _table("Two classes at a threshold", ("threshold", *AT_THRESHOLD), rows, averages, method)
 
 

@@ -37,7 +37,8 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     page = read(run_dir)
     # C-indices 1, 5/6, 2/3: mean 5/6, deviation sqrt(2 / 3) / 6 = 0.136
     assert verdict_of(page, "C-index").startswith(
-        "C-index 0.833 ± 0.136 (mean ± standard deviation over 3 folds, 9 cases); 95 % interval of the mean "
+        "C-index 0.833 ± 0.136 (mean ± population standard deviation over 3 folds, 9 cases, 9 deaths); "
+        "95 % interval of the mean "
     )
     rows = page.rows("Metrics of the test cases")
     assert [row["fold"] for row in rows] == ["0", "1", "2", "mean ± std", "pooled"]
@@ -59,7 +60,9 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
 def test_a_classification_run_worked_by_hand(tmp_path: Path):
     page = read(Plan(tmp_path).add("cls", "BRCA", classification_folds(RIGHT, MIXED)))
     # AUC 1 and 3/4; ACC 1 and 1/2
-    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 slides)")
+    assert verdict_of(page, "AUC").startswith(
+        "AUC 0.875 ± 0.125 (mean ± population standard deviation over 2 folds, 8 slides)"
+    )
     rows = page.rows("Metrics of the test slides")
     assert [row["ACC"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
     assert [row["macro F1"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]

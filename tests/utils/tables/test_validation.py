@@ -26,7 +26,7 @@ def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics == {"ensemble": summary["ensemble"], "folds": summary["folds"]}
     table = pd.read_csv(folder / "summary.csv")
-    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std"]
+    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std", "sample_std"]
     assert [row["fold"] for row in summary["folds"]] == [0, 2]
     main = "auc" if summary["task"] == "cls" else "c_index"
     assert table[main].iloc[0] == pytest.approx(summary["ensemble"][main])
