@@ -31,18 +31,18 @@ def over_folds(folds: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> di
 
 
 def cases_of_means(folds: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> dict[str, dict[str, int]]:
-    """`n_cases`, and `n_deaths` where folds count `n_events`: {metric: how many are in the folds that define it}.
+    """`n_test`, and `n_events` where folds have it: {metric: how many are in the folds that define it}.
 
-    Folds must have different test cases, each fold its number as `n_test`.
+    Each fold has the number of its test cases as `n_test`; they must be other cases in each.
 
     >>> cases_of_means([{"auc": 0.5, "n_test": 9}, {"auc": None, "n_test": 8}], ["auc"])
-    {'n_cases': {'auc': 9}}
+    {'n_test': {'auc': 9}}
     """
-    counts = {"n_cases": "n_test", **({"n_deaths": "n_events"} if folds and "n_events" in folds[0] else {})}
+    counts = ["n_test", *(["n_events"] if folds and "n_events" in folds[0] else [])]
     names = list(metrics)
     return {
-        key: {name: sum(fold[count] for fold in folds if fold[name] is not None) for name in names}
-        for key, count in counts.items()
+        count: {name: sum(fold[count] for fold in folds if fold[name] is not None) for name in names}
+        for count in counts
     }
 
 
@@ -51,10 +51,10 @@ def cases_in_words(averages: Mapping[str, Any], metric: str) -> str:
 
     `averages` has what `cases_of_means` gives, and `unit`.
     """
-    if "n_cases" not in averages:
+    if "n_test" not in averages:
         return ""
-    deaths = [counted(averages["n_deaths"][metric], "death")] if "n_deaths" in averages else []
-    return ", ".join([counted(averages["n_cases"][metric], averages["unit"]), *deaths])
+    deaths = [counted(averages["n_events"][metric], "death")] if "n_events" in averages else []
+    return ", ".join([counted(averages["n_test"][metric], averages["unit"]), *deaths])
 
 
 def shortfall(averages: Mapping[str, Any], metric: str, n_folds: int) -> str:

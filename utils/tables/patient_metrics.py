@@ -25,7 +25,7 @@ def patient_metrics(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any] | None
     Returns:
         `folds`: per fold `fold`, `n_test` (patients with a label), the metrics of
         `utils.statistics.metrics.classification_metrics`, `reasons` {metric: why it is null}, and `left_out`, the
-        patients whose slides have different labels; `mean`, `std`, `sample_std`, `n_defined` and `n_cases` as of
+        patients whose slides have different labels; `mean`, `std`, `sample_std`, `n_defined` and `n_test` as of
         `utils.tables.averages`.
     """
     if not any(has_patients_of_several_rows(table) for table in tables.values()):

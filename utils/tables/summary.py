@@ -45,7 +45,7 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         `utils.statistics.calibration_metrics`, `reasons` {metric: why it is null}, `warnings` (see
         `utils.tables.fold_warnings`), the path of the predictions within the run, and the digest of the split file if
         known;
-        `mean`, `std`, `sample_std`, `n_defined`, `n_cases` and in survival `n_deaths` as of `utils.tables.averages`;
+        `mean`, `std`, `sample_std`, `n_defined`, `n_test` and in survival `n_events` as of `utils.tables.averages`;
         `by_patient`, only where slides are classified and a patient has several test slides: see
         `utils.tables.patient_metrics`;
         `pooled`, survival only: see `pooled_logrank`;

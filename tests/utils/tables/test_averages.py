@@ -35,7 +35,7 @@ FOLDS = [
 
 def test_a_mean_over_some_folds_comes_with_their_cases():
     averages = over_folds(FOLDS, ["c_index"]) | cases_of_means(FOLDS, ["c_index"]) | {"unit": "case"}
-    assert (averages["n_cases"], averages["n_deaths"]) == ({"c_index": 45}, {"c_index": 20})
+    assert (averages["n_test"], averages["n_events"]) == ({"c_index": 45}, {"c_index": 20})
     assert cases_in_words(averages, "c_index") == "45 cases, 20 deaths"
     assert shortfall(averages, "c_index", 3) == " (2 of 3 folds, 45 cases, 20 deaths)"
     assert shortfall(averages, "c_index", 2) == ""
@@ -44,10 +44,10 @@ def test_a_mean_over_some_folds_comes_with_their_cases():
 def test_classification_counts_no_deaths():
     folds = [{"auc": 0.5, "n_test": 1}, {"auc": None, "n_test": 9}]
     averages = over_folds(folds, ["auc"]) | cases_of_means(folds, ["auc"]) | {"unit": "slide"}
-    assert "n_deaths" not in averages
+    assert "n_events" not in averages
     assert shortfall(averages, "auc", 2) == " (1 of 2 folds, 1 slide)"
 
 
 def test_folds_of_the_same_cases_are_not_added_up():
-    """Those of another cohort have no `n_cases`."""
+    """Those of another cohort have no `n_test`."""
     assert shortfall(over_folds(FOLDS, ["c_index"]), "c_index", 3) == " (2 of 3 folds)"

@@ -77,7 +77,7 @@ def test_the_summary_of_a_hand_worked_classification_run(classification_run: Pat
     # AUC over the two folds that have one.
     assert (summary["mean"]["auc"], summary["std"]["auc"]) == (0.5, 0.5)
     assert [summary["n_defined"][name] for name in CLASSIFICATION.metrics] == [3, 3, 3, 2]
-    assert [summary["n_cases"][name] for name in CLASSIFICATION.metrics] == [8, 8, 8, 6]
+    assert [summary["n_test"][name] for name in CLASSIFICATION.metrics] == [8, 8, 8, 6]
     assert summary["sample_std"]["acc"] == pytest.approx((1 / 12) ** 0.5)
     assert summary["missing_folds"] == [1]
     assert summary["warnings"] == ["3 patients overlap"]

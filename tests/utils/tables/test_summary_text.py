@@ -116,8 +116,8 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
             row,
             missing_folds=[1],
             n_defined=dict.fromkeys(SURVIVAL.metrics, 1) | {"n_events": 2},
-            n_cases=dict.fromkeys(SURVIVAL.metrics, 20),
-            n_deaths=dict.fromkeys(SURVIVAL.metrics, 9),
+            n_test=dict.fromkeys(SURVIVAL.metrics, 20),
+            n_events=dict.fromkeys(SURVIVAL.metrics, 9),
         )
     )
     assert _cells(text, "0")[4] == "0.500 to 0.700 (1)"
@@ -163,7 +163,7 @@ def _averages(**values: float) -> dict[str, Any]:
     names = ("acc", "balanced_acc", "f1", "auc")
     mean = dict.fromkeys(names, 0.5) | values
     deviation = {"std": dict.fromkeys(names, 0.0), "sample_std": dict.fromkeys(names)}
-    return {"mean": mean, **deviation, "n_defined": dict.fromkeys(names, 1), "n_cases": dict.fromkeys(names, 6)}
+    return {"mean": mean, **deviation, "n_defined": dict.fromkeys(names, 1), "n_test": dict.fromkeys(names, 6)}
 
 
 def test_classes_are_named_below_the_table():
