@@ -23,6 +23,7 @@ from utils.errors import UserError
 from utils.pipeline import export, load_ensemble
 from utils.pipeline import partial_logits as partial_module
 from utils.pipeline.models import load_model
+from utils.runs.predictions import read_predictions
 from utils.statistics.calibration_metrics import Threshold
 
 pytestmark = pytest.mark.slow
@@ -125,8 +126,7 @@ def test_classification_by_hand(trained, predict, other_cls_cohort):
     assert summary["by_patient"]["auc"] == pytest.approx(roc_auc_score(patients["label"], patients["prob_1"]))
     thresholds = json.loads((folder / "predict.json").read_text())["thresholds"] or {}
     for k, fold in enumerate(folds):
-        of_run = pd.read_csv(run_dir / f"fold{k}" / "predictions_val.csv")
-        chosen = Threshold.of(of_run)
+        chosen = Threshold.of(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv"))
         assert thresholds.get(f"fold{k}") == chosen.value == summary["folds"][k]["threshold"]
         if chosen.value is not None:
             assert summary["folds"][k]["sensitivity"] == np.mean(fold["prob_1"][fold["label"] == 1] >= chosen.value)
