@@ -27,9 +27,9 @@ SURVIVAL_SLOPE = (
 CLASS_METHOD = (
     "AUPRC: average precision; by chance: the share of the class. Brier score: mean squared error of the probability, "
     "{classes}; its reference gives every case the class shares of {shares}; Brier skill: 1 - Brier score / reference. "
-    "ECE: expected calibration error in groups of ten patients or more; in brackets what a perfectly calibrated model "
-    "with these predictions is expected to have, which is above 0 in so few cases (mean over labels drawn from the "
-    "predictions)."
+    "ECE: expected calibration error in groups of about ten patients or more; in brackets what a perfectly calibrated "
+    "model with these predictions is expected to have, which is above 0 in so few cases (mean over labels drawn from "
+    "the predictions)."
 )
 CLASS_SLOPE = (
     "Calibration slope and intercept: logistic regression of the label on the logit of the probability (1 and 0 are "
@@ -39,7 +39,7 @@ CLASS_SLOPE = (
 THRESHOLD_METHOD = (
     "A case is called {positive} where the probability of this class is at or above the threshold: {threshold}. Of "
     "equally good thresholds it is the one closest to 0.5. In brackets 95 % Wilson limits; predictive values hold for "
-    "the prevalence of these cases. ACC and F1 above do not use this threshold: they take the class of the highest "
+    "the prevalence of these cases. ACC and F1 do not use this threshold: they take the class of the highest "
     "probability."
 )
 _OF_VALIDATION = "the one of the highest Youden's J (sensitivity + specificity - 1) of the fold's validation cases"
@@ -66,8 +66,9 @@ class CalibrationTable:
 
 @dataclass(frozen=True)
 class Wording:
-    """What the references of a table are of: the test folds of a run, or another cohort."""
+    """What the rows are and the references are of: the test folds of a run, or another cohort."""
 
+    row: str = "fold"
     reference: str = "the fold's training cases"
     threshold: str = _OF_VALIDATION
 
@@ -89,7 +90,7 @@ def calibration_tables(
     if task == SURVIVAL:
         of_survival = ("ibs", "ibs_reference", "ibs_skill", "calibration_slope")
         method = IBS_METHOD.format(reference=wording.reference) + SURVIVAL_SLOPE
-        yield _table("Calibration of the predicted survival", of_survival, rows, averages, method)
+        yield _table("Calibration of the predicted survival", of_survival, rows, averages, method, wording.row)
         return
     positive = ClassWords.named(averages.get("class_names"), 2).full(1)
     two = any(row["reasons"].get("threshold") != TWO_CLASSES for _, row in rows)
@@ -97,12 +98,19 @@ def calibration_tables(
     columns = ["auprc", "auprc_reference", "brier", "brier_reference", "brier_skill", "ece"]
     if not two:
         method += " AUPRC and ECE: the mean over classes, each against the rest."
-        yield _table("Precision and calibration of the probabilities", columns, rows, averages, method)
+        yield _table("Precision and calibration of the probabilities", columns, rows, averages, method, wording.row)
         return
     columns += ["calibration_slope", "calibration_intercept"]
-    yield _table("Precision and calibration of the probabilities", columns, rows, averages, f"{method} {CLASS_SLOPE}")
+    yield _table(
+        "Precision and calibration of the probabilities",
+        columns,
+        rows,
+        averages,
+        f"{method} {CLASS_SLOPE}",
+        wording.row,
+    )
     method = THRESHOLD_METHOD.format(positive=positive, threshold=wording.threshold)
-    yield _table("Two classes at a threshold", ("threshold", *AT_THRESHOLD), rows, averages, method)
+    yield _table("Two classes at a threshold", ("threshold", *AT_THRESHOLD), rows, averages, method, wording.row)
 
 
 def _table(
@@ -111,6 +119,7 @@ def _table(
     rows: Sequence[tuple[str, Mapping[str, Any]]],
     averages: Mapping[str, Any],
     method: str,
+    first: str,
 ) -> CalibrationTable:
     words = METRIC_WORDS | {"ece": "ECE (expected)"}
     notes: list[str] = []
@@ -133,7 +142,7 @@ def _table(
         ]
     several = len(averages["folds"]) > 1
     footer = ((Entry("mean ± std"), *(_mean(averages, column) for column in columns)),) if several else ()
-    header = ("", *(words[column] for column in columns))
+    header = (first, *(words[column] for column in columns))
     return CalibrationTable(caption, header, tuple(lines), footer, (method, *notes))
 
 

@@ -15,6 +15,7 @@ from utils.tables.calibration_text import table_text
 from utils.tables.summary_text import is_averaged
 
 OF_COHORT = Wording(
+    row="model",
     reference="the cohort itself",
     threshold="of a fold the one of the highest Youden's J (sensitivity + specificity - 1) of its validation cases in "
     "the training run, of the ensemble the mean of these",

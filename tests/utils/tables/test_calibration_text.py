@@ -22,7 +22,7 @@ def text_of(summary: dict[str, Any]) -> str:
 def test_each_value_of_a_survival_run_stands_in_the_table(tmp_path: Path):
     summary = summarise(write_run(tmp_path / "LUAD" / "mico", "surv"))
     header, *rows = cells(text_of(summary))
-    assert header == ["", "IBS", "IBS of Kaplan-Meier", "IBS skill", "calibration slope"]
+    assert header == ["fold", "IBS", "IBS of Kaplan-Meier", "IBS skill", "calibration slope"]
     for row, fold in zip(rows, summary["folds"], strict=False):
         limits = f"({fold['calibration_slope_low']:.3f} to {fold['calibration_slope_high']:.3f})"
         numbers = [f"{fold[name]:.3f}" for name in ("ibs", "ibs_reference", "ibs_skill")]
@@ -39,7 +39,7 @@ def test_each_value_of_two_classes_stands_in_the_tables(tmp_path: Path):
     assert row[1:3] == [f"{fold['auprc']:.3f}", f"{fold['auprc_reference']:.3f}"]
     assert row[6] == f"{fold['ece']:.3f} ({fold['ece_expected']:.3f})"
     header, first, *_, mean = cells(text, table=1)
-    assert header == ["", "threshold", "sensitivity", "specificity", "PPV", "NPV"]
+    assert header == ["fold", "threshold", "sensitivity", "specificity", "PPV", "NPV"]
     assert first[1] == f"{fold['threshold']:.3f}"
     assert first[5] == f"{fold['npv']:.3f} ({fold['npv_low']:.3f} to {fold['npv_high']:.3f})"
     assert mean[5] == f"{summary['mean']['npv']:.3f} ± {summary['std']['npv']:.3f}"
