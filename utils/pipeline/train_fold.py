@@ -28,6 +28,7 @@ from utils.pipeline.prediction_table import prediction_table
 from utils.pipeline.validation import validation_scores
 from utils.runs.predictions import read_predictions, write_predictions
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.tables.fold_calibration import with_calibration
 from utils.tables.summary import fold_metrics
 from utils.training.engine import Runner, predict
 from utils.training.optim import build_optimizer
@@ -132,7 +133,10 @@ def run_fold(
     for part in ("val",) if stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
-        metrics[part] = fold_metrics(read_predictions(path), outcomes=outcomes)
+        table = read_predictions(path)
+        metrics[part] = fold_metrics(table, outcomes=outcomes)
+        if part == "test":
+            metrics[part] = with_calibration(metrics[part], table, place, outcomes=outcomes, seed=protocol.seed)
     if "test" in metrics:
         write_json(place / "metrics.json", versioned(metrics))
     if stage != "test":

@@ -19,7 +19,7 @@ from utils.runs.protocol import completed
 from utils.runs.tasks import Task
 from utils.statistics.interval import Interval, logit_interval
 from utils.statistics.metric_intervals import mean_estimate
-from utils.tables.averages import over_folds
+from utils.tables.averages import cases_of_means, over_folds
 
 
 @dataclass(frozen=True)
@@ -77,22 +77,28 @@ class SeedPool:
         return {fold for run in self.runs for fold in run.tables}
 
     @cached_property
-    def averages(self) -> Mapping[str, Mapping[str, Any]]:
-        """`mean`, `std`, `n_defined` {metric: value} over folds of the mean over seeds, as in the paper's tables."""
+    def averages(self) -> Mapping[str, Any]:
+        """Over folds, of the mean over seeds, as in the paper's tables: see `utils.tables.averages`; with `folds`.
+
+        A fold has `n_test` (and in survival `n_events`) as with each seed, and the metrics.
+        """
         rows: dict[int, dict[str, list[float]]] = {}
+        counts: dict[int, dict[str, int]] = {}
         for run in self.runs:
             for row in (run.summary or {"folds": ()})["folds"]:
                 of_fold = rows.setdefault(row["fold"], {})
+                counts[row["fold"]] = {name: row[name] for name in ("n_test", "n_events") if name in row}
                 for metric in self.task.metrics:
                     of_fold.setdefault(metric, []).extend([] if row[metric] is None else [row[metric]])
-        means = [
-            {metric: float(np.mean(values)) if values else None for metric, values in of_fold.items()}
-            for of_fold in rows.values()
+        folds = [
+            {metric: float(np.mean(values)) if values else None for metric, values in of_fold.items()} | counts[fold]
+            for fold, of_fold in rows.items()
         ]
-        return over_folds(means, self.task.metrics)
+        averages = {**over_folds(folds, self.task.metrics), **cases_of_means(folds, self.task.metrics)}
+        return {**averages, "folds": folds, "unit": self.first.unit}
 
     @cached_property
-    def validation(self) -> Mapping[str, Mapping[str, Any]]:
+    def validation(self) -> Mapping[str, Any]:
         """The same of the main metric of the validation cases."""
         return validation_averages(self.runs)
 

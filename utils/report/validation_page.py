@@ -39,6 +39,7 @@ from utils.report.explained_fold import read_explained_fold
 from utils.report.page import write_page
 from utils.report.run_results import RunResults, read_each
 from utils.report.sections.anchor_blocks import anchor_blocks
+from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
 from utils.report.sections.metric_tables import CHANCE, mean_text
@@ -53,7 +54,7 @@ from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
 from utils.tables.validation import validate
-from utils.tables.validation_text import METHOD, cut_off_in_words
+from utils.tables.validation_text import METHOD, calibration_of_cohort, cut_off_in_words
 
 REPORT = "report.html"
 
@@ -186,10 +187,11 @@ def _metric_blocks(found: Validation) -> Iterator[Block]:
     yield _metric_table(found)
     yield Text(METHOD[found.task.name])
     yield Text(INTERVAL_METHOD[found.task.name])
-    yield Text("mean ± std: over folds, population standard deviation.")
+    yield Text("mean ± std: over folds, all of the same cases; population standard deviation.")
     if "by_patient" in found.summary:
         yield _by_patient(found.summary["by_patient"])
     yield from (Text(line) for line in cut_off_in_words(found.summary))
+    yield from blocks_of(calibration_of_cohort(found.summary))
     metric = found.task.metric
     measured = found.summary["ensemble"]["intervals"][metric]
     rows = [ForestRow(f"fold {fold['fold']}", fold[metric], None, None) for fold in found.summary["folds"]]

@@ -18,8 +18,8 @@ INTERVAL_METHOD = {
         "the logit scale with DeLong's variance (Obuchowski's where patients have several slides), and if all cases "
         "of one class lie above all others, from 0.025^(1/r) to 1 with r patients in the smaller class; of the macro "
         f"F1, and of the AUC of more classes, {_JACKKNIFE}. {_HELD_FIXED} In simulations of 15 to 300 cases they "
-        "held the true value in 94 to 99 % (AUC; above 97 % with fewer than 20 cases a fold), 93 to 100 % (accuracy) and "
-        "92 to 100 % (macro F1; only 79 % for 15 cases with 3 of one class)."
+        "held the true value in 94 to 99 % (AUC; above 97 % with fewer than 20 cases a fold), 93 to 100 % (accuracy) "
+        "and 92 to 100 % (macro F1; only 79 % for 15 cases with 3 of one class)."
     ),
     SURVIVAL.name: (
         f"95 % interval of the C-index: {_JACKKNIFE}. {_HELD_FIXED} In simulations of 15 to 300 cases it held the true "

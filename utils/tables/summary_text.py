@@ -10,13 +10,16 @@ from utils.files.text_table import format_p, markdown_table, starred_p
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metric_intervals import MetricInterval
+from utils.tables.averages import shortfall
+from utils.tables.calibration_text import calibration_text
 from utils.tables.fold_warnings import merged
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
 
 _INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
 _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
-NOT_AVERAGED = ("c_index_low", "c_index_high", "logrank_p")
+_NOT_AVERAGED = ("interval", "logrank_p")
+_LIMITS = ("_low", "_high")
 _METHOD = {
     CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
     "class against the rest beyond two classes.",
@@ -32,10 +35,19 @@ POOLED_METHOD = (
     "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
     "correction for the number of tests; here only where no fold is left out."
 )
+DEVIATIONS = (
+    "mean ± std: over folds, population standard deviation (divided by the number of folds n); sample std: divided by "
+    "n - 1."
+)
 BY_PATIENT_METHOD = (
     "The probabilities of a patient are the mean of those of the patient's test slides; each slide counts alike."
 )
 _N_NAMED = 5
+
+
+def is_averaged(name: str) -> bool:
+    """Whether a mean of a metric says something: that of interval ends or p values is no interval and no p value."""
+    return name not in _NOT_AVERAGED and not name.endswith(_LIMITS)
 
 
 def format_summary(summary: dict[str, Any]) -> str:
@@ -51,7 +63,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     blocks = [title, markdown_table(rows)]
     names = summary.get("class_names")
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
-    blocks.append(_METHOD[task.name] + classes + " mean ± std: over folds, population standard deviation.")
+    blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
     blocks += _intervals(summary)
     if "pooled" in summary:
         blocks.append(POOLED_METHOD)
@@ -59,6 +71,7 @@ def format_summary(summary: dict[str, Any]) -> str:
         blocks.append("\n".join(notes))
     if "by_patient" in summary:
         blocks += _by_patient(summary)
+    blocks += calibration_text(summary)
     of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
     warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
@@ -72,7 +85,7 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 def _rows(summary: dict[str, Any], notes: list[str]) -> list[list[str]]:
     """The table of the folds with their mean; footnotes are added to `notes`."""
-    return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary)]
+    return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary), _sample_row(summary)]
 
 
 def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
@@ -119,8 +132,8 @@ def _header(summary: dict[str, Any]) -> list[str]:
 
 def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
     """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
-    columns = _columns(TASKS[summary["task"]])
-    rows = {row["fold"]: row for row in summary["folds"]}
+    task = TASKS[summary["task"]]
+    columns, rows = _columns(task), {row["fold"]: row for row in summary["folds"]}
     for fold in sorted([*rows, *summary["missing_folds"]]):
         if fold not in rows:
             yield [str(fold), "missing", *[""] * len(columns)]
@@ -131,8 +144,9 @@ def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]
             notes.append(f"- ({len(notes) + 1}) fold {fold}: {_left_out_text(row['left_out'])}")
             size += f" ({len(notes)})"
         marks: dict[str, str] = {}
-        for reason in dict.fromkeys(row["reasons"].values()):
-            undefined = [name for name in row["reasons"] if row["reasons"][name] == reason]
+        reasons = {name: reason for name, reason in row["reasons"].items() if name in task.metrics}
+        for reason in dict.fromkeys(reasons.values()):
+            undefined = [name for name in reasons if reasons[name] == reason]
             notes.append(f"- ({len(notes) + 1}) fold {fold}, {', '.join(undefined)} undefined: {reason}")
             marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
         yield [str(fold), size, *[_cell(row, name, marks) for name in columns]]
@@ -163,19 +177,37 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
             of_mean = summary.get("intervals", {}).get("c_index")  # a summary of before has none
             cells.append("" if of_mean is None else interval_words(of_mean["mean"]))
             continue
-        if name in NOT_AVERAGED:
+        if not is_averaged(name):
             cells.append("")
             continue
         if summary["mean"][name] is None:
             cells.append("–")
             continue
-        digits = 1 if name == "n_events" else 3
-        defined, present = summary["n_defined"][name], len(summary["folds"])
+        digits, defined = _digits(name), summary["n_defined"][name]
         # One fold has no deviation: ± 0.000 would read as a result that never varies.
         deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
         text = f"{summary['mean'][name]:.{digits}f}{deviation}"
-        cells.append(text if defined == present else f"{text} ({defined} of {present} folds)")
-    return ["mean ± std", "", *cells]
+        cells.append(text + shortfall(summary, name, len(summary["folds"])))
+    return ["mean ± std", of_present_folds(summary), *cells]
+
+
+def of_present_folds(summary: Mapping[str, Any]) -> str:
+    """Where folds are missing, how many are there, with their test cases; else empty."""
+    folds, missing = summary["folds"], summary.get("missing_folds", ())
+    if not missing:
+        return ""
+    return f"{sum(row['n_test'] for row in folds)} in {len(folds)} of {len(folds) + len(missing)} folds"
+
+
+def _sample_row(summary: dict[str, Any]) -> list[str]:
+    names = _columns(TASKS[summary["task"]])
+    known = {name: summary["sample_std"].get(name) for name in names if is_averaged(name)}
+    cells = ["" if known.get(name) is None else f"{known[name]:.{_digits(name)}f}" for name in names]
+    return ["sample std", "", *cells]
+
+
+def _digits(name: str) -> int:
+    return 1 if name in _COUNTS else 3
 
 
 def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:

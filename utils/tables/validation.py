@@ -23,7 +23,7 @@ from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
 from utils.tables.constant_predictions import only_class, same_scores
 from utils.tables.patient_metrics import patient_metrics
-from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.summary_text import is_averaged
 from utils.tables.validation_text import format_validation
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
@@ -37,7 +37,7 @@ def validate(folder: Path) -> dict[str, Any]:
         `n_cases` predicted and `n_known` evaluated;
         `ensemble`: `n_test`, the metrics of `utils.statistics.validation_metrics`, `reasons` {metric: why it is null},
         and `intervals` {metric: value, low, high, reason} (`utils.statistics.metric_intervals`);
-        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
+        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std`, `sample_std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
         of the ensemble alone, with `intervals` as above;
         `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, after those of
@@ -47,17 +47,17 @@ def validate(folder: Path) -> dict[str, Any]:
         UserError: see `read_cohort_predictions`.
     """
     record, ensemble, folds = read_cohort_predictions(folder)
-    run = record["run"]
+    run, seed = record["run"], int(record["run"].get("seed") or 0)
     names = ("dataset", "model", "formulation", "ablate", "run_name", "seed")
     summary: dict[str, Any] = {"cohort": record["cohort"], "unit": record["unit"], "task": record["task"]}
     summary |= {name: run.get(name) for name in names}
     summary |= {"n_cases": record["n_cases"], "n_known": record["n_known"]}
-    of_ensemble = _row(ensemble, record, "ensemble")
+    of_ensemble = _row(ensemble, record, "ensemble", seed=seed)
     intervals = metric_intervals({0: ensemble})
     of_ensemble["intervals"] = {name: asdict(interval.per_fold[0]) for name, interval in intervals.items()}
     summary["ensemble"] = of_ensemble
-    summary["folds"] = [{"fold": k} | _row(table, record, f"fold{k}") for k, table in folds.items()]
-    summary |= over_folds(summary["folds"], TASKS[record["task"]].metrics)
+    summary["folds"] = [{"fold": k} | _row(table, record, f"fold{k}", seed=seed) for k, table in folds.items()]
+    summary |= over_folds(summary["folds"], TASKS[record["task"]].measured)
     if record["task"] == CLASSIFICATION.name:
         of_patients = patient_metrics({0: ensemble})
         if of_patients is not None:
@@ -105,17 +105,17 @@ def write_validation_of(folder: Path, summary: Mapping[str, Any]) -> None:
     write_text(folder / "summary.md", format_validation(summary))
 
 
-def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str) -> dict[str, Any]:
-    cut_offs, edges = record.get("cut_offs") or {}, record.get("inner_edges") or {}
-    metrics = validation_metrics(table, cut_off=cut_offs.get(key), inner_edges=edges.get(key))
+def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int) -> dict[str, Any]:
+    cut_offs, thresholds, edges = (record.get(name) or {} for name in ("cut_offs", "thresholds", "inner_edges"))
+    fixed = {"cut_off": cut_offs.get(key), "threshold": thresholds.get(key), "inner_edges": edges.get(key)}
+    metrics = validation_metrics(table, seed=seed, **fixed)
     return {"n_test": len(table)} | metrics
 
 
 def _csv_text(summary: Mapping[str, Any]) -> str:
-    names = TASKS[summary["task"]].metrics
-    columns = ("fold", "n_test", *names)
+    columns = ("fold", "n_test", *TASKS[summary["task"]].measured)
     rows = [{"fold": "ensemble", **{name: summary["ensemble"][name] for name in columns[1:]}}]
     rows += [{name: row[name] for name in columns} for row in summary["folds"]]
-    for name in ("mean", "std"):
-        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+    for name in ("mean", "std", "sample_std"):
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if is_averaged(n)})
     return csv_text(columns, rows)

@@ -9,8 +9,17 @@ from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
+from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
+from utils.tables.calibration_text import table_text
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
-from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.summary_text import is_averaged
+
+OF_COHORT = Wording(
+    row="model",
+    reference="the cohort itself",
+    threshold="of a fold the one of the highest Youden's J (sensitivity + specificity - 1) of its validation cases in "
+    "the training run, of the ensemble the mean of these",
+)
 
 METHOD = {
     "cls": "ensemble: mean of the class probabilities over the folds. Macro F1 over the classes among labels or "
@@ -31,11 +40,12 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     rows = [_header(summary), _row("ensemble", summary["ensemble"], summary, notes)]
     rows += [_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"]]
     if len(summary["folds"]) > 1:
-        rows.append(_mean_row(summary))
+        rows += [_mean_row(summary), _sample_row(summary)]
     blocks = [
         f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}",
         markdown_table(rows),
-        f"{METHOD[task.name]} mean ± std: over folds, population standard deviation.",
+        f"{METHOD[task.name]} mean ± std: over folds, all of the same cases; population standard deviation (divided "
+        "by the number of folds n); sample std: divided by n - 1.",
         INTERVAL_METHOD[task.name],
     ]
     blocks += cut_off_in_words(summary)
@@ -43,6 +53,8 @@ def format_validation(summary: Mapping[str, Any]) -> str:
         blocks.append(_by_patient(summary["by_patient"]))
     if notes:
         blocks.append("\n".join(notes))
+    for table in calibration_of_cohort(summary):
+        blocks += table_text(table)
     if summary["warnings"]:
         blocks.append("Warnings:\n\n" + "\n".join(f"- {text}" for text in summary["warnings"]))
     about = [f"run {summary['run_name']}, seed {summary['seed']}"]
@@ -71,8 +83,9 @@ def _header(summary: Mapping[str, Any]) -> list[str]:
 
 def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
     marks: dict[str, str] = {}
-    for reason in dict.fromkeys(row["reasons"].values()):
-        undefined = [metric for metric in row["reasons"] if row["reasons"][metric] == reason]
+    reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in TASKS[summary["task"]].metrics}
+    for reason in dict.fromkeys(reasons.values()):
+        undefined = [metric for metric in reasons if reasons[metric] == reason]
         words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
         notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
         marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
@@ -102,13 +115,25 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
-    if name in (*NOT_AVERAGED, "interval", "n_events"):
+    if name == "n_events" or not is_averaged(name):
         return ""
     mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
     if mean is None:
         return "–"
     text = f"{mean:.3f} ± {std:.3f}"
     return text if defined == len(summary["folds"]) else f"{text} ({defined} of {len(summary['folds'])} folds)"
+
+
+def _sample_row(summary: Mapping[str, Any]) -> list[str]:
+    known = {name: value for name, value in summary["sample_std"].items() if name != "n_events" and is_averaged(name)}
+    cells = ["" if known.get(name) is None else f"{known[name]:.3f}" for name in _columns(summary)]
+    return ["sample std of the folds", "", *cells]
+
+
+def calibration_of_cohort(summary: Mapping[str, Any]) -> Iterator[CalibrationTable]:
+    """Calibration and threshold of the ensemble and of each fold (see `utils.tables.calibration_tables`)."""
+    rows = [("ensemble", summary["ensemble"]), *((f"fold {row['fold']}", row) for row in summary["folds"])]
+    return calibration_tables(summary["task"], rows, summary, OF_COHORT)
 
 
 def _by_patient(row: Mapping[str, Any]) -> str:

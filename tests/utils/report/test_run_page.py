@@ -11,7 +11,18 @@ import pytest
 
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import gradient, write_explanations, write_run
-from tests.utils.run_folders import C_1, C_1_2, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
+from tests.utils.run_folders import (
+    C_1,
+    C_1_2,
+    C_2_3,
+    C_5_6,
+    MIXED,
+    RIGHT,
+    Plan,
+    classification_folds,
+    survival_fold,
+    survival_folds,
+)
 from utils.errors import UserError
 from utils.explain.anchor_text import READING_NOTES
 from utils.files.text_table import format_p
@@ -37,7 +48,8 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     page = read(run_dir)
     # C-indices 1, 5/6, 2/3: mean 5/6, deviation sqrt(2 / 3) / 6 = 0.136
     assert verdict_of(page, "C-index").startswith(
-        "C-index 0.833 ± 0.136 (mean ± standard deviation over 3 folds, 9 cases); 95 % interval of the mean "
+        "C-index 0.833 ± 0.136 (mean ± population standard deviation over 3 folds, 9 cases, 9 deaths); "
+        "95 % interval of the mean "
     )
     rows = page.rows("Metrics of the test cases")
     assert [row["fold"] for row in rows] == ["0", "1", "2", "mean ± std", "pooled"]
@@ -59,7 +71,9 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
 def test_a_classification_run_worked_by_hand(tmp_path: Path):
     page = read(Plan(tmp_path).add("cls", "BRCA", classification_folds(RIGHT, MIXED)))
     # AUC 1 and 3/4; ACC 1 and 1/2
-    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 slides)")
+    assert verdict_of(page, "AUC").startswith(
+        "AUC 0.875 ± 0.125 (mean ± population standard deviation over 2 folds, 8 slides)"
+    )
     rows = page.rows("Metrics of the test slides")
     assert [row["ACC"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
     assert [row["macro F1"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
@@ -510,3 +524,32 @@ def test_it_is_fast_and_touches_nothing_of_the_run(tmp_path: Path):
         "report.html",
         "run.json",
     ]
+
+
+def test_calibration_and_threshold_are_those_of_the_summary(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    page, summary = read(run_dir), summarise(run_dir)
+    first = summary["folds"][0]
+    rows = page.rows("Precision and calibration of the probabilities")
+    assert rows[0]["Brier skill"] == f"{first['brier_skill']:.3f}"
+    assert rows[2]["Brier skill"] == f"{summary['mean']['brier_skill']:.3f} ± {summary['std']['brier_skill']:.3f}"
+    assert page.rows("Two classes at a threshold")[0]["threshold"] == f"{first['threshold']:.3f}"
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    page, summary = read(run_dir), summarise(run_dir)
+    rows = page.rows("Calibration of the predicted survival")
+    assert rows[1]["IBS of Kaplan-Meier"] == f"{summary['folds'][1]['ibs_reference']:.3f}"
+    assert "C-index over the pairs of all folds, each patient compared within the fold only" in page.text
+    assert "Precision and calibration" not in page.text
+
+
+def test_a_mean_over_some_folds_says_of_which_cases(tmp_path: Path):
+    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6), folds=[0, 1, 2])
+    page = read(run_dir)
+    start = "C-index 0.917 ± 0.083 (mean ± population standard deviation over 2 of 3 folds, 6 cases, 6 deaths)"
+    assert verdict_of(page, "C-index").startswith(start)
+    mean = next(row for row in page.rows("Metrics of the test cases") if row["fold"] == "mean ± std")
+    assert mean["test cases"] == "6 in 2 of 3 folds"
+    cases = {0: survival_folds(C_1)[0], 1: survival_fold(C_1, event=(0, 0, 0), fold=1)}
+    page = read(Plan(tmp_path / "none").add("surv", "LUAD", cases))
+    mean = next(row for row in page.rows("Metrics of the test cases") if row["fold"] == "mean ± std")
+    assert mean["C-index"] == "1.000 (1 of 2 folds, 3 cases, 3 deaths)"

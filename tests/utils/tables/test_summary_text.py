@@ -32,6 +32,7 @@ def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
                  "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
         "std": {"c_index": 0.0123, "c_index_low": 0.0, "c_index_high": 0.0, "logrank_p": 0.0, "n_events": 0.5,
                 "c_index_ipcw": 0.01, "td_auc": 0.02, "ibs": 0.03},
+        "sample_std": {"n_events": 0.7, "c_index": 0.0174, "logrank_p": 0.1},
         "n_defined": dict.fromkeys(SURVIVAL.metrics, len(rows)),
         "intervals": {"c_index": {"folds": [], "mean": _interval(0.6, 0.52, 0.67)}},
         "pooled": {"logrank_p": 0.0321, "n_cases": 40, "n_high": 20, "deaths_high": 11, "deaths_low": 6,
@@ -55,6 +56,8 @@ def test_a_fold_and_the_mean():
     # A mean of p values is no p value: that cell stays empty. The mean has an interval of its own.
     assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "0.520 to 0.670", ""]
     assert _cells(text, "mean")[6:] == ["0.590 ± 0.010", "0.630 ± 0.020", "0.190 ± 0.030"]
+    assert _cells(text, "sample") == ["sample std", "", "0.7", "0.017", *[""] * 5]
+    assert "std: over folds, population standard deviation (divided by the number of folds n); sample std: " in text
 
 
 def test_the_pooled_logrank_is_the_last_row():
@@ -118,6 +121,8 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
             row,
             missing_folds=[1],
             n_defined=dict.fromkeys(SURVIVAL.metrics, 1) | {"n_events": 2},
+            n_test=dict.fromkeys(SURVIVAL.metrics, 20),
+            n_events=dict.fromkeys(SURVIVAL.metrics, 9),
         )
     )
     assert _cells(text, "0")[4] == "0.500 to 0.700"
@@ -125,7 +130,8 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
     assert _cells(text, "2") == ["2", "20", "0", "– (1)", "– (1)", "– (1)", "– (2)", "– (2)", "– (2)"]
     assert "(1) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
     assert "(2) fold 2, c_index_ipcw, td_auc, ibs undefined: not there" in text
-    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds)"
+    assert _cells(text, "mean")[1] == "40 in 2 of 3 folds"
+    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds, 20 cases, 9 deaths)"
     assert "- fold 1 is missing: it has no predictions_test.csv yet" in text
 
 
@@ -160,7 +166,8 @@ def _classification_row(fold: int, **more: Any) -> dict[str, Any]:
 def _averages(**values: float) -> dict[str, Any]:
     names = ("acc", "balanced_acc", "f1", "auc")
     mean = dict.fromkeys(names, 0.5) | values
-    return {"mean": mean, "std": dict.fromkeys(names, 0.0), "n_defined": dict.fromkeys(names, 1)}
+    deviation = {"std": dict.fromkeys(names, 0.0), "sample_std": dict.fromkeys(names)}
+    return {"mean": mean, **deviation, "n_defined": dict.fromkeys(names, 1), "n_test": dict.fromkeys(names, 6)}
 
 
 def test_classes_are_named_below_the_table():
@@ -222,7 +229,7 @@ def test_a_second_table_by_patient():
     assert _cells(of_patients, "0") == ["0", "6 (1)", "0.500", "0.500", "0.250", "0.875"]
     assert _cells(of_patients, "1")[:2] == ["1", "missing"]
     assert _cells(of_patients, "2") == ["2", "1 (2)", "0.500", "0.500", "0.250", "– (3)"]
-    assert _cells(of_patients, "mean")[5] == "0.625 (1 of 2 folds)"
+    assert _cells(of_patients, "mean")[5] == "0.625 (1 of 2 folds, 6 patients)"
     assert (
         "\n\n".join(
             [

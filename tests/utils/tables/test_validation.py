@@ -26,7 +26,7 @@ def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics == {"ensemble": summary["ensemble"], "folds": summary["folds"]}
     table = pd.read_csv(folder / "summary.csv")
-    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std"]
+    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std", "sample_std"]
     assert [row["fold"] for row in summary["folds"]] == [0, 2]
     main = "auc" if summary["task"] == "cls" else "c_index"
     assert table[main].iloc[0] == pytest.approx(summary["ensemble"][main])
@@ -141,3 +141,34 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
     one_class, wrong_way, *_ = validate(folder)["warnings"]
     assert one_class.startswith("the ensemble predicts class 1 (malignant) for all of 40 slides")
     assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")
+
+
+def test_the_thresholds_of_the_run_divide_the_cohort(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    summary = validate(folder, n_resamples=20)
+    assert [row["threshold"] for row in (summary["ensemble"], *summary["folds"])] == [0.5, 0.25, 0.75]
+    text = format_validation(summary)
+    assert "of the ensemble the mean of these. Of equally good thresholds" in text
+    assert "## Two classes at a threshold" in text
+    assert "| ensemble   | 0.500 " in text
+
+
+def test_folds_of_the_same_cases_are_not_added_up(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    record = json.loads((folder / "predict.json").read_text())
+    record["thresholds"].pop("fold2")
+    (folder / "predict.json").write_text(json.dumps(record))
+    summary = validate(folder, n_resamples=20)
+    assert "n_test" not in summary
+    text = format_validation(summary)
+    assert "| 0.250 (1 of 2 folds) |" in text
+    assert "fold 2, threshold, sensitivity, specificity, PPV, NPV undefined: no threshold of the run's" in text
+
+
+def test_the_reference_of_survival_is_the_cohort_itself(tmp_path: Path):
+    summary = validate(survival_folder(tmp_path), n_resamples=20)
+    assert summary["ensemble"]["ibs_skill"] == pytest.approx(
+        1 - summary["ensemble"]["ibs"] / summary["ensemble"]["ibs_reference"]
+    )
+    assert len({row["ibs_reference"] for row in (summary["ensemble"], *summary["folds"])}) == 1
+    assert "for everybody the Kaplan-Meier curve of the cohort itself, with" in format_validation(summary)

@@ -24,7 +24,7 @@ def patient_table(results: RunResults) -> Table | None:
         main, *others = (number(fold[name]) for name in shown)
         interval = interval_cell(intervals.per_fold[fold["fold"]])
         rows.append((Cell(str(fold["fold"]), float(fold["fold"])), count(fold["n_test"]), main, interval, *others))
-    main, *others = (Cell(mean_text(measured, name)) for name in shown)
+    main, *others = (Cell(mean_text(measured | {"unit": "patient"}, name)) for name in shown)
     n_left_out = sum(len(fold["left_out"]) for fold in measured["folds"])
     words = [METRIC_WORDS[name] for name in shown]
     return Table(
@@ -35,6 +35,7 @@ def patient_table(results: RunResults) -> Table | None:
         notes=(
             BY_PATIENT_METHOD,
             *(f"{text}." for text in without_interval({metric: intervals})),
+            "std: population standard deviation over folds.",
             *([f"Left out: {counted(n_left_out, 'patient')} with slides of different labels."] if n_left_out else []),
         ),
     )
