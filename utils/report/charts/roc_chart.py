@@ -82,8 +82,8 @@ def _note(band: RocBand, is_ensemble: bool) -> str:
     return sentences(
         f"{'' if is_ensemble else heavy}{'Dotted' if is_ensemble else 'dotted'}: chance.",
         f"Band: pointwise 95 % limits, Wilson's with the variance over {resamples}; they held the true sensitivity in "
-        "74 to 99 % of simulated folds of 15 cases, and in 89 to 100 % of larger ones. Interval of the AUC: DeLong's, on "
-        "the logit scale, exact for separated classes"
+        "74 to 100 % of simulated folds of 15 cases, and in 89 to 100 % of larger ones. Interval of the AUC: DeLong's, "
+        "on the logit scale, exact for separated classes"
         f"{f'; none: {band.mean_auc.reason}' if band.mean_auc.reason else ''}. The trained models are held fixed.",
         left_out_text(band.left_out),
     )
