@@ -52,7 +52,7 @@ def _models(metric: str, pairs: list[tuple[int, int]], n: int = 12) -> tuple[Tab
 def _literal(metric: str, table: pd.DataFrame, without: str | None) -> float:
     """The metric of a table without a patient, computed on the rows that are left."""
     rest = table[table["case_id"] != without] if without is not None else table
-    value = fold_metrics(rest, seed=0, n_resamples=0)[metric]
+    value = fold_metrics(rest, with_interval=False)[metric]
     return np.nan if value is None else value
 
 

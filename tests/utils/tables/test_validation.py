@@ -145,7 +145,7 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
 
 def test_the_thresholds_of_the_run_divide_the_cohort(tmp_path: Path):
     folder = classification_folder(tmp_path)
-    summary = validate(folder, n_resamples=20)
+    summary = validate(folder)
     assert [row["threshold"] for row in (summary["ensemble"], *summary["folds"])] == [0.5, 0.25, 0.75]
     text = format_validation(summary)
     assert "of the ensemble the mean of these. Of equally good thresholds" in text
@@ -158,7 +158,7 @@ def test_folds_of_the_same_cases_are_not_added_up(tmp_path: Path):
     record = json.loads((folder / "predict.json").read_text())
     record["thresholds"].pop("fold2")
     (folder / "predict.json").write_text(json.dumps(record))
-    summary = validate(folder, n_resamples=20)
+    summary = validate(folder)
     assert "n_test" not in summary
     text = format_validation(summary)
     assert "| 0.250 (1 of 2 folds) |" in text
@@ -166,7 +166,7 @@ def test_folds_of_the_same_cases_are_not_added_up(tmp_path: Path):
 
 
 def test_the_reference_of_survival_is_the_cohort_itself(tmp_path: Path):
-    summary = validate(survival_folder(tmp_path), n_resamples=20)
+    summary = validate(survival_folder(tmp_path))
     assert summary["ensemble"]["ibs_skill"] == pytest.approx(
         1 - summary["ensemble"]["ibs"] / summary["ensemble"]["ibs_reference"]
     )
