@@ -123,7 +123,7 @@ def warn_of(run_dir: Path, fold: int, stage: str) -> None:
     place = fold_dir(run_dir, fold)
     name, cases = ("val", "validation") if stage == "train" else ("test", "test")
     table, log = read_predictions(place / f"predictions_{name}.csv"), log_if_whole(place / "log.csv")
-    for warning in fold_warnings(read_run(run_dir), log, table, cases):
+    for warning in fold_warnings(read_run(run_dir), log, table, cases, fold):
         logger.warning("warning: fold %d: %s", fold, warning)
 
 

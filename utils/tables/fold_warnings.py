@@ -16,6 +16,7 @@ from utils.runs.predictions import task_of
 from utils.runs.protocol import completed
 from utils.runs.run_record import unit_of
 from utils.runs.tasks import CLASSIFICATION
+from utils.tables.below_chance import fold_below_chance
 from utils.tables.constant_predictions import only_class, same_scores
 
 
@@ -43,7 +44,9 @@ class Selection:
         return cls(settings["monitor"], settings["tie_rule"], settings.get("epochs"), weighted)
 
 
-def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.DataFrame, cases: str) -> list[str]:
+def fold_warnings(
+    run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.DataFrame, cases: str, fold: int = 0
+) -> list[str]:
     """All warnings of a trained fold.
 
     Args:
@@ -51,12 +54,13 @@ def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.Da
         log: see `utils.runs.epoch_log`; None where it is lost.
         table: predictions of its test cases, or of its validation cases where those are not opened yet.
         cases: which of the two, `test` or `validation`.
+        fold: its number, on which the resamples of an AUC depend.
     """
     selection = Selection.of(run)
     of_training = [] if log is None else [*unfinished_training(run, log), *training_warnings(log, selection)]
     n_epochs = 0 if log is None else len(log)
     of_cases = prediction_warnings(table, f"{cases} {unit_of(run)}s", selection, n_epochs=n_epochs)
-    return [*of_training, *of_cases]
+    return [*of_training, *of_cases, *fold_below_chance(table, fold, seed=int(run.get("seed") or 0))]
 
 
 def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:

@@ -22,11 +22,14 @@ from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
 from utils.tables.averages import over_folds
+from utils.tables.below_chance import mean_below_chance
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.patient_metrics import patient_metrics
+from utils.tables.risk_groups import risk_group_summary
 from utils.tables.summary_text import NOT_AVERAGED, format_summary
 
 
@@ -44,7 +47,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         `mean`, `std` and `n_defined` as of `utils.tables.averages`;
         `by_patient`, only where slides are classified and a patient has several test slides: see
         `utils.tables.patient_metrics`;
-        `pooled`, survival only: see `pooled_logrank`;
+        `pooled` and `risk_groups`, survival only: see `pooled_logrank` and `utils.tables.risk_groups`;
+        `below_chance`: a sentence where the interval of the mean over folds lies below chance, else empty;
         `missing_folds`: folds listed in run.json without predictions; `folds_left_out`: a sentence where the run is of
         some folds of its splits only, else empty; `warnings` and `anchors` as in run.json.
 
@@ -70,6 +74,10 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         summary["by_patient"] = of_patients
     if run["task"] == SURVIVAL.name:
         summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
+        summary["risk_groups"] = risk_group_summary(tables)
+    task = TASKS[run["task"]]
+    mean = summary["mean"][task.metric]
+    summary["below_chance"] = mean_below_chance(tables, task, mean=mean, seed=int(run["seed"] or 0))
     summary["warnings"] = run["warnings"]
     summary["folds_left_out"] = folds_left_out(run)
     summary["anchors"] = run.get("anchors")
@@ -79,10 +87,11 @@ def summarise(run_dir: Path) -> dict[str, Any]:
 def write_summary(run_dir: Path) -> dict[str, Any]:
     """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
 
-    summary.csv has a row per fold, then the rows `mean` and `std`, and in survival a last row `pooled` with the cases,
-    the deaths and the log-rank p of `pooled_logrank`; a cell is empty where the metric is undefined, or where a mean
-    says nothing (p values, interval ends). With `by_patient` it has the columns `n_patients` and `{metric}_by_patient`
-    too.
+    summary.csv has a row per fold, then the rows `mean` and `std`, and in survival the columns of the hazard ratio of
+    the risk halves, a row `stratified` with this ratio and the log-rank p stratified by fold, and a last row `pooled`
+    with the cases, the deaths and the released log-rank p of `pooled_logrank`; a cell is empty where the metric is
+    undefined, or where a mean says nothing (p values, interval ends). With `by_patient` it has the columns
+    `n_patients` and `{metric}_by_patient` too.
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -151,7 +160,7 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: 
     outcomes = _training_outcomes(path.with_name("outcomes_train.csv"), table) if run["task"] == SURVIVAL.name else None
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
-    doubts = {"warnings": fold_warnings(run, log_if_whole(path.with_name("log.csv")), table, "test")}
+    doubts = {"warnings": fold_warnings(run, log_if_whole(path.with_name("log.csv")), table, "test", fold)}
     metrics = fold_metrics(table, seed=run["seed"], outcomes=outcomes)
     return {"fold": fold, "n_test": len(table)} | metrics | doubts | source
 
@@ -193,5 +202,11 @@ def _csv_text(summary: dict[str, Any]) -> str:
         pooled = summary["pooled"]
         deaths = pooled["deaths_high"] + pooled["deaths_low"]
         counts = {"n_test": pooled["n_cases"], "n_events": deaths}
+        columns = (*columns, *HAZARD_RATIO)
+        of_groups = summary["risk_groups"]
+        for row, found in zip(rows, of_groups["folds"], strict=False):
+            row |= {name: found[name] for name in HAZARD_RATIO}
+        stratified = {name: of_groups["stratified"][name] for name in (*HAZARD_RATIO, "logrank_p")}
+        rows.append({"fold": "stratified"} | stratified | counts)
         rows.append({"fold": "pooled", "logrank_p": pooled["logrank_p"]} | counts)
     return csv_text(columns, rows)

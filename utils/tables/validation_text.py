@@ -10,13 +10,15 @@ from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
 from utils.statistics.metrics import N_RESAMPLES
+from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.summary_text import NOT_AVERAGED
 
 METHOD = {
     "cls": "ensemble: mean of the class probabilities over the folds. Macro F1 over the classes among labels or "
     "predictions; AUC of class 1, or the mean of one class against the rest beyond two classes.",
     "surv": "ensemble: mean of the survival curves over the folds; its risk is minus the sum of the mean curve. "
-    "Harrell's C (higher risk = earlier death); log-rank test between the cases at or above the cut-off and the rest. "
+    "Harrell's C (higher risk = earlier death); hazard ratio (Cox) and log-rank test of the cases at or above the "
+    "cut-off against the rest; above 1 these cases die earlier, below 1 they live longer. "
     "The cut-off is the median risk of the training cases of each fold, and the mean of these for the ensemble. Uno's "
     "C, cumulative/dynamic AUC and integrated Brier score are weighted by the censoring of the cohort itself.",
 }
@@ -61,11 +63,12 @@ def _columns(summary: Mapping[str, Any]) -> list[str]:
     main = TASKS[summary["task"]].metric
     counts = [name for name in names if name == "n_events"]
     others = [name for name in names if name not in (main, "n_events")]
-    return [*counts, main, "interval", *others]
+    ratio = ["hazard_ratio"] if summary["task"] == SURVIVAL.name else []
+    return [*counts, main, "interval", *ratio, *others]
 
 
 def _header(summary: Mapping[str, Any]) -> list[str]:
-    words = METRIC_WORDS | {"interval": "95 % interval", "n_high": "high risk"}
+    words = METRIC_WORDS | {"interval": "95 % interval", "hazard_ratio": "hazard ratio (95 % interval)"}
     return ["", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
 
 
@@ -96,6 +99,8 @@ def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]
         return marks.get(name, "–")
     if name == "n_events":
         return str(row[name])
+    if name == "hazard_ratio":
+        return hazard_ratio_text(row)
     return format_p(row[name]) if name == "logrank_p" else f"{row[name]:.3f}"
 
 
@@ -104,7 +109,7 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
-    if name in (*NOT_AVERAGED, "interval", "n_events"):
+    if name in (*NOT_AVERAGED, "interval", "n_events", "hazard_ratio"):
         return ""
     mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
     if mean is None:
