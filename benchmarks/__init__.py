@@ -1,1 +1,1 @@
-"""Timings, apart from the tests: each prints its hardware and date with its figures."""
+"""Timings, which print hardware and date with their figures, and simulations of statistics; apart from the tests."""

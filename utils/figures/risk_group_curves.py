@@ -10,18 +10,18 @@ from matplotlib.gridspec import GridSpec
 
 from utils.figures.palette import BLUE, VERMILION
 from utils.figures.plotting import add_legend, add_note, new_figure, panels, tidy
-from utils.files.text_table import format_p
-from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
+from utils.statistics.effect_words import effect_words, released_words
+from utils.statistics.risk_groups import SHARED_IN_SHORT, PooledHalves, RiskGroups, month_ticks, pooled_halves
 from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
 
 _GROUPS = ((False, "low risk", BLUE), (True, "high risk", VERMILION))
 
 
 def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
-    """Survival of the two halves over all test folds, with 95 % limits, censoring ticks, log-rank p, numbers at risk.
+    """Survival of the two halves over all test folds, with 95 % limits, censoring ticks and numbers at risk.
 
-    The log-rank test is over the pooled cases, not stratified by fold. A fold without halves is left out and the legend
-    says why.
+    The legend has hazard ratio and log-rank p, stratified by fold, and the released log-rank p of the pooled cases. A
+    fold without halves is left out and the legend says why.
     """
     pooled = pooled_halves(tables)
     n_folds = len(pooled.folds)
@@ -30,20 +30,22 @@ def pooled_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
 
 
 def risk_group_figure(pooled: PooledHalves, title: str, *, rule: str) -> Figure:
-    """Survival of two groups of cases with their log-rank p; `rule` says how the cases were divided."""
+    """Survival of two groups of cases and how they differ; `rule` says how the cases were divided."""
     figure = new_figure(7.0, 5.8, title)
     grid = GridSpec(2, 1, figure=figure, height_ratios=[6, 1])
     axes, table_axes = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     if pooled.folds:
         ticks = _draw_curves(axes, pooled.groups)
-        _add_p(axes, pooled)
+        _add_effect(axes, pooled)
         _draw_numbers_at_risk(table_axes, pooled.groups, ticks, axes.get_xlim())
     else:
         table_axes.set_axis_off()
     for fold, reason in pooled.left_out.items():
         add_note(axes, f"fold {fold}: left out ({reason})")
     _finish(axes, n_panels=1)
-    figure.supxlabel(f"{rule}; bands: pointwise 95 % limits; ticks: censored cases", fontsize=8)
+    caption = f"{rule}; bands: pointwise 95 % limits; ticks: censored cases"
+    caveat = f"\n{SHARED_IN_SHORT}" if len(pooled.folds) > 1 else ""
+    figure.supxlabel(f"{caption}{caveat}", fontsize=8)
     return figure
 
 
@@ -54,7 +56,7 @@ def fold_risk_curves(tables: dict[int, pd.DataFrame], title: str) -> Figure:
         halves = pooled_halves({fold: tables[fold]})
         if halves.folds:
             _draw_curves(axes, halves.groups)
-            _add_p(axes, halves)
+            _add_effect(axes, halves)
         else:
             add_note(axes, f"no curves ({halves.left_out[fold]})")
             axes.set_xticks([])
@@ -83,9 +85,10 @@ def _draw_curves(axes: Axes, groups: RiskGroups) -> np.ndarray:
     return ticks
 
 
-def _add_p(axes: Axes, halves: PooledHalves) -> None:
-    undefined = f"log-rank p undefined: {halves.reason}"
-    add_note(axes, undefined if halves.p is None else f"log-rank p: {format_p(halves.p)}")
+def _add_effect(axes: Axes, halves: PooledHalves) -> None:
+    for words in (*effect_words(halves), released_words(halves)):
+        if words:
+            add_note(axes, words)
 
 
 def _draw_numbers_at_risk(axes: Axes, groups: RiskGroups, ticks: np.ndarray, limits: tuple[float, float]) -> None:

@@ -84,6 +84,17 @@ def format_p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def format_ratio(ratio: float) -> str:
+    """A hazard or odds ratio for a reader.
+
+    >>> format_ratio(1.824), format_ratio(0.0004), format_ratio(1234.5)
+    ('1.82', '<0.01', '1234')
+    """
+    if ratio < 0.01:
+        return "<0.01"
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:.0f}"
+
+
 def starred_p(p: float) -> str:
     """A p value with a star below 0.05, as the released evaluation prints it: without correction for many tests.
 

@@ -8,7 +8,8 @@ from utils.paper.run_plan import MICO
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 
 TABLES = {
-    "table1_survival": "survival: C-index of each model and cohort; log-rank p, folds pooled (`table1_logrank.csv`)",
+    "table1_survival": "survival: C-index of each model and cohort; hazard ratio and log-rank p of the risk halves "
+    "(`table1_logrank.csv`)",
     "table2_subtyping": "subtyping: accuracy, macro F1 and AUC of each model and cohort",
     "table3_ablations": "MiCo without one of its parts",
     "survival_metrics": f"survival: {METRIC_WORDS['c_index_ipcw']}, time-dependent AUC, integrated Brier score "

@@ -56,6 +56,8 @@ def warning_blocks(warnings: Sequence[str]) -> tuple[Block, ...]:
 
 
 def _of_run(results: RunResults) -> Iterator[str]:
+    if results.summary is not None and results.summary["below_chance"]:
+        yield f"The run is {results.summary['below_chance']}."
     yield from _once_for_all_folds(" ".join(str(text).split()) for text in results.run["warnings"])
     if left_out := folds_left_out(results.run):
         yield f"{left_out}."

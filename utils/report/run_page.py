@@ -17,6 +17,7 @@ from utils.report.sections.case_tables import prediction_table
 from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import metric_forest, metric_table, verdict
 from utils.report.sections.patient_table import patient_table
+from utils.report.sections.risk_group_table import risk_group_table
 from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.sections.settings_tables import settings_blocks
 from utils.runs.tasks import SURVIVAL
@@ -53,6 +54,8 @@ def _sections(results: RunResults) -> Iterator[Section]:
     if results.tables:
         by_patient = patient_table(results)
         metrics: tuple[Block, ...] = (metric_table(results), *([by_patient] if by_patient else []))
+        if results.summary is not None and results.task == SURVIVAL:
+            metrics += (risk_group_table(results.summary),)
         metrics += (Charts((metric_forest(results),)), *calibration_blocks(results.summary or {}))
         yield Section("metrics", "Metrics", metrics)
         curves = "Survival of the risk halves" if results.task == SURVIVAL else "ROC curves"

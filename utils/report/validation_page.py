@@ -42,7 +42,7 @@ from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
-from utils.report.sections.metric_tables import CHANCE, mean_text
+from utils.report.sections.metric_tables import mean_text
 from utils.runs.class_words import ClassWords
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predictions import output_columns
@@ -52,11 +52,14 @@ from utils.statistics.cut_off import divided_with_p
 from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
+from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
+from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.validation import validate
 from utils.tables.validation_text import METHOD, calibration_of_cohort, cut_off_in_words
 
 REPORT = "report.html"
+_WORDS = METRIC_WORDS | {"hazard_ratio": "hazard ratio (95 % interval)"}
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,8 @@ def _verdict(found: Validation) -> Iterator[str]:
     yield f"{line}; 95 % interval {measured['low']:.3f} to {measured['high']:.3f}."
     if measured["low"] <= CHANCE <= measured["high"]:
         yield f"The interval holds {CHANCE}, the value of chance: this cohort does not show a signal."
+    if is_below_chance(measured["low"], measured["high"]):
+        yield f"This is {below_chance(found.task)}."
 
 
 def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
@@ -203,8 +208,8 @@ def _metric_blocks(found: Validation) -> Iterator[Block]:
 
 def _metric_table(found: Validation) -> Table:
     shown = found.task.shown
-    more = ("logrank_p",) if found.task == SURVIVAL else ()
-    header = ("model", *(METRIC_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
+    more = ("hazard_ratio", "logrank_p") if found.task == SURVIVAL else ()
+    header = ("model", *(_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
     of_ensemble = found.summary["ensemble"]
     measured = of_ensemble["intervals"][shown[0]]
     rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval_words(measured))]
@@ -240,7 +245,8 @@ def _mean_row(found: Validation, names: tuple[str, ...], n_more: int) -> tuple[C
 
 
 def _cells(values: Mapping[str, Any], shown: tuple[str, ...], more: tuple[str, ...]) -> tuple[Cell, ...]:
-    return (*(number(values[name]) for name in shown), *(p_value(values[name]) for name in more))
+    of_groups = (Cell(hazard_ratio_text(values), values["hazard_ratio"]), p_value(values["logrank_p"])) if more else ()
+    return (*(number(values[name]) for name in shown), *of_groups)
 
 
 def _curves(found: Validation, n_resamples: int) -> tuple[Chart, ...]:

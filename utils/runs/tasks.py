@@ -13,6 +13,7 @@ METRIC_WORDS = {
     "f1": "macro F1",
     "auc": "AUC",
     "c_index": "C-index",
+    "hazard_ratio": "hazard ratio",
     "logrank_p": "log-rank p",
     "n_events": "deaths",
     "c_index_ipcw": "Uno's C",

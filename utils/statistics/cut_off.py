@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from utils.statistics.group_effect import group_effect
 from utils.statistics.risk_groups import PooledHalves, RiskGroups
 from utils.statistics.survival_stats import UndefinedMetricError, logrank_p
 
@@ -37,11 +38,11 @@ def divided(table: pd.DataFrame, cut_off: float) -> RiskGroups:
     if high.all() or not high.any():
         side = "at or above" if high.all() else "below"
         raise UndefinedMetricError(f"the risk of every case is {side} the cut-off of the training cases, {cut_off:.4g}")
-    return RiskGroups(table["event"].to_numpy().astype(bool), table["time"].to_numpy(), high)
+    return RiskGroups(table["event"].to_numpy().astype(bool), table["time"].to_numpy(), high, np.zeros(len(high), int))
 
 
 def divided_with_p(table: pd.DataFrame, cut_off: float | None) -> PooledHalves:
-    """The two groups of a cohort, as `divided` makes them, with their log-rank p.
+    """The two groups of a cohort, as `divided` makes them, with their hazard ratio and log-rank p.
 
     Raises:
         UndefinedMetricError: no cut-off is known, or all cases are on one side of it.
@@ -54,4 +55,5 @@ def divided_with_p(table: pd.DataFrame, cut_off: float | None) -> PooledHalves:
         p = logrank_p(groups.event, groups.time, groups.high)
     except UndefinedMetricError as error:
         reason = str(error)
-    return PooledHalves(groups, (0,), {}, p, reason)
+    effect = group_effect(groups.event, groups.time, groups.high)
+    return PooledHalves(groups, (0,), {}, p, reason, effect)

@@ -22,6 +22,7 @@ from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING
 from utils.statistics.calibration_metrics import Threshold, classification_calibration, survival_calibration
 from utils.statistics.censoring_metrics import TrainingOutcomes
 from utils.statistics.cut_off import NO_CUT_OFF, divided_with_p
+from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.survival_stats import UndefinedMetricError
 
@@ -48,7 +49,8 @@ def validation_metrics(
 
     Returns:
         The metrics of the task, those of `utils.statistics.calibration_metrics` included, and `reasons` {metric: why it
-        is None}; in survival also `cut_off`, `n_high` and `deaths_high`, of the cases at or above it.
+        is None}; in survival also `cut_off`, `n_high` and `deaths_high`, of the cases at or above it, and their
+        `hazard_ratio` against the others with its 95 % limits `hazard_ratio_low`, `hazard_ratio_high`.
     """
     outputs = table[output_columns(table)].to_numpy(dtype=np.float64)
     if task_of(table) == CLASSIFICATION:
@@ -77,18 +79,23 @@ def _joined(metrics: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_cut_off(table: pd.DataFrame, cut_off: float | None, reasons: dict[str, str]) -> dict[str, Any]:
-    """The log-rank test of the groups that the cut-off makes; `reasons` says why there is none."""
+    """Hazard ratio and log-rank test of the groups that the cut-off makes; `reasons` says why there is none."""
     reasons.pop("logrank_p", None)
+    undefined: dict[str, Any] = dict.fromkeys(("logrank_p", *HAZARD_RATIO))
     if cut_off is None:
-        reasons["logrank_p"] = NO_CUT_OFF
-        return {"logrank_p": None, "cut_off": None, "n_high": None, "deaths_high": None}
+        reasons |= dict.fromkeys(("logrank_p", "hazard_ratio"), NO_CUT_OFF)
+        return {**undefined, "cut_off": None, "n_high": None, "deaths_high": None}
     high = (table["risk"] >= cut_off).to_numpy()
     counts = {"cut_off": cut_off, "n_high": int(high.sum()), "deaths_high": int(table["event"].to_numpy()[high].sum())}
     try:
         groups = divided_with_p(table, cut_off)
     except UndefinedMetricError as error:
-        reasons["logrank_p"] = str(error)
-        return {"logrank_p": None, **counts}
+        reasons |= dict.fromkeys(("logrank_p", "hazard_ratio"), str(error))
+        return {**undefined, **counts}
     if groups.reason is not None:
         reasons["logrank_p"] = groups.reason
-    return {"logrank_p": groups.p, **counts}
+    effect = groups.effect
+    if "hazard_ratio" in effect.reasons:
+        reasons["hazard_ratio"] = effect.reasons["hazard_ratio"]
+    ratio = dict(zip(HAZARD_RATIO, (effect.hazard_ratio, effect.low, effect.high), strict=True))
+    return {"logrank_p": groups.p, **ratio, **counts}

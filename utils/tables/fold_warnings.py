@@ -16,6 +16,7 @@ from utils.runs.predictions import task_of
 from utils.runs.protocol import completed
 from utils.runs.run_record import unit_of
 from utils.runs.tasks import CLASSIFICATION
+from utils.tables.below_chance import fold_below_chance
 from utils.tables.constant_predictions import only_class, same_scores
 
 
@@ -56,7 +57,7 @@ def fold_warnings(run: Mapping[str, Any], log: pd.DataFrame | None, table: pd.Da
     of_training = [] if log is None else [*unfinished_training(run, log), *training_warnings(log, selection)]
     n_epochs = 0 if log is None else len(log)
     of_cases = prediction_warnings(table, f"{cases} {unit_of(run)}s", selection, n_epochs=n_epochs)
-    return [*of_training, *of_cases]
+    return [*of_training, *of_cases, *fold_below_chance(table)]
 
 
 def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:

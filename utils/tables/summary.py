@@ -22,15 +22,18 @@ from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
 from utils.statistics.stratified_concordance import stratified_concordance
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.tables.averages import cases_of_means, over_folds
+from utils.tables.below_chance import mean_below_chance
 from utils.tables.fold_calibration import with_calibration
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.patient_metrics import patient_metrics
+from utils.tables.risk_groups import risk_group_summary
 from utils.tables.summary_text import format_summary, is_averaged
 
 
@@ -50,8 +53,9 @@ def summarise(run_dir: Path) -> dict[str, Any]:
         `intervals` {metric: `utils.statistics.metric_intervals.MetricInterval.as_json`}, of the folds and of the mean;
         `by_patient`, only where slides are classified and a patient has several test slides: see
         `utils.tables.patient_metrics`;
-        `pooled`, survival only: see `pooled_logrank`;
+        `pooled` and `risk_groups`, survival only: see `pooled_logrank` and `utils.tables.risk_groups`;
         `c_index_within_folds`, survival only: see `pooled_concordance`;
+        `below_chance`: a sentence where the interval of the mean over folds lies below chance, else empty;
         `missing_folds`: folds listed in run.json without predictions; `folds_left_out`: a sentence where the run is of
         some folds of its splits only, else empty; `warnings` and `anchors` as in run.json.
 
@@ -72,7 +76,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     summary["class_names"] = run.get("class_names")
     measured = TASKS[run["task"]].measured
     summary |= {"unit": unit_of(run), "folds": folds, **over_folds(folds, measured), **cases_of_means(folds, measured)}
-    summary["intervals"] = {metric: interval.as_json() for metric, interval in metric_intervals(tables).items()}
+    intervals = metric_intervals(tables)
+    summary["intervals"] = {metric: interval.as_json() for metric, interval in intervals.items()}
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
     of_patients = patient_metrics(tables) if run["task"] == CLASSIFICATION.name else None
     if of_patients is not None:
@@ -80,6 +85,8 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     if run["task"] == SURVIVAL.name:
         summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
         summary["c_index_within_folds"] = pooled_concordance(tables)
+        summary["risk_groups"] = risk_group_summary(tables)
+    summary["below_chance"] = mean_below_chance(intervals, TASKS[run["task"]])
     summary["warnings"] = run["warnings"]
     summary["folds_left_out"] = folds_left_out(run)
     summary["anchors"] = run.get("anchors")
@@ -89,10 +96,11 @@ def summarise(run_dir: Path) -> dict[str, Any]:
 def write_summary(run_dir: Path) -> dict[str, Any]:
     """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
 
-    summary.csv has a row per fold, then the rows `mean`, `std` and `sample_std`, and in survival a last row `pooled`
-    with the cases, the deaths and the log-rank p of `pooled_logrank`, and the C-index of `pooled_concordance`; a cell
-    is empty where the metric is undefined, or where a mean says nothing (p values, interval ends). With `by_patient` it
-    has the columns `n_patients` and `{metric}_by_patient` too.
+    summary.csv has a row per fold, then the rows `mean`, `std` and `sample_std`, and in survival the columns of the
+    hazard ratio of the risk halves, a row `stratified` with this ratio and the log-rank p stratified by fold, and a
+    last row `pooled` with the cases, the deaths and the released log-rank p of `pooled_logrank`, and the C-index of
+    `pooled_concordance`; a cell is empty where the metric is undefined, or where a mean says nothing (p values,
+    interval ends). With `by_patient` it has the columns `n_patients` and `{metric}_by_patient` too.
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -219,5 +227,11 @@ def _csv_text(summary: dict[str, Any]) -> str:
         deaths = pooled["deaths_high"] + pooled["deaths_low"]
         within = {"c_index": summary["c_index_within_folds"]["c_index"]}
         counts = {"n_test": pooled["n_cases"], "n_events": deaths}
+        columns = (*columns, *HAZARD_RATIO)
+        of_groups = summary["risk_groups"]
+        for row, found in zip(rows, of_groups["folds"], strict=False):
+            row |= {name: found[name] for name in HAZARD_RATIO}
+        stratified = {name: of_groups["stratified"][name] for name in (*HAZARD_RATIO, "logrank_p")}
+        rows.append({"fold": "stratified"} | stratified | counts)
         rows.append({"fold": "pooled", "logrank_p": pooled["logrank_p"]} | counts | within)
     return csv_text(columns, rows)

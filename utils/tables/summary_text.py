@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from utils.files.phrases import counted
-from utils.files.text_table import format_p, markdown_table, starred_p
+from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metric_intervals import MetricInterval
@@ -14,6 +14,7 @@ from utils.tables.averages import shortfall
 from utils.tables.calibration_text import calibration_text
 from utils.tables.fold_warnings import merged
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
+from utils.tables.risk_groups_text import POOLED_METHOD, pooled_notes, pooled_p_text, risk_group_blocks
 
 _INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
 _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
@@ -28,13 +29,6 @@ _METHOD = {
     "training cases: Uno's C up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the "
     "inner edges, and the integrated Brier score between them (lower is better).",
 }
-# Below each table that shows it, here and in the report.
-POOLED_METHOD = (
-    "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
-    "evaluation reports for a cohort. Each case is in the half that it has within its fold, since the folds are models "
-    "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
-    "correction for the number of tests; here only where no fold is left out."
-)
 DEVIATIONS = (
     "mean ± std: over folds, population standard deviation (divided by the number of folds n); sample std: divided by "
     "n - 1."
@@ -71,10 +65,13 @@ def format_summary(summary: dict[str, Any]) -> str:
         blocks.append("\n".join(notes))
     if "by_patient" in summary:
         blocks += _by_patient(summary)
+    blocks += risk_group_blocks(summary)
     blocks += calibration_text(summary)
     of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
     warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
+    if summary.get("below_chance"):
+        warnings.insert(0, f"- {summary['below_chance']}")
     if summary.get("folds_left_out"):
         warnings.append(f"- {summary['folds_left_out']}")
     if warnings:
@@ -220,21 +217,6 @@ def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:
     cells = {"n_events": str(pooled["deaths_high"] + pooled["deaths_low"]), "logrank_p": shown}
     columns = _columns(TASKS[summary["task"]])
     return ["pooled", str(pooled["n_cases"]), *(cells.get(name, "") for name in columns)]
-
-
-def pooled_p_text(pooled: Mapping[str, Any]) -> str:
-    """The p value of `pooled` of summary.json, with its star if no fold is left out; a dash where it is undefined."""
-    if pooled["logrank_p"] is None:
-        return "–"
-    return format_p(pooled["logrank_p"]) if pooled["left_out"] else starred_p(pooled["logrank_p"])
-
-
-def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
-    """What to know about `pooled` of summary.json: why its p value is undefined, and which folds are left out."""
-    if pooled["reason"]:
-        yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
-    for fold, reason in pooled["left_out"].items():
-        yield f"pooled: without fold {fold} ({reason})"
 
 
 def _sources(summary: dict[str, Any]) -> Iterator[str]:

@@ -17,16 +17,16 @@ from utils.files.csv_table import csv_text
 from utils.files.phrases import counted, listed
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predict_dir import stale_folds
-from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, TASKS
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
+from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
+from utils.tables.below_chance import below_chance, is_below_chance
 from utils.tables.constant_predictions import only_class, same_scores
 from utils.tables.patient_metrics import patient_metrics
 from utils.tables.summary_text import is_averaged
 from utils.tables.validation_text import format_validation
-
-CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 
 
 def validate(folder: Path) -> dict[str, Any]:
@@ -77,13 +77,9 @@ def _doubts(summary: Mapping[str, Any], ensemble: pd.DataFrame, stale: Sequence[
         yield f"the ensemble predicts the same {same} for all of {cases}, but for rounding: look at the features"
     elif named is not None:
         yield f"the ensemble predicts class {named} for all of {cases}: the threshold of the run does not fit them"
-    high = summary["ensemble"]["intervals"][task.metric]["high"]
-    if high is not None and high < CHANCE:
-        yield (
-            f"the 95 % interval of the {METRIC_WORDS[task.metric]} lies below {CHANCE}, the value of chance: the model "
-            "ranks this cohort the wrong way round; look at the labels (censorship, the order of the classes) and at "
-            "the features"
-        )
+    interval = summary["ensemble"]["intervals"][task.metric]
+    if is_below_chance(interval["low"], interval["high"]):
+        yield below_chance(task)
 
 
 def write_validation(folder: Path) -> dict[str, Any]:
@@ -113,7 +109,8 @@ def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int)
 
 
 def _csv_text(summary: Mapping[str, Any]) -> str:
-    columns = ("fold", "n_test", *TASKS[summary["task"]].measured)
+    ratio = HAZARD_RATIO if summary["task"] == SURVIVAL.name else ()
+    columns = ("fold", "n_test", *TASKS[summary["task"]].measured, *ratio)
     rows = [{"fold": "ensemble", **{name: summary["ensemble"][name] for name in columns[1:]}}]
     rows += [{name: row[name] for name in columns} for row in summary["folds"]]
     for name in ("mean", "std", "sample_std"):

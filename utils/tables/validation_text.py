@@ -12,6 +12,7 @@ from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
 from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
 from utils.tables.calibration_text import table_text
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
+from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.summary_text import is_averaged
 
 OF_COHORT = Wording(
@@ -25,7 +26,8 @@ METHOD = {
     "cls": "ensemble: mean of the class probabilities over the folds. Macro F1 over the classes among labels or "
     "predictions; AUC of class 1, or the mean of one class against the rest beyond two classes.",
     "surv": "ensemble: mean of the survival curves over the folds; its risk is minus the sum of the mean curve. "
-    "Harrell's C (higher risk = earlier death); log-rank test between the cases at or above the cut-off and the rest. "
+    "Harrell's C (higher risk = earlier death); hazard ratio (Cox) and log-rank test of the cases at or above the "
+    "cut-off against the rest; above 1 these cases die earlier, below 1 they live longer. "
     "The cut-off is the median risk of the training cases of each fold, and the mean of these for the ensemble. Uno's "
     "C, cumulative/dynamic AUC and integrated Brier score are weighted by the censoring of the cohort itself.",
 }
@@ -73,17 +75,19 @@ def _columns(summary: Mapping[str, Any]) -> list[str]:
     main = TASKS[summary["task"]].metric
     counts = [name for name in names if name == "n_events"]
     others = [name for name in names if name not in (main, "n_events")]
-    return [*counts, main, "interval", *others]
+    ratio = ["hazard_ratio"] if summary["task"] == SURVIVAL.name else []
+    return [*counts, main, "interval", *ratio, *others]
 
 
 def _header(summary: Mapping[str, Any]) -> list[str]:
-    words = METRIC_WORDS | {"interval": "95 % interval", "n_high": "high risk"}
+    words = METRIC_WORDS | {"interval": "95 % interval", "hazard_ratio": "hazard ratio (95 % interval)"}
     return ["", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
 
 
 def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
     marks: dict[str, str] = {}
-    reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in TASKS[summary["task"]].metrics}
+    shown = (*TASKS[summary["task"]].metrics, "hazard_ratio")  # the others have tables of their own
+    reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in shown}
     for reason in dict.fromkeys(reasons.values()):
         undefined = [metric for metric in reasons if reasons[metric] == reason]
         words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
@@ -107,6 +111,8 @@ def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]
         return marks.get(name, "–")
     if name == "n_events":
         return str(row[name])
+    if name == "hazard_ratio":
+        return hazard_ratio_text(row)
     return format_p(row[name]) if name == "logrank_p" else f"{row[name]:.3f}"
 
 
@@ -115,7 +121,7 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
-    if name == "n_events" or not is_averaged(name):
+    if name in ("n_events", "hazard_ratio") or not is_averaged(name):
         return ""
     mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
     if mean is None:

@@ -7,6 +7,7 @@ import pytest
 from utils.figures.risk_group_curves import fold_risk_curves, pooled_risk_curves
 from utils.files.text_table import format_p
 from utils.runs.predictions import survival_table
+from utils.statistics.group_effect import group_effect
 from utils.statistics.risk_groups import pool, split_folds
 from utils.statistics.survival_stats import kaplan_meier, logrank_p, n_at_risk
 
@@ -47,7 +48,12 @@ def test_the_pooled_figure_draws_the_kaplan_meier_curves(tables: dict[int, pd.Da
         np.testing.assert_array_equal(marks.get_xdata(), np.sort(time[~event]))
         assert set(marks.get_ydata()) <= set(curve.survival)
     p = logrank_p(pooled.event, pooled.time, pooled.high)
-    assert f"log-rank p: {format_p(p)}" in lines
+    assert f"released log-rank p, pooled and not stratified: {format_p(p)}" in lines
+    effect = group_effect(pooled.event, pooled.time, pooled.high, pooled.fold)
+    shown = f"hazard ratio {effect.hazard_ratio:.2f} (95 % {effect.low:.2f} to {effect.high:.2f}), stratified by fold"
+    assert shown in lines
+    assert f"log-rank p = {format_p(effect.p)}, stratified by fold" in lines
+    assert "folds share training cases" in figure.get_supxlabel()
     assert "fold 5: left out (all risks equal)" in lines
     assert "2 folds pooled" in figure.get_suptitle()
     assert axes.get_xlabel() == "time (months)"
@@ -90,4 +96,4 @@ def test_no_fold_with_halves_and_no_events_can_be_drawn():
     pooled_risk_curves(constant, "title").canvas.draw()
     censored = pooled_risk_curves({0: _table([5, 0.5], [0, 0], [0.5, 0.7])}, "title")
     censored.canvas.draw()
-    assert "log-rank p undefined: no events" in [line.get_label() for line in censored.axes[0].get_lines()]
+    assert "log-rank p undefined (no events)" in [line.get_label() for line in censored.axes[0].get_lines()]

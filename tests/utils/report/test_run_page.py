@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.utils.report.cohorts import survival_fold as survival_cases
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import gradient, write_explanations, write_run
 from tests.utils.run_folders import (
@@ -62,10 +63,35 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     one, three = math.erfc(math.sqrt(25 / 17 / 2)), math.erfc(math.sqrt(2.5**2 / 0.95 / 2))
     assert [row["log-rank p"] for row in rows] == [*[f"{one:.3f}"] * 3, "", f"{three:.3f}*"]
     assert "pooled: one log-rank test over the test cases of all folds" in page.text
-    assert f"log-rank p = {three:.3f}" in page.text  # of the curves
+    # Stratified: observed minus expected and variance of one fold, three times.
+    stratified = math.erfc(math.sqrt(2.5**2 / (3 * 17 / 36) / 2))
+    assert f"log-rank p = {stratified:.3f}, stratified by fold" in page.text  # of the curves
+    groups = page.rows("Risk groups: high against low half")
+    assert [row["fold"] for row in groups] == [
+        "0",
+        "1",
+        "2",
+        "stratified by fold",
+        "released: pooled, not stratified",
+    ]
+    assert [row["log-rank p"] for row in groups] == [*[f"{one:.3f}"] * 3, f"{stratified:.3f}", f"{three:.3f}*"]
+    assert [row["hazard ratio"] for row in groups] == ["– (1)", "– (2)", "– (3)", "– (4)", ""]
+    assert "(4) stratified by fold, hazard ratio undefined: infinite: while both groups" in page.text
+    assert "share training cases" in page.text
     assert [row["Uno's C"] for row in rows[:3]] == ["–"] * 3
     assert "Uno's C undefined: the outcomes of the training cases are not there" in page.text
     assert "(fold 0, 1 and 2)" in page.text
+
+
+def test_a_run_worse_than_chance_says_so_first(tmp_path: Path):
+    folds = {fold: survival_cases(fold) for fold in range(3)}
+    turned = {fold: table.assign(risk=-table["risk"]) for fold, table in folds.items()}
+    page = read(Plan(tmp_path).add("surv", "LUAD", turned))
+    assert verdict_of(page, "This is worse than chance: the 95 % interval of the mean C-index lies below 0.5")
+    assert "The run is worse than chance: the 95 % interval of the mean C-index lies below 0.5" in page.text
+    assert "folds 0, 1 and 2: worse than chance" in page.text
+    assert "the half that the model calls high-risk lives longer" in page.text
+    assert "worse than chance" not in read(Plan(tmp_path / "right").add("surv", "LUAD", folds)).text
 
 
 def test_a_classification_run_worked_by_hand(tmp_path: Path):

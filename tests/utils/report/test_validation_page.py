@@ -6,6 +6,7 @@ import pytest
 
 from tests.utils.tables.cohort_folders import classification_folder, survival_folder
 from utils.report.validation_page import write_validation_report
+from utils.runs.predictions import read_predictions, write_predictions
 from utils.tables.validation import validate
 
 
@@ -15,7 +16,7 @@ from utils.tables.validation import validate
         (classification_folder, ("slides of class malignant", "ROC, malignant (class 1) against benign (class 0)")),
         (
             survival_folder,
-            ("Survival of the groups that the cut-off makes", "between the cases at or above the cut-off"),
+            ("Survival of the groups that the cut-off makes", "log-rank test of the cases at or above the cut-off"),
         ),
     ],
 )
@@ -36,3 +37,12 @@ def test_the_page_shows_the_numbers_of_the_summary(tmp_path: Path, make, words):
 def test_one_group_is_said(tmp_path: Path):
     text = write_validation_report(survival_folder(tmp_path, cut_off=100.0), n_resamples=20).read_text()
     assert "No curve: the risk of every case is below the cut-off of the training cases, 100." in text
+
+
+def test_an_ensemble_worse_than_chance_is_said_in_the_verdict(tmp_path: Path):
+    folder = survival_folder(tmp_path)
+    for path in folder.glob("predictions*.csv"):
+        table = read_predictions(path)
+        write_predictions(path, table.assign(risk=-table["risk"]))
+    text = write_validation_report(folder, n_resamples=40).read_text()
+    assert "This is worse than chance: the 95 % interval of the C-index lies below 0.5" in text

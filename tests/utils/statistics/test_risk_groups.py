@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from utils.statistics.group_effect import group_effect
 from utils.statistics.risk_groups import month_ticks, pool, pooled_halves, risk_groups, split_folds
 from utils.statistics.survival_stats import UndefinedMetricError
 
@@ -79,10 +80,19 @@ def slow_logrank(event: pd.Series, time: pd.Series, high: np.ndarray) -> float:
     return math.erfc(math.sqrt(difference**2 / variance / 2))
 
 
+def test_the_effect_is_stratified_by_fold(tables: dict[int, pd.DataFrame]):
+    pooled = pooled_halves(tables)
+    assert pooled.groups.fold.tolist() == [0] * 4 + [1] * 3
+    expected = group_effect(pooled.groups.event, pooled.groups.time, pooled.groups.high, pooled.groups.fold)
+    assert pooled.effect == expected
+    assert pooled.effect.p != pytest.approx(pooled.p)
+
+
 def test_one_fold_alone_is_its_own_pool(tables: dict[int, pd.DataFrame]):
     one, groups = pooled_halves({1: tables[1]}), risk_groups(tables[1])
     assert one.p == pytest.approx(slow_logrank(tables[1]["event"], tables[1]["time"], groups.high), abs=1e-12)
     assert one.folds == (1,)
+    assert one.effect.p == pytest.approx(one.p)
 
 
 def test_why_the_pooled_p_is_undefined(tables: dict[int, pd.DataFrame]):
@@ -99,6 +109,7 @@ def test_a_case_in_two_test_folds_is_not_pooled_twice(tables: dict[int, pd.DataF
     pooled = pooled_halves(again)
     assert (pooled.p, pooled.reason) == (None, "4 cases in the test part of more than one fold")
     assert pooled.folds == (0, 1, 7, 8)
+    assert pooled.effect.reasons == dict.fromkeys(("hazard_ratio", "p"), pooled.reason)
     only_one = pooled_halves(tables | {7: tables[0].assign(case_id=list("axyz"))})
     assert only_one.reason == "1 case in the test part of more than one fold"
     # The cases of a fold that is left out are not pooled, so they may stand elsewhere.

@@ -9,6 +9,7 @@ from sksurv.util import Surv
 
 from tests.utils.report.cohorts import survival_fold
 from utils.runs.predictions import classification_table
+from utils.statistics.group_effect import HAZARD_RATIO, group_effect
 from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.validation_metrics import validation_metrics
 
@@ -58,6 +59,9 @@ def test_censoring_is_that_of_the_cohort_and_edges_are_those_of_the_model():
     plain = survival_metrics(event, time, risk, seed=1)
     for name in ("c_index", "c_index_low", "c_index_high", "n_events"):
         assert found[name] == plain[name]
+    effect = group_effect(table["event"].to_numpy(), table["time"].to_numpy(), risk >= np.median(risk))
+    assert [found[name] for name in HAZARD_RATIO] == [effect.hazard_ratio, effect.low, effect.high]
+    assert found["hazard_ratio"] > 1
     assert (found["cut_off"], found["n_high"]) == (np.median(risk), 60)
     assert found["deaths_high"] == event[risk >= np.median(risk)].sum()
 

@@ -14,7 +14,7 @@ from utils.tables.summary import fold_metrics
 
 
 def of_classes(place: Path, table: pd.DataFrame) -> dict[str, object]:
-    return with_calibration(fold_metrics(table, seed=1), table, place, outcomes=None, seed=1)
+    return with_calibration(fold_metrics(table), table, place, outcomes=None, seed=1)
 
 
 def test_validation_chooses_the_threshold_and_training_has_the_class_shares(tmp_path: Path):
@@ -26,7 +26,7 @@ def test_validation_chooses_the_threshold_and_training_has_the_class_shares(tmp_
     share = training["label"].mean()
     assert found["brier_reference"] == pytest.approx(np.mean((share - table["label"]) ** 2))
     assert found["brier_reference_of"] == "training"
-    assert found["acc"] == fold_metrics(table, seed=1)["acc"]
+    assert found["acc"] == fold_metrics(table)["acc"]
 
 
 def test_files_that_are_missing_damaged_or_of_others_are_not_there(tmp_path: Path):
@@ -42,10 +42,10 @@ def test_files_that_are_missing_damaged_or_of_others_are_not_there(tmp_path: Pat
 
 def test_a_survival_fold_takes_the_reason_of_its_brier_score(tmp_path: Path):
     table, outcomes = survival_fold(1, n=80), outcomes_of(survival_fold(2, n=150))
-    metrics = fold_metrics(table, seed=1, outcomes=outcomes)
+    metrics = fold_metrics(table, outcomes=outcomes)
     found = with_calibration(metrics, table, tmp_path, outcomes=outcomes, seed=1)
     assert found["ibs_skill"] == pytest.approx(1 - metrics["ibs"] / found["ibs_reference"])
-    metrics = fold_metrics(table, seed=1)
+    metrics = fold_metrics(table)
     without = with_calibration(metrics, table, tmp_path, outcomes=None, seed=1)
     assert without["reasons"]["ibs_skill"] == metrics["reasons"]["ibs"]
     assert set(metrics["reasons"]) < set(without["reasons"])

@@ -15,6 +15,7 @@ from utils.runs.run_dir import fold_files
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.group_effect import HAZARD_RATIO, group_effect
 from utils.statistics.interval import logit_limits
 from utils.statistics.metrics import survival_metrics
 from utils.tables.__main__ import main
@@ -152,12 +153,17 @@ def test_the_pooled_logrank_from_prediction_files_to_the_three_files(survival_ru
     }
     assert json.loads((survival_run / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((survival_run / "summary.csv").read_text().splitlines()))
-    assert [row["fold"] for row in rows] == ["0", "1", "2", "10", "mean", "std", "sample_std", "pooled"]
+    assert [row["fold"] for row in rows] == ["0", "1", "2", "10", "mean", "std", "sample_std", "stratified", "pooled"]
     pooled = {name: cell for name, cell in rows[-1].items() if cell}
     assert pooled.keys() == {"fold", "n_test", "n_events", "logrank_p", "c_index"}
     assert float(pooled["c_index"]) == summary["c_index_within_folds"]["c_index"]
     assert (pooled["n_test"], pooled["n_events"]) == ("12", "9")
     assert float(pooled["logrank_p"]) == summary["pooled"]["logrank_p"]
+    fold = np.array([k for k in (0, 1, 10) for _ in FOLDS[k][0]])
+    effect = group_effect(event, time, high, fold)
+    stratified = {name: float(cell) for name, cell in rows[-2].items() if cell and name != "fold"}
+    assert effect.hazard_ratio is None  # only high-risk cases die while both halves are at risk
+    assert stratified == {"n_test": 12, "n_events": 9, "logrank_p": effect.p}
     (line,) = [line for line in (survival_run / "summary.md").read_text().splitlines() if line.startswith("| pooled")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert 0.01 < p < 0.05
@@ -179,7 +185,7 @@ def test_a_pooled_logrank_without_a_value_has_its_reason(tmp_path: Path):
     assert summary["pooled"] == dict.fromkeys(("n_cases", "n_high", "deaths_high", "deaths_low"), 0) | {
         "logrank_p": None, "folds": [], "left_out": {"0": "all risks equal"}, "reason": "no fold has two halves",
     }  # fmt: skip
-    assert (run_dir / "summary.csv").read_text().splitlines()[-1] == "pooled,0,0.5,,,,0,,,,,,,,"
+    assert (run_dir / "summary.csv").read_text().splitlines()[-1] == "pooled,0,0.5,,,,0,,,,,,,,,,,"
     run_dir = write_run(tmp_path / "twice", "surv")
     for fold in (0, 1):
         write_survival_fold(run_dir, fold, [1, 2, 3], [1, 1, 0], [3, 2, 1])
@@ -238,8 +244,8 @@ def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for
         assert (summary["mean"][name], summary["std"][name], summary["n_defined"][name]) == (second[name], 0.0, 1)
     assert json.loads((run_dir / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
-    assert list(rows[0])[2:] == list(SURVIVAL.measured)
-    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0", "", ""]
+    assert list(rows[0])[2:] == [*SURVIVAL.measured, *HAZARD_RATIO]
+    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0", "", "", ""]
 
 
 def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):

@@ -92,7 +92,7 @@ def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
 def test_what_is_undefined_has_its_reason(tmp_path: Path):
     summary = validate(survival_folder(tmp_path, cut_off=-100.0))
     assert summary["ensemble"]["logrank_p"] is None
-    said = "ensemble, log-rank p undefined: the risk of every case is at or above the cut-off"
+    said = "ensemble, log-rank p, hazard ratio undefined: the risk of every case is at or above the cut-off"
     assert said in format_validation(summary)
 
 
@@ -140,7 +140,7 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
         write_predictions(folder / name, table)
     one_class, wrong_way, *_ = validate(folder)["warnings"]
     assert one_class.startswith("the ensemble predicts class 1 (malignant) for all of 40 slides")
-    assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")
+    assert wrong_way.startswith("worse than chance: the 95 % interval of the AUC lies below 0.5")
 
 
 def test_the_thresholds_of_the_run_divide_the_cohort(tmp_path: Path):

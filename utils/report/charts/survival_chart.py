@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from utils.files.text_table import format_p
 from utils.report.charts.chart import WIDTH, Chart, Key, Plot, left_out_text, look, sentences
 from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text, thinned_steps
+from utils.statistics.effect_words import effect_words, pooled_caveat
 from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
 from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
 
@@ -27,7 +27,8 @@ def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
     """Survival of the halves (high: risk >= median of the fold), test cases of all folds pooled.
 
     Drawn are the Kaplan-Meier curves with pointwise 95 % limits (`utils.statistics.survival_stats.kaplan_meier`), a
-    tick at each censored case and the numbers at risk; the note gives the log-rank p of the pooled cases. A fold
+    tick at each censored case and the numbers at risk; the legend gives hazard ratio and log-rank p, stratified by fold
+    where there are several, and the note also the released p of the pooled cases and what is wrong with either. A fold
     without halves is left out and the note says why.
     """
     pooled = pooled_halves(tables)
@@ -40,25 +41,21 @@ def survival_charts(tables: Mapping[int, pd.DataFrame]) -> list[Chart]:
 
 def risk_group_chart(pooled: PooledHalves, title: str, *, rule: str) -> Chart:
     """Survival of two groups of cases; `rule` says how the cases were divided."""
-    p = f"p undefined ({pooled.reason})" if pooled.p is None else f"p {_relation(pooled.p)}"
+    effect = effect_words(pooled)
     note = sentences(
-        f"{rule}; log-rank {p}.",
+        f"{rule}; {', '.join(effect)}.",
+        *pooled_caveat(pooled),
         "Bands: pointwise 95 % limits; ticks: censored cases.",
         left_out_text(pooled.left_out),
     )
-    return Chart(title, _picture(pooled.groups, p, title), note)
+    return Chart(title, _picture(pooled.groups, effect, title), note)
 
 
-def _relation(p: float) -> str:
-    written = format_p(p)
-    return f"< {written[1:]}" if written.startswith("<") else f"= {written}"
-
-
-def _picture(groups: RiskGroups, p: str, title: str) -> str:
+def _picture(groups: RiskGroups, effect: Sequence[str], title: str) -> str:
     halves = [(name, groups.event[groups.high == high], groups.time[groups.high == high]) for high, name in _HALVES]
     names = [f"{name} (n = {len(time)}, deaths {event.sum()})" for name, event, time in halves]
     longest = max(float(groups.time.max()), 1.0)
-    legend = [*(Key(name, look(index)) for index, name in enumerate(names)), Key(f"log-rank {p}", "", "none")]
+    legend = [*(Key(name, look(index)) for index, name in enumerate(names)), *(Key(one, "", "none") for one in effect)]
     plot = Plot((0, longest), (0, 1), legend=legend, left=94, below=112)
     ticks = month_ticks(longest)
     plot.x_axis([float(tick) for tick in ticks], "time (months)")
@@ -69,7 +66,7 @@ def _picture(groups: RiskGroups, p: str, title: str) -> str:
         _draw_curve(plot, name, event, time, index)
     plot.frame()
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
-    return plot.svg(title, f"{'; '.join(names)}; log-rank {p}.", x_name="month")
+    return plot.svg(title, f"{'; '.join(names)}; {', '.join(effect)}.", x_name="month")
 
 
 def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:

@@ -14,10 +14,11 @@ from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.interval import Interval
 from utils.tables.averages import cases_in_words, shortfall
+from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
 from utils.tables.interval_text import INTERVAL_METHOD, without_interval
-from utils.tables.summary_text import POOLED_METHOD, of_present_folds, pooled_notes, pooled_p_text
+from utils.tables.risk_groups_text import POOLED_METHOD, pooled_notes, pooled_p_text
+from utils.tables.summary_text import of_present_folds
 
-CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 _SURVIVAL_METRICS = (
     "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
     "the halves of the fold's test cases (high: risk >= median of the fold). Corrected for the censoring of the "
@@ -80,6 +81,8 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     line += f"; 95 % interval of the mean {interval_text(overall)}."
     if overall.low <= CHANCE <= overall.high:
         return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
+    if is_below_chance(overall.low, overall.high):
+        return (line, f"This is {below_chance(results.task, of_mean=True)}.")
     return (line,)
 
 

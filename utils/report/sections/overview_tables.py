@@ -17,7 +17,7 @@ from utils.report.sections.metric_tables import interval_cell, mean_text, pooled
 from utils.report.seed_pools import Cohorts, SeedPool
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS_OF_THE_PAPER
-from utils.tables.summary_text import POOLED_METHOD
+from utils.tables.risk_groups_text import POOLED_METHOD
 
 
 def overview_tables(cohorts: Cohorts, results_dir: Path) -> Iterator[Block]:

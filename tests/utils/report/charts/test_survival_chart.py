@@ -90,4 +90,6 @@ def test_the_picture_stays_small(n: int, kilobytes: int):
 @pytest.mark.parametrize(("n_folds", "words"), [(1, ""), (2, ", test cases of 2 folds pooled")])
 def test_the_note_says_where_the_halves_come_from(n_folds: int, words: str):
     (chart,) = survival_charts({fold: survival_fold(fold) for fold in range(n_folds)})
-    assert chart.note.startswith(f"High: risk >= median of the fold{words}; log-rank p ")
+    assert chart.note.startswith(f"High: risk >= median of the fold{words}; hazard ratio ")
+    assert ("stratified by fold" in chart.note) == ("share training cases" in chart.note) == (n_folds > 1)
+    assert ("Released log-rank p, pooled and not stratified: " in chart.note) == (n_folds > 1)

@@ -1,0 +1,196 @@
+"""Proportional hazards with several covariates and strata: coefficients, Wald limits, likelihood-ratio tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import chi2, norm
+
+from utils.statistics.efron import EfronLikelihood
+from utils.statistics.survival_stats import UndefinedMetricError, check_survival
+
+_MAX_STEPS = 200
+_LONGEST_STEP = 3.0  # that one Newton step may move the log hazard of a case by
+_CONVERGED = 1e-9  # the same for the step that is left at the maximum
+_SINGULAR = 1e-9  # smallest information in any direction, as a share of the information without an effect
+
+
+@dataclass(frozen=True)
+class CoxModel:
+    """A fitted model; per covariate `log_hazard` (p,), its Wald limits `low`, `high` (95 %) and two-sided `p`.
+
+    Attributes:
+        log_hazard: (p,) log hazard ratio per unit of each covariate; above 0: higher values die earlier.
+        covariance: (p, p) of the coefficients, the inverse of the observed information.
+        log_likelihood: Efron's log partial likelihood at the maximum; `log_likelihood_null` with all coefficients 0.
+        n, deaths: cases and deaths it was fitted to.
+    """
+
+    log_hazard: np.ndarray
+    covariance: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    log_likelihood: float
+    log_likelihood_null: float
+    n: int
+    deaths: int
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """(p,) of the coefficients."""
+        return np.sqrt(np.diag(self.covariance))
+
+
+@dataclass(frozen=True)
+class LikelihoodRatio:
+    """`2 (log L_full - log L_part)`, chi-squared with `df` degrees of freedom if the part is enough; its p value."""
+
+    statistic: float
+    df: int
+    p: float
+
+
+def cox(
+    event: np.ndarray,
+    time: np.ndarray,
+    covariates: np.ndarray,
+    strata: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> CoxModel:
+    """The log hazard ratios b by maximum partial likelihood without penalty, Efron's ties.
+
+    The hazard of a case of stratum s is `h_s(t) exp(b^T x)`: each stratum has a baseline of its own, and only cases of
+    one stratum are compared (`utils.statistics.efron` has the likelihood). Standard errors are the roots of the
+    diagonal of `I(b)^-1`, limits `b -+ 1.96 SE`, `p = 2 (1 - Phi(|b| / SE))` (Wald).
+
+    The maximum is found by Newton's steps, shortened until the likelihood rises, in coordinates in which the
+    information without an effect is the identity matrix: units and correlation of the covariates do not matter. Where
+    the likelihood rises forever in a direction (a combination of covariates puts every death first or last among those
+    at risk), information falls towards 0 along it and steps do not shrink.
+
+    Args:
+        event: (n,) 1 = death observed, 0 = censored.
+        time: (n,) months.
+        covariates: (n, p) x, p at least 1.
+        strata: (n,) labels of any kind; None: one stratum.
+        names: (p,) of the covariates, for reasons; default `covariate 1 ...`.
+
+    Raises:
+        UndefinedMetricError: no events; a covariate that does not differ, or is a linear combination of others, among
+            the cases at risk; or a likelihood without a maximum.
+        ValueError: see `check_survival`; covariates or strata of another shape, covariates that are not finite.
+
+    References:
+        Cox: Regression models and life-tables. Journal of the Royal Statistical Society B 34(2), 187-220, 1972.
+        Therneau, Grambsch: Modeling Survival Data: Extending the Cox Model. Springer, 2000, chapter 3. Equal to R's
+        `coxph(Surv(time, event) ~ x1 + x2 + strata(s), ties = "efron")`. (`statsmodels.duration.PHReg` has the same
+        likelihood, but returns finite coefficients and errors where there is no maximum.)
+
+    Three deaths with x = 1, 0, 1: `b - log(2 e^b + 1) - log(e^b + 1)` is highest at exp(2 b) = 1 / 2.
+
+    >>> model = cox(np.ones(3), np.array([1, 2, 3]), np.array([[1], [0], [1]]))
+    >>> model.log_hazard.round(6).tolist()
+    [-0.346574]
+    """
+    event, time = check_survival(event, time)
+    x = _check_covariates(covariates, len(event))
+    names = [f"covariate {index}" for index in range(1, x.shape[1] + 1)] if names is None else names
+    if not event.any():
+        raise UndefinedMetricError("no events")
+    codes = _stratum_codes(strata, len(event))
+    basis = _whitening(event, time, x, codes, names)
+    likelihood = EfronLikelihood(event, time, (x - x.mean(axis=0)) @ basis, codes)
+    at_maximum = _newton(likelihood)
+    covariance = basis @ np.linalg.inv(likelihood.derivatives(at_maximum)[2]) @ basis.T
+    b, error = basis @ at_maximum, np.sqrt(np.diag(covariance))
+    limit = norm.ppf(0.975) * error
+    null = likelihood.value(np.zeros_like(at_maximum))
+    return CoxModel(
+        log_hazard=b,
+        covariance=covariance,
+        low=b - limit,
+        high=b + limit,
+        p=2 * norm.sf(np.abs(b) / error),
+        log_likelihood=likelihood.value(at_maximum),
+        log_likelihood_null=null,
+        n=len(event),
+        deaths=int(event.sum()),
+    )
+
+
+def likelihood_ratio(full: CoxModel, part: CoxModel | None = None) -> LikelihoodRatio:
+    """Whether the covariates that the full model has beyond the part add anything; None: the model without covariates.
+
+    Both have to be fitted to the same cases and strata, and the covariates of the part be among those of the full one.
+
+    Raises:
+        ValueError: the models were fitted to other cases, or the part has no covariate fewer.
+    """
+    of_part, p_part = (full.log_likelihood_null, 0) if part is None else (part.log_likelihood, len(part.log_hazard))
+    df = len(full.log_hazard) - p_part
+    if df < 1:
+        raise ValueError(f"expected fewer covariates than {len(full.log_hazard)} in the part, got {p_part}")
+    if part is not None and not np.isclose(full.log_likelihood_null, part.log_likelihood_null, rtol=1e-9, atol=1e-9):
+        raise ValueError("expected two models of the same cases and strata, got others")
+    statistic = max(2 * (full.log_likelihood - of_part), 0.0)
+    return LikelihoodRatio(statistic, df, float(chi2.sf(statistic, df)))
+
+
+def _check_covariates(covariates: np.ndarray, n_cases: int) -> np.ndarray:
+    x = np.asarray(covariates, dtype=np.float64)
+    if x.ndim != 2 or len(x) != n_cases or x.shape[1] < 1:
+        raise ValueError(f"covariates: expected shape ({n_cases}, p) with p at least 1, got {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("covariates: expected finite numbers")
+    return x
+
+
+def _stratum_codes(strata: np.ndarray | None, n_cases: int) -> np.ndarray:
+    if strata is None:
+        return np.zeros(n_cases, dtype=np.int64)
+    strata = np.asarray(strata)
+    if strata.shape != (n_cases,):
+        raise ValueError(f"strata: expected shape ({n_cases},), got {strata.shape}")
+    return np.unique(strata, return_inverse=True)[1]
+
+
+def _whitening(
+    event: np.ndarray, time: np.ndarray, x: np.ndarray, codes: np.ndarray, names: Sequence[str]
+) -> np.ndarray:
+    """(p, p) W with `W^T I(0) W = 1`, I(0) the information at b = 0; the model is fitted to x W."""
+    spread = np.ptp(x, axis=0)
+    scale = 1 / np.where(spread > 0, spread, 1.0)
+    _, _, information = EfronLikelihood(event, time, (x - x.mean(axis=0)) * scale, codes).derivatives(
+        np.zeros(x.shape[1])
+    )
+    own = np.diag(information)
+    constant = [name for name, amount in zip(names, own, strict=True) if amount < _SINGULAR]
+    if constant:
+        raise UndefinedMetricError(f"constant among the cases at risk at every death: {', '.join(constant)}")
+    scale = scale / np.sqrt(own)
+    values, vectors = np.linalg.eigh(information / np.sqrt(np.outer(own, own)))
+    if values[0] < _SINGULAR:
+        collinear = [name for name, share in zip(names, vectors[:, 0], strict=True) if abs(share) > 1e-4]
+        raise UndefinedMetricError(f"collinear among the cases at risk: {', '.join(collinear)}")
+    return scale[:, None] * vectors / np.sqrt(values)
+
+
+def _newton(likelihood: EfronLikelihood) -> np.ndarray:
+    """The maximum, from 0 on."""
+    b = np.zeros(likelihood.n_covariates)
+    for _ in range(_MAX_STEPS):
+        value, score, information = likelihood.derivatives(b)
+        if np.linalg.eigvalsh(information)[0] < _SINGULAR:
+            break
+        step = np.linalg.solve(information, score)
+        length = likelihood.reach(step)
+        if length < _CONVERGED:
+            return b
+        step *= min(1.0, _LONGEST_STEP / length)
+        while length > _CONVERGED and not likelihood.value(b + step) >= value - 1e-12 * abs(value):
+            step, length = step / 2, length / 2
+        b = b + step
+    raise UndefinedMetricError("the likelihood has no maximum (a covariate, or several, foretell every death)")

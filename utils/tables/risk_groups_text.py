@@ -1,0 +1,111 @@
+"""The block "Risk groups" of a summary: hazard ratio and log-rank p of the halves, and how far they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from utils.files.phrases import listed
+from utils.files.text_table import format_p, format_ratio, markdown_table, starred_p
+from utils.runs.tasks import METRIC_WORDS
+from utils.statistics.risk_groups import RELEASED_SIZE, SHARED_TRAINING
+
+HEADER = ("fold", "high: cases (deaths)", "low: cases (deaths)", "hazard ratio", "95 % interval", "log-rank p")
+STRATIFIED = "stratified by fold"
+RELEASED = "released: pooled, not stratified"
+# Below each table that shows it, here and in the report.
+POOLED_METHOD = (
+    "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
+    "evaluation reports for a cohort. Each case is in the half that it has within its fold, since the folds are models "
+    "of different training sets, whose risks have no common scale. It is too small: without any signal it was below "
+    f"0.05 in {RELEASED_SIZE} of simulated cohorts, since the folds share training cases. As there, a star marks "
+    "p < 0.05, without correction for the number of tests; here only where no fold is left out."
+)
+METHOD = (
+    "Hazard ratio of the high half (risk >= median of the fold) against the low half, by Cox regression with Efron's "
+    "ties: above 1 the high half dies earlier, below 1 it lives longer. Stratified by fold: cases are compared within "
+    "their fold only, by Cox regression and log-rank test. The released evaluation pools the halves of all folds in "
+    "one log-rank test."
+)
+TURNED_AROUND = (
+    "The hazard ratio and its interval lie below 1: the half that the model calls high-risk lives longer. The risk may "
+    "be turned around; check the censorship column (1 = censored)."
+)
+
+
+def risk_group_blocks(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Heading, table and notes in Markdown, from the content of summary.json; nothing where it has no risk groups."""
+    if "risk_groups" not in summary:
+        return
+    notes: list[str] = []
+    rows = [list(HEADER), *risk_group_rows(summary, notes)]
+    yield "## Risk groups"
+    yield markdown_table(rows)
+    yield from risk_group_method(summary)
+    if notes:
+        yield "\n".join(f"- {note}" for note in notes)
+
+
+def risk_group_rows(summary: Mapping[str, Any], notes: list[str]) -> Iterator[list[str]]:
+    """The cells below `HEADER`: each fold, stratified by fold, and the released p; footnotes are added to `notes`."""
+    found = summary["risk_groups"]
+    for row in found["folds"]:
+        yield [str(row["fold"]), *_cells(row, f"fold {row['fold']}", notes)]
+    yield [STRATIFIED, *_cells(found["stratified"], STRATIFIED, notes)]
+    yield [
+        RELEASED,
+        *[""] * (len(HEADER) - 2),
+        pooled_p_text(summary["pooled"]),  # its reason stands at the table of the folds
+    ]
+
+
+def risk_group_method(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the figures are, the caveat of several folds, and that the direction is wrong where it is."""
+    yield METHOD
+    if len(summary["pooled"]["folds"]) > 1:
+        yield SHARED_TRAINING
+    highest = summary["risk_groups"]["stratified"]["hazard_ratio_high"]
+    if highest is not None and highest < 1:
+        yield TURNED_AROUND
+
+
+def pooled_p_text(pooled: Mapping[str, Any]) -> str:
+    """The p value of `pooled` of summary.json, with its star if no fold is left out; a dash where it is undefined."""
+    if pooled["logrank_p"] is None:
+        return "–"
+    return format_p(pooled["logrank_p"]) if pooled["left_out"] else starred_p(pooled["logrank_p"])
+
+
+def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
+    """What to know about `pooled` of summary.json: why its p value is undefined, and which folds are left out."""
+    if pooled["reason"]:
+        yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
+    for fold, reason in pooled["left_out"].items():
+        yield f"pooled: without fold {fold} ({reason})"
+
+
+def hazard_ratio_text(row: Mapping[str, Any]) -> str:
+    """`1.82 (1.20 to 2.77)`, or a dash."""
+    if row["hazard_ratio"] is None:
+        return "–"
+    return f"{format_ratio(row['hazard_ratio'])} ({hazard_interval_text(row)})"
+
+
+def hazard_interval_text(row: Mapping[str, Any]) -> str:
+    """`1.20 to 2.77`, or a dash."""
+    low, high = row["hazard_ratio_low"], row["hazard_ratio_high"]
+    return "–" if low is None else f"{format_ratio(low)} to {format_ratio(high)}"
+
+
+def _cells(row: Mapping[str, Any], name: str, notes: list[str]) -> list[str]:
+    marks: dict[str, str] = {}
+    for reason in dict.fromkeys(row["reasons"].values()):
+        undefined = [metric for metric in row["reasons"] if row["reasons"][metric] == reason]
+        notes.append(
+            f"({len(notes) + 1}) {name}, {listed(METRIC_WORDS[metric] for metric in undefined)} undefined: {reason}"
+        )
+        marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
+    counts = [f"{row[f'n_{half}']} ({row[f'deaths_{half}']})" for half in ("high", "low")]
+    ratio = marks["hazard_ratio"] if row["hazard_ratio"] is None else format_ratio(row["hazard_ratio"])
+    p = marks["logrank_p"] if row["logrank_p"] is None else format_p(row["logrank_p"])
+    return [*counts, ratio, hazard_interval_text(row), p]
