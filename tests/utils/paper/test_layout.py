@@ -217,8 +217,13 @@ def test_the_lowest_brier_score_of_a_data_set_is_the_best(tmp_path: Path):
     for row in rows[::2]:
         assert float(row.entries[2].csv["mean"]) == pytest.approx(ibs)
         assert row.entries[2].score == round(-ibs, 3)
-    page = table_files(survival_metrics_table(load_results(plan.path)))["survival_metrics.md"]
-    assert [row[4].startswith("**") for row in cells(page)[1:]] == [True, False, True, False]
+        # The training cases' Kaplan-Meier curve is 1/2 at 1.5 and 1/4 at 2.5 months: the very same predictions.
+        assert float(row.entries[3].csv["mean"]) == pytest.approx(ibs)
+        assert float(row.entries[4].csv["mean"]) == pytest.approx(0, abs=1e-12)
+    page = cells(table_files(survival_metrics_table(load_results(plan.path)))["survival_metrics.md"])[1:]
+    # A reference is no merit of a model; of skills the higher is better.
+    for column, is_best in ((4, [True, False] * 2), (5, [False] * 4), (6, [True, False] * 2)):
+        assert [row[column].startswith("**") for row in page] == is_best
 
 
 def test_published_figures_stand_beside_cohorts_of_the_paper_only(tmp_path: Path):
