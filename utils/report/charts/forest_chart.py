@@ -31,7 +31,9 @@ class ForestRow:
     emphasis: bool = False
 
 
-def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference: float | None = None) -> Chart:
+def forest_chart(
+    rows: Sequence[ForestRow], *, title: str, axis: str, reference: float | None = None, is_ratio: bool = False
+) -> Chart:
     """A row per value: label, interval and mark on a common axis, and the numbers.
 
     Args:
@@ -39,6 +41,7 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
         title: of the chart.
         axis: what the values are, with their unit.
         reference: a value to compare with (0.5 for an AUC, 0 for a difference), drawn as a dotted line.
+        is_ratio: whether values are ratios, above 0: their axis is logarithmic.
 
     The axis spans all values, and limits unless they are four times as far from their value as limits usually are:
     those end in an arrow, and the numbers beside them are whole.

@@ -1,0 +1,120 @@
+"""What the numbers of the clinical question mean, in plain sentences for the reader of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from utils.clinical.models import BOTH, COVARIATES
+from utils.clinical.tables import ratio_text
+from utils.files.phrases import counted, listed
+from utils.files.text_table import format_p
+from utils.runs.tasks import METRIC_WORDS
+
+DEPENDENCE = (
+    "The models of the folds share training cases, so that their risks are not independent of each other, which the "
+    "models above take them to be: intervals are somewhat too narrow, and p values somewhat too small."
+)
+GROUP_METHOD = (
+    "Pairs of cases are compared within their fold. Groups are not compared with each other: that an interval leaves out "
+    "0.5 in one group and not in another is no evidence of a difference between them."
+)
+
+
+def verdict(result: Mapping[str, Any]) -> Iterator[str]:
+    """The answer in a sentence or two; none without covariates."""
+    if "models" not in result:
+        return
+    names, both = listed(_names(result)), result["models"][BOTH]
+    ratio = "hazard ratio" if result["task"] == "surv" else "odds ratio"
+    if both["reason"]:
+        yield f"Whether the risk says something beyond {names} cannot be told: {both['reason']}."
+        return
+    yield (
+        f"Beyond {names}, the risk has a {ratio} of {ratio_text(both['terms'][0])} per standard deviation; likelihood-"
+        f"ratio test of adding it: p {_p(result['tests']['risk_added']['p'])}."
+    )
+    metric, found = METRIC_WORDS[result["metric"]], result["discrimination"]
+    baseline, added = found["models"][COVARIATES], found["differences"]["risk_added"]
+    if baseline["value"] is not None and added["value"] is not None:
+        limits = f" ({added['low']:+.3f} to {added['high']:+.3f})" if added["low"] is not None else ""
+        yield (
+            f"{metric} of {names} alone {baseline['value']:.3f}, with the risk {found['models'][BOTH]['value']:.3f}: "
+            f"difference {added['value']:+.3f}{limits}."
+        )
+
+
+def cases_in_words(result: Mapping[str, Any]) -> Iterator[str]:
+    """Which cases the numbers are of, and why others are left out."""
+    cases = result["cases"]
+    events = f"{cases['events']} {result['outcome']}"
+    which = f" with a value of {listed(_names(result))}" if "models" in result else ""
+    yield (
+        f"{cases['analysed']} of {counted(cases['predicted'], 'test case')} ({events}){which}; "
+        f"{cases['in_table']} are in {result['table']['file']}."
+    )
+    for column, words in result["missing"].items():
+        if words:
+            said = ", ".join(f"{number} {word!r}" if word else f"{number} empty" for word, number in words.items())
+            yield f"Without a value of {column}: {counted(sum(words.values()), 'case')} ({said})."
+
+
+def model_method(result: Mapping[str, Any]) -> Iterator[str]:
+    """How the three models were made, and what their p values mean."""
+    if result["task"] == "surv":
+        kind = "Cox's proportional hazards, stratified by fold (Efron's ties)"
+        means = "HR: hazard ratio, above 1 = earlier death"
+    else:
+        kind = "Logistic regression with an intercept for each fold"
+        means = f"OR: odds ratio of {result['outcome']}; the risk is the logit of its predicted probability"
+    yield (
+        f"{kind}. {means}. The three models are of the same cases. The risk is per standard deviation within its fold, "
+        "since the folds' models have no common scale; numbers are per standard deviation (SD in brackets), and "
+        "clinical.csv has them per unit too; groups are compared with the most frequent one."
+    )
+    yield (
+        "p of a line (Wald): how often a ratio at least as far from 1 would come up if this line had no effect, given "
+        "the other lines of its model."
+    )
+    yield from (_test_in_words(result, name) for name in result["tests"])
+    yield (
+        f"{counted(result['n_tests'], 'p value')} in all, none corrected for their number: of 20 tests without any "
+        "effect, about one has p < 0.05."
+    )
+    yield DEPENDENCE
+
+
+def ranking_method(result: Mapping[str, Any]) -> str:
+    """How the rankings were made."""
+    metric, pairs = METRIC_WORDS[result["metric"]], "pairs of cases of the same fold"
+    return (
+        f"{metric} over {pairs}. The covariates are cross-fitted: the cases of a fold are ranked by a model that was "
+        f"fitted to the test cases of the other {counted(len(result['folds']) - 1, 'fold')}, as the risk of a case comes "
+        "from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with the models "
+        "held fixed. No test is made of the differences."
+    )
+
+
+def _names(result: Mapping[str, Any]) -> list[str]:
+    return [covariate["name"] for covariate in result["covariates"]]
+
+
+def _test_in_words(result: Mapping[str, Any], name: str) -> str:
+    names = listed(_names(result))
+    added, nothing = {
+        "risk_added": (f"The risk added to {names}", f"the risk said nothing beyond {names}"),
+        "covariates_added": (f"{names} added to the risk", f"{names} said nothing beyond the risk"),
+    }[name]
+    test = result["tests"][name]
+    if test["p"] is None:
+        return f"{added}: no likelihood-ratio test ({test['reason']})."
+    often = "less than 1 in 1,000" if test["p"] < 0.001 else f"{1000 * test['p']:.0f} in 1,000"
+    return (
+        f"{added[0].upper()}{added[1:]}: likelihood ratio {test['statistic']:.2f} with "
+        f"{counted(test['df'], 'degree')} of freedom, p {_p(test['p'])}. If {nothing}, {often} cohorts like this one "
+        "would show a ratio as large."
+    )
+
+
+def _p(p: float) -> str:
+    return format_p(p).replace("<", "< ") if p < 0.001 else f"= {format_p(p)}"
