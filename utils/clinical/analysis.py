@@ -27,8 +27,8 @@ def analyse(run_dir: Path, settings: ClinicalSettings) -> dict[str, Any]:
     The three models are fitted to the same cases: those with a value of every covariate.
 
     Returns:
-        `title`, `task`, `metric`, `outcome` (what `events` counts), `table` (how it was read), `predictions` {fold: SHA-256},
-        `cases` (numbers), `missing`, `covariates`, `models` and `tests` (see `utils.clinical.models.fit_models`),
+        `title`, `task`, `metric`, `outcome` (what `events` counts), `table` (how it was read), `predictions`
+        {fold: SHA-256}, `folds`, `cases` (numbers), `missing`, `covariates`, `models` and `tests` (see `utils.clinical.models.fit_models`),
         `discrimination`, `n_tests` (p values in all), `subgroups`, `sites`, `notes` and `warnings`. Without
         `--covariates` there are no `models`, `tests` and `discrimination`.
 
@@ -102,11 +102,10 @@ def _few_events(cases: PredictedCases, n_columns: int) -> Iterator[str]:
     if fewer < _EVENTS_PER_COVARIATE * (n_columns + 1):
         yield (
             f"{fewer} {what} are few for {counted(n_columns + 1, 'coefficient')} (the risk and {n_columns} of the "
-            f"covariates): with fewer than {_EVENTS_PER_COVARIATE} for each, ratios are too far from 1 and intervals too "
-            "narrow. Name fewer --covariates, or merge groups."
+            f"covariates): with fewer than {_EVENTS_PER_COVARIATE} for each, ratios are too far from 1 and "
+            "intervals too narrow. Name fewer --covariates, or merge groups."
         )
 
 
 def _sentence(note: str) -> str:
     return note[0].upper() + note[1:] + ("" if note.endswith(".") else ".")
-

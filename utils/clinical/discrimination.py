@@ -1,4 +1,4 @@
-"""How well the risk, a clinical baseline and both rank test cases, each model fitted without the cases that it ranks."""
+"""How well the risk, a clinical baseline and both rank test cases, each fitted without the cases that it ranks."""
 
 from __future__ import annotations
 
@@ -19,25 +19,12 @@ from utils.clinical.models import (
     standardised_within_folds,
 )
 from utils.clinical.predicted_cases import PredictedCases
-from utils.statistics.fold_pairs import (
-    Pairs,
-    class_pairs,
-    concordance_difference,
-    concordance_within_folds,
-    survival_pairs,
-)
+from utils.statistics.fold_pairs import concordance_difference, concordance_within_folds
 from utils.statistics.survival_stats import UndefinedMetricError
 
 # What each difference says, from the first to the second model.
 DIFFERENCES = {"risk_added": (BOTH, COVARIATES), "risk_instead": (RISK, COVARIATES)}
 _FAR = 1e6  # beyond any sum of effects: a group without an event in the fit ranks last
-
-
-def pairs_of(cases: PredictedCases) -> Pairs:
-    """The pairs within folds that C-index or AUC count."""
-    if cases.event is not None and cases.time is not None:
-        return survival_pairs(cases.event, cases.time, cases.fold)
-    return class_pairs(cases.outcome, cases.fold)
 
 
 def discrimination(cases: PredictedCases, covariates: np.ndarray, terms: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +41,6 @@ def discrimination(cases: PredictedCases, covariates: np.ndarray, terms: Sequenc
     Returns:
         `models` {model: `value`, `low`, `high`, `reason`} and `differences` {name of `DIFFERENCES`: the same}.
     """
-    pairs = pairs_of(cases)
     scores: dict[str, np.ndarray | str] = {RISK: cases.score}
     for model in (COVARIATES, BOTH):
         try:
@@ -62,8 +48,8 @@ def discrimination(cases: PredictedCases, covariates: np.ndarray, terms: Sequenc
         except UndefinedMetricError as error:
             scores[model] = str(error)
     return {
-        "models": {model: _measured(pairs, scores[model]) for model in MODELS},
-        "differences": {name: _measured(pairs, *(scores[one] for one in two)) for name, two in DIFFERENCES.items()},
+        "models": {model: _measured(cases, scores[model]) for model in MODELS},
+        "differences": {name: _measured(cases, *(scores[one] for one in two)) for name, two in DIFFERENCES.items()},
     }
 
 
@@ -88,7 +74,9 @@ def cross_fitted(cases: PredictedCases, covariates: np.ndarray, terms: Sequence[
         try:
             score[own] = columns[own] @ _effects(cases, columns, names, ~own)
         except UndefinedMetricError as error:
-            raise UndefinedMetricError(f"without the cases of fold {fold} the model has no estimate: {error}") from error
+            raise UndefinedMetricError(
+                f"without the cases of fold {fold} the model has no estimate: {error}"
+            ) from error
     return score
 
 
@@ -112,13 +100,14 @@ def _effects(cases: PredictedCases, columns: np.ndarray, names: Sequence[str], f
     return effects
 
 
-def _measured(pairs: Pairs, *scores: np.ndarray | str) -> dict[str, Any]:
+def _measured(cases: PredictedCases, *scores: np.ndarray | str) -> dict[str, Any]:
     """The concordance of a score, or the difference of two; a text in place of a score is why there is none."""
     reasons = [score for score in scores if isinstance(score, str)]
     known = [score for score in scores if not isinstance(score, str)]
+    measure = concordance_within_folds if len(scores) == 1 else concordance_difference
     try:
         if reasons:
             raise UndefinedMetricError(reasons[0])
-        return asdict(concordance_within_folds(pairs, *known) if len(known) == 1 else concordance_difference(pairs, *known))
+        return asdict(measure(*cases.event_and_time, cases.fold, *known))
     except UndefinedMetricError as error:
         return {"value": None, "low": None, "high": None, "reason": str(error)}

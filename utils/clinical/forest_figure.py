@@ -55,7 +55,9 @@ def forest_figure(result: Mapping[str, Any]) -> Figure:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    words = "hazard ratio (above 1: earlier death)" if ratio_word(result) == "HR" else f"odds ratio of {result['outcome']}"
+    words = (
+        "hazard ratio (above 1: earlier death)" if ratio_word(result) == "HR" else f"odds ratio of {result['outcome']}"
+    )
     axes.set_xlabel(f"{words}, 95 % interval", fontsize=9)
     tidy(axes)
     return figure

@@ -41,8 +41,8 @@ def regress(cases: PredictedCases, columns: np.ndarray, names: Sequence[str]) ->
     Raises:
         UndefinedMetricError: see `utils.statistics.cox.cox` and `utils.statistics.logistic.logistic`.
     """
-    if cases.event is not None and cases.time is not None:
-        survival = cox(cases.event, cases.time, columns, strata=cases.fold, names=names)
+    if cases.time is not None:
+        survival = cox(cases.outcome, cases.time, columns, strata=cases.fold, names=names)
         return Regression(survival.log_hazard, survival.low, survival.high, survival.p, survival.log_likelihood)
     odds = logistic(cases.outcome, columns, strata=cases.fold, names=names)
     return Regression(odds.log_odds, odds.low, odds.high, odds.p, odds.log_likelihood)

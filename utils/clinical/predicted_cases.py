@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from utils.runs.predictions import output_columns, read_predictions, task_of
 from utils.runs.run_dir import fold_files
 from utils.runs.run_record import read_run
 from utils.runs.tasks import SURVIVAL, TASKS, Task
+from utils.statistics.fold_pairs import as_survival
 from utils.statistics.patients import by_patient, has_patients_of_several_rows
 
 PREDICTIONS = "predictions_test.csv"
@@ -77,17 +78,22 @@ class PredictedCases:
         return np.asarray(known, dtype=bool)
 
     @property
+    def event_and_time(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) each: those of survival, and in classification those whose C-index is the AUC."""
+        if self.time is None:
+            return as_survival(self.outcome)
+        return self.outcome, self.time
+
+    @property
     def outcome_words(self) -> str:
         """What `outcome` counts: `deaths`, or the name of class 1."""
         return "deaths" if self.is_survival else ClassWords.of(self.run, 2).brief(1)
 
     def only(self, kept: np.ndarray) -> PredictedCases:
         """Those of `kept` (n,) bool."""
-        cut = {
-            name: None if getattr(self, name) is None else getattr(self, name)[kept]
-            for name in ("case_id", "fold", "score", "time", "event", "positive")
-        }
-        return PredictedCases(run=self.run, slides=self.slides, notes=self.notes, digests=self.digests, **cut)
+        names = ("case_id", "fold", "score", "time", "event", "positive")
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: value[kept] for name, value in values.items() if value is not None})
 
 
 def read_predicted_cases(run_dir: Path) -> PredictedCases:

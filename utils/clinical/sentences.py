@@ -16,8 +16,8 @@ DEPENDENCE = (
     "models above take them to be: intervals are somewhat too narrow, and p values somewhat too small."
 )
 GROUP_METHOD = (
-    "Pairs of cases are compared within their fold. Groups are not compared with each other: that an interval leaves out "
-    "0.5 in one group and not in another is no evidence of a difference between them."
+    "Pairs of cases are compared within their fold. Groups are not compared with each other: that an interval leaves "
+    "out 0.5 in one group and not in another is no evidence of a difference between them."
 )
 
 
@@ -89,8 +89,8 @@ def ranking_method(result: Mapping[str, Any]) -> str:
     metric, pairs = METRIC_WORDS[result["metric"]], "pairs of cases of the same fold"
     return (
         f"{metric} over {pairs}. The covariates are cross-fitted: the cases of a fold are ranked by a model that was "
-        f"fitted to the test cases of the other {counted(len(result['folds']) - 1, 'fold')}, as the risk of a case comes "
-        "from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with the models "
+        f"fitted to the test cases of the other {counted(len(result['folds']) - 1, 'fold')}, as the risk of a case "
+        "comes from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with the models "
         "held fixed. No test is made of the differences."
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from utils.command.arguments import option
 from utils.command.checks import in_words
 from utils.errors import UserError
 from utils.files.plain_text import plain_text
+
+_READ_IN_TABLES = ("covariates", "categorical", "subgroups", "missing", "case_column", "slide_column")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +78,9 @@ class ClinicalSettings:
 
     def in_plain_text(self) -> ClinicalSettings:
         """The settings with columns and words in the spelling that the cells of tables are read in."""
-        many = {
-            name: tuple(map(plain_text, getattr(self, name)))
-            for name in ("covariates", "categorical", "subgroups", "missing")
-            if getattr(self, name) is not None
-        }
-        one = {
-            name: plain_text(getattr(self, name))
-            for name in ("case_column", "slide_column")
-            if getattr(self, name) is not None
-        }
-        return replace(self, **many, **one)
+        plain: dict[str, Any] = {}
+        for name in _READ_IN_TABLES:
+            value = getattr(self, name)
+            if value is not None:
+                plain[name] = plain_text(value) if isinstance(value, str) else tuple(map(plain_text, value))
+        return replace(self, **plain)

@@ -11,7 +11,6 @@ import numpy as np
 from datasets.folds.cases import patient_of
 from datasets.make_splits.site_folds import site_of
 from utils.clinical.covariates import read_column
-from utils.clinical.discrimination import pairs_of
 from utils.clinical.predicted_cases import PredictedCases
 from utils.errors import UserError
 from utils.files.phrases import counted
@@ -95,7 +94,7 @@ def _measured(cases: PredictedCases, members: np.ndarray, column: str, level: st
         what = "deaths" if cases.is_survival else "cases of each class"
         return row | {"reason": f"too few: fewer than {FEWEST_CASES} cases or {FEWEST_EVENTS} {what}"}
     try:
-        found = concordance_within_folds(pairs_of(own), own.score)
+        found = concordance_within_folds(*own.event_and_time, own.fold, own.score)
     except UndefinedMetricError as error:
         return row | {"reason": str(error)}
     return row | {"value": found.value, "low": found.low, "high": found.high, "reason": found.reason}

@@ -1,4 +1,4 @@
-"""The tables of the clinical question as rows of text, whose first row is the header: for Markdown, LaTeX and report."""
+"""The tables of the clinical question as rows of text, the header first: for Markdown, LaTeX and report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ Rows = list[list[str]]
 DASH = "–"
 MODEL_WORDS = {RISK: "risk alone", COVARIATES: "covariates alone", BOTH: "both"}
 DIFFERENCE_WORDS = {
-    name: f"difference: {MODEL_WORDS[first]} minus {MODEL_WORDS[second]}" for name, (first, second) in DIFFERENCES.items()
+    name: f"difference: {MODEL_WORDS[first]} minus {MODEL_WORDS[second]}"
+    for name, (first, second) in DIFFERENCES.items()
 }
 
 
