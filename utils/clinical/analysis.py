@@ -28,9 +28,9 @@ def analyse(run_dir: Path, settings: ClinicalSettings) -> dict[str, Any]:
 
     Returns:
         `title`, `task`, `metric`, `outcome` (what `events` counts), `table` (how it was read), `predictions`
-        {fold: SHA-256}, `folds`, `cases` (numbers), `missing`, `covariates`, `models` and `tests` (see `utils.clinical.models.fit_models`),
-        `discrimination`, `n_tests` (p values in all), `subgroups`, `sites`, `notes` and `warnings`. Without
-        `--covariates` there are no `models`, `tests` and `discrimination`.
+        {fold: SHA-256}, `folds`, `cases` (numbers), `missing`, `covariates`, `models` and `tests` (see
+        `utils.clinical.models.fit_models`), `discrimination`, `n_tests` (p values in all), `subgroups`, `sites`,
+        `notes` and `warnings`. Without `--covariates` there are no `models`, `tests` and `discrimination`.
 
     Raises:
         UserError: see `read_predicted_cases`, `read_clinical_values` and `utils.clinical.covariates.design_of`.

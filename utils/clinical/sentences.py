@@ -90,8 +90,8 @@ def ranking_method(result: Mapping[str, Any]) -> str:
     return (
         f"{metric} over {pairs}. The covariates are cross-fitted: the cases of a fold are ranked by a model that was "
         f"fitted to the test cases of the other {counted(len(result['folds']) - 1, 'fold')}, as the risk of a case "
-        "comes from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with the models "
-        "held fixed. No test is made of the differences."
+        "comes from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with "
+        "the models held fixed. No test is made of the differences."
     )
 
 

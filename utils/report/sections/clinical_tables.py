@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.clinical.models import MODELS
+from utils.clinical.models import BOTH, COVARIATES
 from utils.clinical.sentences import cases_in_words, verdict
 from utils.clinical.tables import MODEL_WORDS, Rows, group_name, ratio_word, undefined
 from utils.clinical.text import methods_of, tables_of
@@ -45,14 +45,12 @@ def _table(title: str, rows: Rows, notes: tuple[str, ...]) -> Table:
 
 def _charts(result: Mapping[str, Any]) -> Iterator[Chart]:
     if "models" in result:
-        rows = [
-            ForestRow(f"{term['term']} ({MODEL_WORDS[model]})", term["effect"], term["low"], term["high"])
-            for model in MODELS
-            for term in result["models"][model]["terms"]
-        ]
         words = "hazard ratio" if ratio_word(result) == "HR" else "odds ratio"
-        title = f"{words.capitalize()}s with 95 % intervals"
-        yield forest_chart(rows, title=title, axis=words, reference=1.0, is_ratio=True)
+        for model in (COVARIATES, BOTH):
+            terms = result["models"][model]["terms"]
+            rows = [ForestRow(term["term"], term["effect"], term["low"], term["high"]) for term in terms]
+            title = f"{words.capitalize()}s with 95 % intervals, {MODEL_WORDS[model]}"
+            yield forest_chart(rows, title=title, axis=words, reference=1.0, is_ratio=True)
     groups = [*result["subgroups"], *result["sites"]]
     if groups:
         metric = METRIC_WORDS[result["metric"]]
