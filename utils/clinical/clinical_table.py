@@ -120,7 +120,10 @@ def _has_decimal_comma(
 
 def _value(rows: Sequence[TableRow], column: str, case_id: str, words: frozenset[str]) -> str | None:
     """What the rows of a case say in a column; None where none says anything."""
-    said = {row.cells[column]: row for row in rows if not is_missing(row.cells[column], words)}
+    said: dict[str, TableRow] = {}
+    for row in rows:
+        if not is_missing(row.cells[column], words):
+            said.setdefault(row.cells[column], row)
     if len(said) > 1:
         (one, first), (other, second) = list(said.items())[:2]
         raise UserError(

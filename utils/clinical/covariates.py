@@ -174,8 +174,9 @@ def _covariate(name: str, values: np.ndarray) -> Covariate:
 
 def _constant(name: str, value: str, n_cases: int) -> UserError:
     return UserError(
-        f"column {name} is {printable(value)} for all {counted(n_cases, 'case')} with values in all columns, in groups "
-        f"of {FEWEST_CASES} cases or more: expected different values; leave it out"
+        f"column {name} is {printable(value)} for all {counted(n_cases, 'case')} that the models can use (with a value "
+        f"in every column, in groups of {FEWEST_CASES} or more in which outcomes differ): expected different values; "
+        "leave it out"
     )
 
 
