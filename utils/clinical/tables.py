@@ -100,8 +100,8 @@ def undefined(result: Mapping[str, Any]) -> list[str]:
 
 
 def _reasons(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    found = [(f"{ratio_word(result)}, {MODEL_WORDS[name]}", one) for name, one in result.get("models", {}).items()]
+    found = [(f"{ratio_word(result)} ({MODEL_WORDS[name]})", one) for name, one in result.get("models", {}).items()]
     ranking, metric = result.get("discrimination", {}), METRIC_WORDS[result["metric"]]
-    found += [(f"{metric}, {MODEL_WORDS[name]}", one) for name, one in ranking.get("models", {}).items()]
+    found += [(f"{metric} ({MODEL_WORDS[name]})", one) for name, one in ranking.get("models", {}).items()]
     found += [(DIFFERENCE_WORDS[name], one) for name, one in ranking.get("differences", {}).items()]
     return found + [(group_name(row), row) for row in (*result["subgroups"], *result["sites"])]

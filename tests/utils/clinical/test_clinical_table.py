@@ -78,7 +78,7 @@ def test_tables_that_do_not_fit_are_errors(tmp_path: Path, text: str, expected: 
 def test_ids_that_look_alike_are_named(tmp_path: Path):
     path = tmp_path / "clinical.csv"
     path.write_text("case_id,age\nP-1,5\n", encoding="utf-8")
-    with pytest.raises(UserError, match="is P-1 the case P_1?"):
+    with pytest.raises(UserError, match=r"is P-1 the case P_1\?"):
         read_clinical_values(ClinicalSettings(clinical=path, covariates=("age",)), ["P_1"], {})
 
 
