@@ -17,6 +17,7 @@ from datasets.folds.near_ids import nearest_id
 from datasets.make_splits.id_columns import find_id_columns
 from datasets.make_splits.label_entries import plain_id
 from datasets.make_splits.label_table import LabelTable, TableRow, read_label_table
+from datasets.make_splits.plain_ids import id_in_cell
 from datasets.make_splits.vocabulary import is_missing, missing_words
 from utils.clinical.settings import ClinicalSettings
 from utils.errors import UserError
@@ -51,7 +52,8 @@ def read_clinical_values(
     """Read the columns of `settings` for the cases (n,); `slides` {slide: case} find those of a table of slides.
 
     A case and a row belong together where their ids name the same patient (of barcodes the first 12 characters), in any
-    letter case. Several rows of a patient, such as one for each slide, must agree in what they say.
+    letter case, or the row names a slide of the case. Several rows of a patient, such as one for each slide, must agree
+    in what they say.
 
     Raises:
         UserError: the table cannot be read or lacks a column, no case is in it, or rows of a patient contradict each
@@ -63,23 +65,25 @@ def read_clinical_values(
     table = read_label_table(
         settings.clinical, separator=settings.separator, encoding=settings.encoding, sheet=settings.sheet
     )
-    table.require(settings.columns, "correct --covariates, --subgroups")
+    table.require(settings.columns, "correct --covariates or --subgroups")
     ids = find_id_columns(table, settings.slide_column, settings.case_column)
     column = ids.case or ids.slide
     if column is None:
         raise UserError(
             f"no column of {table.path} is known as the patient (found {table.found()}): name it with --case_column"
         )
-    rows = table.rows(dict.fromkeys((column, *settings.columns)))
+    rows = table.rows(name for name in (column, ids.slide, *settings.columns) if name)
     words = missing_words(settings.missing or ())
     comma = {name for name in settings.columns if _has_decimal_comma(table, rows, name, settings, words)}
     index = {_key(case_id): at for at, case_id in enumerate(case_ids)}
-    of_slide = {} if ids.case else {slide: index[_key(case_id)] for slide, case_id in slides.items()}
+    of_slide = {slide: index[_key(case_id)] for slide, case_id in slides.items() if _key(case_id) in index}
     rows_of: dict[int, list[TableRow]] = {}
     others: list[str] = []
     for row in rows:
         identifier = plain_id(row, column)
-        at = of_slide.get(identifier, index.get(_key(identifier)))
+        at = index.get(_key(identifier))
+        if at is None and ids.slide is not None:  # predictions may name a slide where the table names its patient
+            at = of_slide.get(id_in_cell(row.cells[ids.slide]))
         if at is None:
             others.append(identifier)
         else:

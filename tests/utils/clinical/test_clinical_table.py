@@ -40,6 +40,14 @@ def test_a_table_of_slides_needs_no_patients(tmp_path: Path):
     assert found.texts["age"].tolist() == ["50", "70"]
 
 
+def test_a_slide_finds_its_case_where_the_patient_has_another_name(tmp_path: Path):
+    path = tmp_path / "clinical.csv"
+    path.write_text("patient_id,slide_id,age\nA,s1.svs,50\nB,s3.svs,70\nC,s9.svs,80\n", encoding="utf-8")
+    slides = {"s1": "s1", "s3": "s3", "s4": "s4"}
+    found = read_clinical_values(ClinicalSettings(clinical=path, covariates=("age",)), ["s1", "s3", "s4"], slides)
+    assert found.texts["age"].tolist() == ["50", "70", ""]
+
+
 def test_missing_values_are_counted_by_their_word(tmp_path: Path):
     text = "case_id,age,stage\nTCGA-2F-A9KO,,I\nTCGA-2F-A9KP,61,[Not Available]\nTCGA-XF-A9KQ,70,GX\n"
     found = _read(tmp_path, text, missing=("gx",))
