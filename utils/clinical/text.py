@@ -23,6 +23,7 @@ CSV_COLUMNS = (
     "low",
     "high",
     "p",
+    "p_corrected",
     "statistic",
     "df",
     "value_per_unit",
@@ -102,7 +103,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 line["value_per_unit"] = math.exp(math.log(term["effect"]) / deviations[term["term"]])
             yield line
     for name, test in result.get("tests", {}).items():
-        tested = {key: test[key] for key in ("statistic", "df", "p")}
+        tested = {key: test.get(key) for key in ("statistic", "df", "p", "p_corrected")}
         yield {"part": "likelihood_ratio", "name": name, **counts, **tested, "note": test["reason"]}
     for part, of_part in (("models", result["metric"]), ("differences", f"{result['metric']}_difference")):
         for name, found in result.get("discrimination", {}).get(part, {}).items():

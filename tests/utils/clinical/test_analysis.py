@@ -14,6 +14,7 @@ R 4.2.2 with survival and pROC printed the figures below.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,9 @@ def test_hazard_ratios_are_those_of_r(survival: dict[str, Any]):
     _check_models(survival, COX, COX_LIKELIHOODS)
     for name, expected in COX_TESTS.items():
         assert [survival["tests"][name][key] for key in ("statistic", "df", "p")] == pytest.approx(expected, rel=1e-6)
+    corrected = survival["tests"]["risk_added"]["p_corrected"]
+    assert corrected == pytest.approx(math.erfc(math.sqrt(33.2048446073 / 2 / 2)), rel=1e-6)  # P(Z^2 > half of it)
+    assert "p_corrected" not in survival["tests"]["covariates_added"]
 
 
 def test_odds_ratios_are_those_of_r(classification: dict[str, Any]):
