@@ -33,8 +33,11 @@ def verdict(result: Mapping[str, Any]) -> Iterator[str]:
     if both["reason"]:
         yield f"Whether the risk says something beyond {names} cannot be told: {both['reason']}."
         return
+    term = both["terms"][0]
+    opposite = "live longer" if result["task"] == "surv" else f"are less often {result['outcome']}"
+    turned = f" (below 1: cases of higher risk {opposite})" if term["effect"] < 1 else ""
     yield (
-        f"Beyond {names}, the risk has a {ratio} of {ratio_text(both['terms'][0])} per standard deviation; likelihood-"
+        f"Beyond {names}, the risk has a {ratio} of {ratio_text(term)} per standard deviation{turned}; likelihood-"
         f"ratio test of adding it: p {p_text(result['tests']['risk_added']['p_corrected'])} (corrected)."
     )
     metric, found = METRIC_WORDS[result["metric"]], result["discrimination"]

@@ -51,6 +51,7 @@ COX_TESTS = {
     "covariates_added": (19.2365892817, 4, 0.000706126457737),
 }
 # concordance(S ~ risk + strata(fold), d, reverse = TRUE), and the same of X b with b of coxph(subset = fold != k).
+C_INDEX_ERROR = 0.0167436164
 C_INDEX = {"risk": 0.633747093, "covariates": 0.599136238712, "both": 0.645616260457}
 # glm(event ~ risk + factor(fold), binomial, d, epsilon = 1e-14) and so on: exp(coef -+ 1.96 se), p.
 ODDS = {
@@ -117,9 +118,18 @@ def test_the_ranking_is_that_of_r(survival: dict[str, Any], classification: dict
     for result, expected in ((survival, C_INDEX), (classification, AUC)):
         found = result["discrimination"]["models"]
         assert {name: found[name]["value"] for name in expected} == pytest.approx(expected, abs=1e-8)
+        if result is survival:
+            _check_standard_error(found["risk"], C_INDEX_ERROR)
         added = result["discrimination"]["differences"]["risk_added"]
         assert added["value"] == pytest.approx(found["both"]["value"] - found["covariates"]["value"])
         assert added["low"] < added["value"] < added["high"]
+
+
+def _check_standard_error(found: dict[str, float], expected: float) -> None:
+    """R has the infinitesimal jackknife's; limits are of the logit, whose standard error is that over C (1 - C)."""
+    logits = [math.log(found[name] / (1 - found[name])) for name in ("low", "high")]
+    error = (logits[1] - logits[0]) / 2 / 1.959964 * found["value"] * (1 - found["value"])
+    assert error == pytest.approx(expected, rel=0.01)
 
 
 def test_cases_tests_and_covariates_are_counted(survival: dict[str, Any]):
