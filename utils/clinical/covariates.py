@@ -48,7 +48,7 @@ class Covariate:
         """
         if self.is_number:
             return (f"{self.name}, per SD ({self.deviation:.3g})",)
-        return tuple(f"{self.name} {level} vs {self.levels[0]}" for level in self.levels[1:])
+        return tuple(f"{named(self.name, level)} vs {self.levels[0]}" for level in self.levels[1:])
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,15 @@ class Design:
     def columns(self) -> np.ndarray:
         """(n, p) of all covariates."""
         return np.concatenate([one.columns for one in self.covariates], axis=1)
+
+
+def named(column: str, level: str) -> str:
+    """A group with its column, unless it begins with that anyway.
+
+    >>> named("sex", "female"), named("stage", "Stage II")
+    ('sex female', 'Stage II')
+    """
+    return level if level.casefold().startswith(f"{column.casefold()} ") else f"{column} {level}".strip()
 
 
 def design_of(

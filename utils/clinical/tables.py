@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from utils.clinical.covariates import named
 from utils.clinical.discrimination import DIFFERENCES
 from utils.clinical.models import BOTH, COVARIATES, MODELS, RISK
 from utils.files.text_table import format_p
@@ -78,7 +79,7 @@ def group_table(result: Mapping[str, Any], rows: list[dict[str, Any]]) -> Rows:
 
 def group_name(row: Mapping[str, Any]) -> str:
     """`stage II`, `age above 61`, `all cases`."""
-    return f"{row['column']} {row['level']}".strip()
+    return named(row["column"], row["level"])
 
 
 def value_cells(found: Mapping[str, Any], digits: str = ".3f") -> list[str]:

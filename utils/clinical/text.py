@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from utils.clinical.sentences import GROUP_METHOD, cases_in_words, model_method, ranking_method, verdict
-from utils.clinical.tables import Rows, group_table, model_table, ranking_table, undefined
+from utils.clinical.tables import Rows, group_name, group_table, model_table, ranking_table, undefined
 from utils.files.csv_table import csv_text
 from utils.files.text_table import latex_table, markdown_table
 from utils.runs.tasks import METRIC_WORDS
@@ -110,9 +109,8 @@ def _lines(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"part": of_part, "name": name, **counts, **_measured(found)}
     for part in ("subgroups", "sites"):
         for row in result[part]:
-            name = re.sub(r"\s+", " ", f"{row['column']} {row['level']}").strip()
             of_row = {"cases": row["n"], "events": row["events"]}
-            yield {"part": part, "name": name, **of_row, **_measured(row)}
+            yield {"part": part, "name": group_name(row), **of_row, **_measured(row)}
 
 
 def _measured(found: Mapping[str, Any]) -> dict[str, Any]:
