@@ -1,6 +1,7 @@
 # Sourced by reproduce_tables.sh --demo: stand-in cohorts of both tasks, small enough for all models on two CPU cores.
 DEMO_DIR="${DEMO_DIR:-demo}"
 RESULTS_DIR="$DEMO_DIR/tables/results" ANCHORS_DIR="$DEMO_DIR/tables/anchors"
+SEEDS="${SEEDS:-2024 2025}"  # two, so that trainings can be told apart from models
 N_CLUSTERS=16 SWEEP="8 16 32" GPU=cpu NUM_WORKERS=0 JOBS="${DEMO_JOBS:-2}"
 more=(--no_figures ${more[@]+"${more[@]}"})
 

@@ -24,7 +24,7 @@ MODELS="${MODELS-meanpool maxpool abmil clam_sb dsmil transmil dtfdmil patchgcn 
 ABLATIONS="${ABLATIONS-anchors route reducer}"
 N_CLUSTERS="${N_CLUSTERS:-64}"               # anchors of MiCo in the tables
 SWEEP="${SWEEP-32 64 128}"                   # numbers of anchors in the sweep
-SEEDS="${SEEDS:-2024}"
+SEEDS="${SEEDS:-}"                           # of the runs: 2024 2025 2026; with one seed models are not tested
 JOBS="${JOBS:-1}"                            # runs at the same time
 GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: the first if any
 NUM_WORKERS="${NUM_WORKERS:-4}"              # threads that read features, for each run
@@ -48,6 +48,7 @@ while [ $# -gt 0 ]; do
 done
 bash script/setup.sh
 if [ "$demo" = yes ]; then . script/demo_cohorts.sh; fi
+SEEDS="${SEEDS:-2024 2025 2026}"
 
 if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi

@@ -23,6 +23,8 @@ from utils.errors import UserError
 from utils.pipeline import export, load_ensemble
 from utils.pipeline import partial_logits as partial_module
 from utils.pipeline.models import load_model
+from utils.runs.predictions import read_predictions
+from utils.statistics.calibration_metrics import Threshold
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +124,16 @@ def test_classification_by_hand(trained, predict, other_cls_cohort):
     patients = table.groupby("case_id")[["label", "prob_1"]].mean()
     assert summary["by_patient"]["n_test"] == len(patients) < len(table)
     assert summary["by_patient"]["auc"] == pytest.approx(roc_auc_score(patients["label"], patients["prob_1"]))
+    thresholds = json.loads((folder / "predict.json").read_text())["thresholds"] or {}
+    for k, fold in enumerate(folds):
+        chosen = Threshold.of(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv"))
+        assert thresholds.get(f"fold{k}") == chosen.value == summary["folds"][k]["threshold"]
+        if chosen.value is not None:
+            assert summary["folds"][k]["sensitivity"] == np.mean(fold["prob_1"][fold["label"] == 1] >= chosen.value)
+    if thresholds:
+        known = [value for name, value in thresholds.items() if name != "ensemble"]
+        assert thresholds["ensemble"] == summary["ensemble"]["threshold"] == pytest.approx(np.mean(known))
+    assert summary["ensemble"]["brier"] == pytest.approx(np.mean((table["prob_1"] - table["label"]) ** 2))
     low, high = (summary["ensemble"]["intervals"]["auc"][end] for end in ("low", "high"))
     assert low <= summary["ensemble"]["auc"] <= high
     assert (folder / "summary.md").read_text().strip() in ended.out

@@ -20,6 +20,7 @@ QUICK = "--embed_dim 8 --epochs 1 --n_bins 2"
 
 def reproduce(place: Path, cohorts: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     small = {"MODELS": "meanpool", "ABLATIONS": "", "SWEEP": "", "N_CLUSTERS": "8", "GPU": "cpu", "NUM_WORKERS": "0"}
+    small |= {"SEEDS": "2024"}
     places = {"RESULTS_DIR": str(place / "results"), "ANCHORS_DIR": str(place / "anchors"), "JOBS": "2"}
     return subprocess.run(
         ["bash", "script/reproduce_tables.sh", *arguments],
@@ -77,6 +78,14 @@ def test_all_at_once_then_again_after_a_change(surv_cohort, cls_cohort, tmp_path
     assert kept.stat().st_mtime_ns == before[0]
     assert changed.stat().st_mtime_ns != before[1]
     assert "missing" not in (tables / "table1_survival.md").read_text().split("A cell is")[0]
+
+
+def test_three_seeds_by_default(surv_cohort, tmp_path):
+    """Planned, though their features are not there; one seed would leave the comparisons without p values."""
+    absent = f"GONE surv {tmp_path}/nowhere {surv_cohort.splits_dir} none coords"
+    assert reproduce(tmp_path, absent, SEEDS="").returncode == 1
+    plan = rows(tmp_path / "results" / "tables" / "plan.csv")
+    assert [row["seed"] for row in plan] == [seed for seed in ("2024", "2025", "2026") for _ in range(2)]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class RunSettings(ExplanationOptions):
     batch_size: int = option(1, "number of cases in a batch", limits=COUNT)
     grad_accum: int = option(2, "number of batches in an optimizer step", limits=COUNT)
     optimizer: str = option("ranger", "optimizer; ranger is Lookahead over RAdam", choices=("ranger", "radam", "adamw"))
-    seed: int = option(2024, "seed of initialisation, order, dropout, sampling and bootstrap", limits=SEED)
+    seed: int = option(2024, "seed of initialisation, order, dropout, sampling and the ROC bands", limits=SEED)
     max_patches: int | None = option(
         None, "maximum number of patches of a slide in training, a random subset of them; all by default", limits=COUNT
     )

@@ -1,7 +1,4 @@
-"""Seeds: the random streams of a run are functions of the seed and of where in the run they are used.
-
-The exception is the bootstrap of a fold's C-index: it takes the plain `--seed`, whatever the fold.
-"""
+"""Seeds: the random streams of a run are functions of the seed and of where in the run they are used."""
 
 from __future__ import annotations
 

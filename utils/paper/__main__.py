@@ -16,8 +16,6 @@ from utils.command.arguments import OneLineParser
 from utils.errors import UserError
 from utils.machine.process import exit_code
 from utils.paper.tables import write_paper_tables
-from utils.runs.run_record import DEFAULT_SEED
-from utils.statistics.metrics import N_RESAMPLES
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -27,8 +25,6 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output_dir", type=Path, required=True, metavar="DIR", help="where the tables go", default=argparse.SUPPRESS
     )
-    parser.add_argument("--n_resamples", type=int, default=N_RESAMPLES, help="bootstrap resamples of the comparisons")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of the bootstrap")
     parser.add_argument("--notes", type=Path, metavar="FILE", help="further deviations, one a line")
     return parser
 
@@ -36,10 +32,9 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the tables and list their files; a mistake of the user is one sentence, status 2."""
     args = get_args_parser().parse_args(argv)
-    options = {"seed": args.seed, "n_resamples": args.n_resamples}
 
     def work() -> None:
-        paths = write_paper_tables(args.plan, args.output_dir, **options, notes=read_notes(args.notes))
+        paths = write_paper_tables(args.plan, args.output_dir, notes=read_notes(args.notes))
         sys.stdout.write("".join(f"{path}\n" for path in paths))
 
     return exit_code(work, "python -m utils.paper")

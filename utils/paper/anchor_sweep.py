@@ -95,7 +95,7 @@ def sweep_figure(results: PlannedResults) -> Figure:
     names = [task.name for task in TASKS_OF_THE_PAPER]
     tasks = [task for task in names if any(results.n_clusters(task, name) for name in results.cohorts(task))]
     name = Variant(MICO, results.main_formulation()).name
-    title = f"{name} with different numbers of anchors\nmean ± standard deviation over the test folds"
+    title = f"{name} with different numbers of anchors\nmean ± population standard deviation over the test folds"
     figure = new_figure(max(5.2, 4.4 * len(tasks)), 4.6, title)
     for index, task in enumerate(tasks):
         axes = figure.add_subplot(1, len(tasks), index + 1)

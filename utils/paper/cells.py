@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from utils.paper.planned_results import PlannedResult, folds_in_words
+from utils.tables.averages import cases_in_words, cases_of_means
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Cell:
         n_folds, n_seeds, n_trainings: folds, seeds, and pairs of them that define the metric.
         n_folds_planned: of the cohort; None where no run of the cohort has begun.
         n_seeds_planned: lines of the plan; 0 where the plan has no such run.
+        cases: the test cases of these folds in words, such as `45 cases, 20 deaths`; empty where no fold is there.
         n_tested: pairs of fold and seed that have predictions, whether they define the metric or not.
         reasons: {why the metric is undefined: the folds}.
         run_dirs: the planned folders, as the plan writes them.
@@ -33,6 +36,7 @@ class Cell:
     n_seeds: int
     n_seeds_planned: int
     n_trainings: int
+    cases: str
     n_tested: int
     reasons: Mapping[str, tuple[int, ...]]
     run_dirs: tuple[str, ...]
@@ -51,6 +55,7 @@ class Cell:
 def cell_of(runs: Sequence[PlannedResult], metric: str, n_folds_planned: int) -> Cell:
     """The cell of one table row and cohort, from its runs (one per seed) and the number of folds of the cohort."""
     values: dict[int, list[float]] = {}
+    defining: dict[int, Mapping[str, Any]] = {}  # a row of each fold that defines the metric
     reasons: dict[str, list[int]] = {}
     seeds, n_tested = set(), 0
     for run in runs:
@@ -60,6 +65,7 @@ def cell_of(runs: Sequence[PlannedResult], metric: str, n_folds_planned: int) ->
                 reasons.setdefault(row["reasons"].get(metric, "no reason recorded"), []).append(row["fold"])
             else:
                 values.setdefault(row["fold"], []).append(row[metric])
+                defining[row["fold"]] = row
                 seeds.add(run.planned.seed)
     of_folds = [float(np.mean(of_seeds)) for _, of_seeds in sorted(values.items())]
     return Cell(
@@ -70,16 +76,24 @@ def cell_of(runs: Sequence[PlannedResult], metric: str, n_folds_planned: int) ->
         n_seeds=len(seeds),
         n_seeds_planned=len(runs),
         n_trainings=sum(len(of_seeds) for of_seeds in values.values()),
+        cases=_cases(list(defining.values()), metric, runs),
         n_tested=n_tested,
         reasons={reason: tuple(sorted(set(folds))) for reason, folds in reasons.items()},
         run_dirs=tuple(run.planned.run_dir for run in runs),
     )
 
 
-def cell_text(cell: Cell, *, always_folds: bool = False, note: int | None = None) -> str:
-    """A cell for a reader: `0.680 ± 0.021 (3 of 4 folds)`, `missing`, `undefined (note 1)` or `not planned`.
+def _cases(rows: Sequence[Mapping[str, Any]], metric: str, runs: Sequence[PlannedResult]) -> str:
+    """The test cases of folds that define the metric, in words; empty without any."""
+    units = [run.summary["unit"] for run in runs if run.summary is not None]
+    return cases_in_words(cases_of_means(rows, [metric]) | {"unit": units[0]}, metric) if rows else ""
 
-    What is complete has no bracket, unless `always_folds`. `note` is the number of the footnote with the reasons.
+
+def cell_text(cell: Cell, *, always_folds: bool = False, note: int | None = None) -> str:
+    """A cell: `0.680 ± 0.021 (3 of 4 folds, 45 cases, 20 deaths)`, `missing`, `undefined (note 1)` or `not planned`.
+
+    A part of the folds comes with its own cases. What is complete has no bracket, unless `always_folds`. `note` is the
+    number of the footnote with the reasons.
     """
     if cell.n_seeds_planned == 0:
         return "not planned"
@@ -118,7 +132,8 @@ def mean_over_cohorts(cells: Mapping[str, Cell]) -> tuple[float | None, list[str
 def _shortfall(cell: Cell, *, always_folds: bool) -> list[str]:
     parts = []
     if cell.n_folds != cell.n_folds_planned or always_folds:
-        parts.append(f"{cell.n_folds} of {cell.n_folds_planned} folds")
+        own_cases = f", {cell.cases}" if cell.n_folds != cell.n_folds_planned else ""
+        parts.append(f"{cell.n_folds} of {cell.n_folds_planned} folds{own_cases}")
     if cell.n_seeds != cell.n_seeds_planned:
         parts.append(f"{cell.n_seeds} of {cell.n_seeds_planned} seeds")
     if cell.n_trainings != cell.n_folds * cell.n_seeds:  # one seed lacks a fold that another one has

@@ -9,7 +9,7 @@ import pandas as pd
 
 from utils.errors import UserError
 from utils.files.csv_table import csv_text
-from utils.files.phrases import counted
+from utils.files.phrases import listed
 from utils.files.text_table import format_p
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.paper.run_plan import MICO
@@ -18,22 +18,31 @@ from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.holm import holm
-from utils.statistics.paired_bootstrap import PairedDifference, paired_difference
+from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
+from utils.tables.difference_text import METHOD, basis_text, spread_text
 
 NAME = "comparisons"
 _IDENTITY = ("task", "dataset", "model", "formulation", "ablate", "n_clusters", "metric")
-_NUMBERS = ("difference", "low", "high", "p", "n_cases", "n_folds", "n_seeds", "n_resamples", "n_skipped")
-CSV_COLUMNS = (*_IDENTITY, *_NUMBERS[:4], "p_holm", *_NUMBERS[4:], "note", "run_dirs_ours", "run_dirs_other")
-_HEADER = ("task", "data set", "metric", "MiCo against", "difference", "95 % interval", "p", "p (Holm)", "based on")
+_NUMBERS = ("difference", "low", "high", "p", "ours", "other", "standard_error", "degrees")
+_COUNTS = ("n_cases", "n_folds", "n_seeds", "n_pairs")
+_SPREAD = ("lowest_of_seeds", "highest_of_seeds")
+CSV_COLUMNS = (
+    *(*_IDENTITY, *_NUMBERS[:4], "p_holm", *_NUMBERS[4:], *_SPREAD, *_COUNTS, "n_comparisons"),
+    *("note", "run_dirs_ours", "run_dirs_other"),
+)
+_HEADER = (
+    *("task", "data set", "metric", "MiCo against", "difference", "by seed", "95 % interval", "p", "p (Holm)"),
+    "based on",
+)
 
 
 @dataclass(frozen=True)
 class Comparison:
     """MiCo minus another model in one cohort; `result` is None where `reason` says why it cannot be made.
 
-    `p_holm` is adjusted within the family: all comparisons of one metric in one task. `n_clusters` is the number of
-    anchors of both, None for a cohort without MiCo. `ours` and `other` are the planned folders.
+    `p_holm` is adjusted within the family, the `n_comparisons` with a p value of one metric in one task. `n_clusters`
+    is the number of anchors of both, None for a cohort without MiCo. `ours` and `other` are the planned folders.
     """
 
     task: str
@@ -44,35 +53,37 @@ class Comparison:
     result: PairedDifference | None
     reason: str
     p_holm: float | None
+    n_comparisons: int
     ours: tuple[str, ...]
     other: tuple[str, ...]
 
 
-def compare_models(results: PlannedResults, *, seed: int, n_resamples: int) -> list[Comparison]:
+def compare_models(results: PlannedResults) -> list[Comparison]:
     """All comparisons of the plan, by family (a metric of a task), then cohort by cohort, then in table order.
 
     The full MiCo of the tables (main form, number of anchors of the tables) is compared with each other model that the
     plan has in the cohort, MiCo in its other form included, and with each ablation of the main form. Each is
-    `utils.statistics.paired_bootstrap.paired_difference` over the seeds and folds that both have, with `seed` and
-    `n_resamples`.
+    `utils.statistics.paired_difference.paired_difference` over the seeds and folds that both have.
     """
     compared = []
     for task in TASKS_OF_THE_PAPER:
         for metric in task.compared:
-            family = list(_family(results, task.name, metric, seed=seed, n_resamples=n_resamples))
+            family = list(_family(results, task.name, metric))
             adjusted = holm([None if one.result is None else one.result.p for one in family])
-            compared += [replace(one, p_holm=p) for one, p in zip(family, adjusted, strict=True)]
+            n = sum(p is not None for p in adjusted)
+            compared += [replace(one, p_holm=p, n_comparisons=n) for one, p in zip(family, adjusted, strict=True)]
     return compared
 
 
-def comparison_files(comparisons: Sequence[Comparison], *, seed: int, n_resamples: int) -> dict[str, str]:
-    """{file name: text} of `comparisons.csv`, `.md` and `.tex`; `seed` and `n_resamples` as in `compare_models`."""
+def comparison_files(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """{file name: text} of `comparisons.csv`, `.md` and `.tex`."""
+    sizes = {(one.task, one.metric): one.n_comparisons for one in comparisons if one.n_comparisons}
+    families = [f"{n} of {METRIC_WORDS[metric]} ({TASKS[task].words})" for (task, metric), n in sizes.items()]
     explanation = (
-        f"Difference: MiCo minus the other model on the same test cases, averaged over seeds, then over folds; 95 % "
-        f"interval and two-sided p value from {n_resamples} paired bootstrap resamples of the patients of each fold "
-        f"(seed {seed}), with the trained models held fixed.",
+        *METHOD,
         "p (Holm) is adjusted for the size of the family: all comparisons of one metric in one task, over all data "
-        "sets, other models and ablations; those that cannot be made do not count.",
+        "sets, other models and ablations; those without p do not count"
+        + (f". Here: {listed(families)}." if families else "."),
     )
     rows: list[list[str]] = [list(_HEADER)]
     notes: list[str] = []
@@ -87,7 +98,7 @@ def comparison_files(comparisons: Sequence[Comparison], *, seed: int, n_resample
     }
 
 
-def _family(results: PlannedResults, task: str, metric: str, *, seed: int, n_resamples: int) -> Iterator[Comparison]:
+def _family(results: PlannedResults, task: str, metric: str) -> Iterator[Comparison]:
     """The comparisons of one metric, without Holm's adjustment."""
     mico = Variant(MICO, results.main_formulation())
     ablations = [variant for variant in results.ablations() if variant.ablate and variant[:2] == mico[:2]]
@@ -101,12 +112,11 @@ def _family(results: PlannedResults, task: str, metric: str, *, seed: int, n_res
             result, reason = None, _cannot(ours, other, variant)
             if not reason:
                 try:
-                    result = paired_difference(own_tables, _tables(other), metric, seed=seed, n_resamples=n_resamples)
+                    result = paired_difference(own_tables, _tables(other), metric)
                 except (UserError, UndefinedMetricError) as error:
                     reason = str(error)
-            folders = {"ours": _folders(ours), "other": _folders(other)}
-            anchors = results.n_clusters(task, dataset)
-            yield Comparison(task, dataset, metric, variant, anchors, result, reason, p_holm=None, **folders)
+            anchors, folders = results.n_clusters(task, dataset), (_folders(ours), _folders(other))
+            yield Comparison(task, dataset, metric, variant, anchors, result, reason, None, 0, *folders)
 
 
 def _cannot(ours: Sequence[PlannedResult], other: Sequence[PlannedResult], variant: Variant) -> str:
@@ -131,24 +141,36 @@ def _folders(runs: Sequence[PlannedResult]) -> tuple[str, ...]:
 
 
 def _row(one: Comparison, notes: list[str]) -> list[str]:
-    """The cells of a line; a reason becomes a footnote in `notes`."""
+    """The cells of a line; reasons become footnotes in `notes`."""
     labels = [TASKS[one.task].words, one.dataset, METRIC_WORDS[one.metric], one.variant.name]
     result = one.result
     if result is None:
-        if one.reason not in notes:
-            notes.append(one.reason)
-        return [*labels, f"not made (note {notes.index(one.reason) + 1})", "", "", "", ""]
-    adjusted = "" if one.p_holm is None else format_p(one.p_holm)
-    skipped = f", {result.n_skipped} resamples skipped" if result.n_skipped else ""
-    counts = {"fold": result.n_folds, "seed": result.n_seeds, "patient": result.n_cases}
-    basis = ", ".join(counted(number, noun) for noun, number in counts.items()) + skipped
-    interval = f"{result.low:+.3f} to {result.high:+.3f}"
-    return [*labels, f"{result.difference:+.3f}", interval, format_p(result.p), adjusted, basis]
+        return [*labels, f"not made (note {_number(one.reason, notes)})", *[""] * 5]
+    note = "" if result.reason is None else f"– (note {_number(result.reason, notes)})"
+    return [
+        *labels,
+        f"{result.difference:+.3f}",
+        spread_text(result),
+        note if result.low is None else f"{result.low:+.3f} to {result.high:+.3f}",
+        note if result.p is None else format_p(result.p),
+        "" if one.p_holm is None else format_p(one.p_holm),
+        basis_text(result) + "".join(f"; without fold {fold} ({why})" for fold, why in result.left_out.items()),
+    ]
+
+
+def _number(text: str, notes: list[str]) -> int:
+    if text not in notes:
+        notes.append(text)
+    return notes.index(text) + 1
 
 
 def _csv_line(one: Comparison) -> dict[str, str]:
     result = one.result
-    numbers = {name: "" if result is None else repr(getattr(result, name)) for name in _NUMBERS}
+    found = {} if result is None else {name: getattr(result, name) for name in (*_NUMBERS, *_COUNTS)}
+    if result is not None:
+        found |= dict(zip(_SPREAD, (min(result.by_seed.values()), max(result.by_seed.values())), strict=True))
+        found["n_comparisons"] = one.n_comparisons
+    numbers = {name: "" if value is None else repr(value) for name, value in found.items()}
     return {
         "task": one.task,
         "dataset": one.dataset,
@@ -157,9 +179,19 @@ def _csv_line(one: Comparison) -> dict[str, str]:
         "ablate": one.variant.ablate,
         "n_clusters": "" if one.n_clusters is None else str(one.n_clusters),
         "metric": one.metric,
+        **dict.fromkeys((*_NUMBERS, *_SPREAD, *_COUNTS, "n_comparisons"), ""),
         **numbers,
         "p_holm": "" if one.p_holm is None else repr(one.p_holm),
-        "note": one.reason,
+        "note": "; ".join(_remarks(one)),
         "run_dirs_ours": ";".join(one.ours),
         "run_dirs_other": ";".join(one.other),
     }
+
+
+def _remarks(one: Comparison) -> Iterator[str]:
+    """What the line lacks."""
+    if one.reason:
+        yield one.reason
+    if one.result is not None:
+        yield from [one.result.reason] if one.result.reason else []
+        yield from (f"without fold {fold}: {why}" for fold, why in one.result.left_out.items())

@@ -10,7 +10,7 @@ from utils.paper.cells import Cell, cell_note, cell_of, cell_text, mean_over_coh
 from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import SOURCE, published_figure
 from utils.paper.run_plan import MICO
-from utils.runs.tasks import LOWER_IS_BETTER, METRIC_WORDS
+from utils.runs.tasks import LOWER_IS_BETTER, METRIC_WORDS, REFERENCES
 
 CSV_COLUMNS = (
     "task",
@@ -223,8 +223,8 @@ def _published(line: Mapping[str, str], variant: Variant) -> float | None:
 
 
 def _score(value: float | None, metric: str) -> float | None:
-    """Rounded as shown, so that equal texts are equally good."""
-    if value is None:
+    """Rounded as shown, so that equal texts are equally good; None for a reference, which is no merit of a model."""
+    if value is None or metric in REFERENCES:
         return None
     return round(-value if metric in LOWER_IS_BETTER else value, 3)
 

@@ -20,11 +20,13 @@ from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import BEST_ANCHORS, PUBLISHED_COHORTS, SOURCE, are_of_the_paper, are_published_cohorts
 from utils.runs.tasks import CLASSIFICATION, CORRECTED_FOR_CENSORING, METRIC_WORDS, SURVIVAL
 
+_FURTHER_METRICS = (*CORRECTED_FOR_CENSORING, "ibs_reference", "ibs_skill")
 CELL_RULES = (
     "A cell is the mean ± population standard deviation over the test folds, of the mean over the seeds of each fold; "
     "one fold has no ±.",
-    "In brackets stands what part of the planned folds, seeds or trainings (one fold with one seed) a cell is made of; "
-    "missing: planned, no results yet; not planned: not among the runs of the plan.",
+    "In brackets stands what part of the planned folds, seeds or trainings (one fold with one seed) a cell is made of, "
+    "of the folds with their own test cases; missing: planned, no results yet; not planned: not among the runs of the "
+    "plan.",
     "A mean over data sets is the plain mean, and incomplete where a data set lacks folds.",
     "Bold: the best of the complete cells of a column of ours.",
 )
@@ -68,12 +70,12 @@ def ablation_table(results: PlannedResults) -> PaperTable:
 
 
 def survival_metrics_table(results: PlannedResults) -> PaperTable:
-    """Uno's C, time-dependent AUC and integrated Brier score: a row per survival cohort and model."""
+    """Uno's C, time-dependent AUC, integrated Brier score with its reference: a row per survival cohort and model."""
     notes, rows = Footnotes(), []
     for dataset in results.cohorts(SURVIVAL.name):
         for variant in results.models(SURVIVAL.name):
             entries = []
-            for metric in CORRECTED_FOR_CENSORING:
+            for metric in _FURTHER_METRICS:
                 cell = metric_cell(results, SURVIVAL.name, dataset, variant, metric)
                 line = csv_line(results, SURVIVAL.name, dataset, variant, metric)
                 entries.append(cell_entry(cell, line, notes, always_folds=True))
@@ -81,13 +83,16 @@ def survival_metrics_table(results: PlannedResults) -> PaperTable:
     return PaperTable(
         name="survival_metrics",
         title="Survival, further metrics",
-        header=("data set", "model", *(METRIC_WORDS[name] for name in CORRECTED_FOR_CENSORING)),
+        header=("data set", "model", *(METRIC_WORDS[name] for name in _FURTHER_METRICS)),
         rows=tuple(rows),
         explanation=(
             CELL_RULES[0],
-            "In brackets: the folds that define the metric; missing: planned, no results yet.",
+            "In brackets: the folds that define the metric, with their test cases and deaths where they are not all; "
+            "missing: planned, no results yet.",
             "AUC(t) is the time-dependent AUC averaged over the inner edges of the time bins, IBS the "
-            "integrated Brier score (lower is better); censoring is estimated from the fold's training cases.",
+            "integrated Brier score (lower is better); censoring is estimated from the fold's training cases. IBS of "
+            "Kaplan-Meier is that of the training cases' Kaplan-Meier curve, the same for every case; IBS skill is 1 - "
+            "IBS / IBS of Kaplan-Meier: at 0 or below, the model's survival curves are no better than that curve.",
             "Bold: the best of the complete cells of a column, within a data set.",
         ),
         notes=notes.lines(),

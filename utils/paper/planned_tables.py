@@ -11,7 +11,8 @@ TABLES = {
     "table1_survival": "survival: C-index of each model and cohort; log-rank p, folds pooled (`table1_logrank.csv`)",
     "table2_subtyping": "subtyping: accuracy, macro F1 and AUC of each model and cohort",
     "table3_ablations": "MiCo without one of its parts",
-    "survival_metrics": f"survival: {METRIC_WORDS['c_index_ipcw']}, time-dependent AUC, integrated Brier score",
+    "survival_metrics": f"survival: {METRIC_WORDS['c_index_ipcw']}, time-dependent AUC, integrated Brier score "
+    "and skill",
     "anchor_sweep": "MiCo with different numbers of anchors (figure: `anchor_sweep.png`, `anchor_sweep.svg`)",
     "comparisons": "MiCo against each other model: paired differences, 95 % intervals, p values",
 }

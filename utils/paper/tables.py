@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.errors import UserError
 from utils.files.atomic import write_text
 from utils.paper import anchor_sweep, comparisons
 from utils.paper.anchor_sweep import sweep_table, write_sweep_figure
@@ -21,8 +20,6 @@ from utils.paper.layout import ablation_table, subtyping_table, survival_metrics
 from utils.paper.planned_results import load_results
 from utils.paper.planned_tables import TABLES, files_of, planned_tables
 from utils.paper.text import table_files
-from utils.runs.run_record import DEFAULT_SEED
-from utils.statistics.metrics import N_RESAMPLES
 
 MAKERS = {
     "table1_survival": survival_table,
@@ -33,9 +30,7 @@ MAKERS = {
 }
 
 
-def write_paper_tables(
-    plan: Path, output_dir: Path, *, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES, notes: Sequence[str] = ()
-) -> list[Path]:
+def write_paper_tables(plan: Path, output_dir: Path, *, notes: Sequence[str] = ()) -> list[Path]:
     """Write the tables that the plan calls for, the figure and README.md into `output_dir`, each atomically.
 
     Tables of an earlier plan that this one does not call for are removed.
@@ -43,29 +38,21 @@ def write_paper_tables(
     Args:
         plan: the CSV file of `utils.paper.run_plan`.
         output_dir: made if it is not there; files of the same names are replaced.
-        seed: of the bootstrap of the comparisons.
-        n_resamples: of the same.
         notes: further deviations for README.md.
 
     Returns:
         The files written.
 
     Raises:
-        UserError: the plan, a run.json or a prediction file cannot be used, or n_resamples or seed is impossible;
-            nothing is written then.
+        UserError: the plan, a run.json or a prediction file cannot be used; nothing is written then.
     """
-    if n_resamples < 1 or seed < 0:
-        raise UserError(
-            f"got --n_resamples {n_resamples} and --seed {seed}, expected at least 1 resample and a seed of 0 or more"
-        )
     results = load_results(plan)
     planned = planned_tables(results)
     files = {
         file: text for name in planned if name in MAKERS for file, text in table_files(MAKERS[name](results)).items()
     }
     if comparisons.NAME in planned:
-        options = {"seed": seed, "n_resamples": n_resamples}
-        files |= comparison_files(compare_models(results, **options), **options)
+        files |= comparison_files(compare_models(results))
     files["README.md"] = index_text(results, notes)
     for name, text in files.items():
         write_text(output_dir / name, text)

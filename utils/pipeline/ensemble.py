@@ -27,6 +27,7 @@ from utils.runs.run_record import class_names, read_run
 from utils.runs.tasks import SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.calibration import training_edges
+from utils.statistics.calibration_metrics import Threshold
 from utils.statistics.cut_off import median_risk
 
 TRAINING_PREDICTIONS = "predictions_train.csv"
@@ -40,6 +41,8 @@ class TrainedFold:
         index: number of the fold.
         model: in evaluation mode, with its scale of the features.
         cut_off: the median risk of its training cases (survival; None in classification).
+        threshold: the probability of class 1 from which on a case is called class 1, chosen by its validation cases
+            (None in survival, beyond two classes, and where these define none).
         inner_edges: the inner edges of its time bins in months, (C - 1,); None where they are not known.
         trained_on: digests of the names of its training cases.
         chosen_on: digests of the names of its validation cases, which chose its epoch.
@@ -49,6 +52,7 @@ class TrainedFold:
     index: int
     model: BagModel
     cut_off: float | None
+    threshold: float | None
     inner_edges: tuple[float, ...] | None
     trained_on: frozenset[str]
     chosen_on: frozenset[str]
@@ -191,7 +195,8 @@ def _chosen(source: Path, there: Sequence[int], asked: Sequence[int] | None) -> 
 
 def _exported_fold(k: int, fold: ExportedFold) -> TrainedFold:
     model = restored_model(fold.architecture, fold.weights, fold.feature_norm, fold.source)
-    return TrainedFold(k, model, fold.cut_off, fold.inner_edges, fold.trained_on, fold.chosen_on, fold.source)
+    fixed = fold.cut_off, fold.threshold, fold.inner_edges
+    return TrainedFold(k, model, *fixed, fold.trained_on, fold.chosen_on, fold.source)
 
 
 def _trained_fold(run_dir: Path, k: int, record: Mapping[str, Any]) -> TrainedFold:
@@ -209,6 +214,7 @@ def _trained_fold(run_dir: Path, k: int, record: Mapping[str, Any]) -> TrainedFo
         index=k,
         model=model,
         cut_off=median_risk(training) if is_survival else None,
+        threshold=None if is_survival else Threshold.of(validation).value,
         inner_edges=_inner_edges(training, place / "outcomes_train.csv") if is_survival else None,
         trained_on=digests_of_cases(cases_of_table(training)),
         chosen_on=digests_of_cases(cases_of_table(validation)),

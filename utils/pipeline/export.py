@@ -31,7 +31,7 @@ from utils.pipeline.model_card import CARD, model_card
 from utils.runs.run_dir import fold_dir
 from utils.runs.run_record import unit_of
 from utils.runs.tasks import TASKS
-from utils.tables.averages import over_folds
+from utils.tables.averages import cases_of_means, over_folds
 from utils.tables.summary import summarise
 from utils.training.checkpoint import load_checkpoint
 
@@ -153,6 +153,7 @@ def _exported(run_dir: Path, fold: TrainedFold) -> ExportedFold:
         feature_norm=state["feature_norm"],
         epoch=state["epoch"],
         cut_off=fold.cut_off,
+        threshold=fold.threshold,
         inner_edges=fold.inner_edges,
         trained_on=fold.trained_on,
         chosen_on=fold.chosen_on,
@@ -161,14 +162,16 @@ def _exported(run_dir: Path, fold: TrainedFold) -> ExportedFold:
 
 
 def _metrics(run_dir: Path, folds: Sequence[int]) -> Mapping[str, Any] | None:
-    """Mean and deviation over the test parts of the exported folds; None where none was tested."""
+    """Means over the test parts of the exported folds, with their cases; None where none was tested."""
     if not list(run_dir.glob("fold*/predictions_test.csv")):
         return None
     summary = summarise(run_dir)
     rows = [row for row in summary["folds"] if row["fold"] in folds]
     if not rows:
         return None
-    return over_folds(rows, TASKS[summary["task"]].metrics) | {"folds": [row["fold"] for row in rows]}
+    metrics = TASKS[summary["task"]].metrics
+    averages = {**over_folds(rows, metrics), **cases_of_means(rows, metrics)}
+    return {**averages, "folds": [row["fold"] for row in rows], "unit": summary["unit"]}
 
 
 def get_args_parser() -> argparse.ArgumentParser:

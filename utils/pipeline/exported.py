@@ -51,6 +51,7 @@ _OF_FOLD: dict[str, Callable[[Any], bool]] = {
     "feature_norm": lambda value: isinstance(value, dict),
     "epoch": _is_whole,
     "cut_off": lambda value: value is None or _is_number(value),
+    "threshold": lambda value: value is None or _is_number(value),  # absent in models of before
     "inner_edges": lambda value: value is None or (isinstance(value, list) and all(map(_is_number, value))),
 }
 
@@ -65,6 +66,7 @@ class ExportedFold:
         feature_norm: the scale of the features, as `FeatureNorm.to_json` gives it.
         epoch: that the weights are of.
         cut_off: the median risk of the training cases (survival; None in classification).
+        threshold: of the probability of class 1 (two classes; None where the validation cases define none).
         inner_edges: the inner edges of the time bins in months; None where they are not known.
         trained_on: digests of the names of the training cases.
         chosen_on: digests of the names of the validation cases.
@@ -76,6 +78,7 @@ class ExportedFold:
     feature_norm: Mapping[str, Any]
     epoch: int
     cut_off: float | None
+    threshold: float | None
     inner_edges: tuple[float, ...] | None
     trained_on: frozenset[str]
     chosen_on: frozenset[str]
@@ -103,6 +106,7 @@ def write_exported(folder: Path, record: Mapping[str, Any], folds: Mapping[int, 
                 "feature_norm": norm,
                 "epoch": fold.epoch,
                 "cut_off": fold.cut_off,
+                "threshold": fold.threshold,
                 "inner_edges": None if fold.inner_edges is None else list(fold.inner_edges),
             }
         )
@@ -169,6 +173,7 @@ def _read_fold(folder: Path, entry: Mapping[str, Any], names: Mapping[str, Any])
         feature_norm=norm,
         epoch=int(entry["epoch"]),
         cut_off=entry.get("cut_off"),
+        threshold=entry.get("threshold"),
         inner_edges=None if edges is None else tuple(edges),
         trained_on=frozenset(names["trained_on"]),
         chosen_on=frozenset(names["chosen_on"]),

@@ -9,6 +9,7 @@ from utils.files.text_table import markdown_table
 from utils.pipeline.ensemble import Ensemble
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, TASKS
+from utils.tables.averages import shortfall
 
 CARD = "MODEL_CARD.md"
 
@@ -52,6 +53,12 @@ def _takes(record: Mapping[str, Any], ensemble: Ensemble) -> Iterator[str]:
     if ensemble.class_names is not None:
         names = ", ".join(f"{name} = {index}" for index, name in enumerate(ensemble.class_names))
         yield f"gives: the probability of each class ({names}) of a {unit}"
+        for fold in ensemble.folds:
+            if fold.threshold is not None:
+                yield (
+                    f"fold {fold.index}: threshold of the probability of {ensemble.class_names[1]} "
+                    f"{fold.threshold:.3f} (Youden's J of its validation cases)"
+                )
     else:
         yield f"gives: hazards of {record['n_outputs']} time bins, and a risk (higher = earlier death), of a {unit}"
         for fold in ensemble.folds:
@@ -85,9 +92,9 @@ def _metrics(record: Mapping[str, Any]) -> str:
 
 
 def _mean(metrics: Mapping[str, Any], name: str) -> str:
-    """Mean and deviation, and over how many folds where some do not define the metric."""
-    text, defined = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}", metrics["n_defined"][name]
-    return text if defined == len(metrics["folds"]) else f"{text} ({defined} of {len(metrics['folds'])} folds)"
+    """Mean and deviation, and over how many folds and cases where some do not define the metric."""
+    text = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}"
+    return text + shortfall(metrics, name, len(metrics["folds"]))
 
 
 def _provenance(record: Mapping[str, Any]) -> Iterator[str]:

@@ -44,6 +44,7 @@ from utils.runs.predict_dir import (
 from utils.runs.run_record import unit_of
 from utils.statistics.cut_off import ensemble_cut_off
 from utils.statistics.ensemble import ensemble_table
+from utils.statistics.thresholds import ensemble_threshold
 from utils.tables.constant_predictions import unlabelled_warnings
 from utils.tables.validation import write_validation
 from utils.tables.validation_text import format_validation
@@ -227,6 +228,7 @@ def _record(settings: PredictSettings, ensemble: Ensemble, checked: _Checked) ->
         "cut_offs": {**{f"fold{k}": value for k, value in cut_offs.items()}, "ensemble": ensemble_cut_off(cut_offs)}
         if cut_offs
         else None,
+        "thresholds": _thresholds(ensemble),
         "inner_edges": {**edges, "ensemble": None if mean is None else mean.tolist()} if cut_offs else None,
         "notes": list(cohort.notes),
         "warnings": list(checked.warnings),
@@ -234,6 +236,14 @@ def _record(settings: PredictSettings, ensemble: Ensemble, checked: _Checked) ->
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def _thresholds(ensemble: Ensemble) -> dict[str, float] | None:
+    """{`fold0`, ... and `ensemble`: its threshold}, without folds that have none; None without any."""
+    of_folds = {fold.index: fold.threshold for fold in ensemble.folds if fold.threshold is not None}
+    if not of_folds:
+        return None
+    return {**{f"fold{k}": value for k, value in of_folds.items()}, "ensemble": ensemble_threshold(of_folds)}
 
 
 def _evaluate(folder: Path, *, with_figures: bool) -> None:

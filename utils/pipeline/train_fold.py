@@ -28,6 +28,7 @@ from utils.pipeline.prediction_table import prediction_table
 from utils.pipeline.validation import validation_scores
 from utils.runs.predictions import read_predictions, write_predictions
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
+from utils.tables.fold_calibration import with_calibration
 from utils.tables.summary import fold_metrics
 from utils.training.engine import Runner, predict
 from utils.training.optim import build_optimizer
@@ -132,7 +133,10 @@ def run_fold(
     for part in ("val",) if stage == "train" else ("val", "test"):
         path = place / f"predictions_{part}.csv"
         write_predictions(path, predict_part(inputs, part, runner, protocol.batch_size, computation.num_workers))
-        metrics[part] = fold_metrics(read_predictions(path), seed=protocol.seed, outcomes=outcomes)
+        table = read_predictions(path)
+        metrics[part] = fold_metrics(table, outcomes=outcomes)
+        if part == "test":
+            metrics[part] = with_calibration(metrics[part], table, place, outcomes=outcomes, seed=protocol.seed)
     if "test" in metrics:
         write_json(place / "metrics.json", versioned(metrics))
     if stage != "test":
@@ -208,7 +212,7 @@ def train_fold(
     optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
     about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
     with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
-        scores = validation_scores(fold, loss, seed=protocol.seed)
+        scores = validation_scores(fold, loss)
         parts = runner, training, validation, objective, scores, optimizer, schedule_of(protocol, fold.index), place
         train(*parts, checkpoint=about, on_epoch=on_epoch)
 

@@ -18,12 +18,12 @@ from utils.tables.summary import fold_metrics
 Scores = dict[str, float | None]
 
 
-def validation_scores(fold: Fold, loss: Loss, *, seed: int) -> Callable[[Tensor], Scores]:
+def validation_scores(fold: Fold, loss: Loss) -> Callable[[Tensor], Scores]:
     """A function of the logits (n, C) of a fold's validation cases: `val_loss` and the logged metrics of the task."""
     targets = outcomes_of(fold.val)
 
     def scores(logits: Tensor) -> Scores:
-        measured = fold_metrics(prediction_table(fold.task, fold.val, logits), seed=seed, n_resamples=0)
+        measured = fold_metrics(prediction_table(fold.task, fold.val, logits), with_interval=False)
         logged = {f"val_{name}": measured[name] for name in TASKS[fold.task].logged}
         return {"val_loss": loss(logits, targets).item(), **logged}
 
@@ -38,7 +38,7 @@ def check_monitor(folds: Sequence[Fold], monitor: str) -> None:
     """
     for fold in folds:
         table = prediction_table(fold.task, fold.val, torch.zeros(len(fold.val), fold.n_outputs))
-        reason = fold_metrics(table, seed=0, n_resamples=0)["reasons"].get(monitor.removeprefix("val_"))
+        reason = fold_metrics(table, with_interval=False)["reasons"].get(monitor.removeprefix("val_"))
         if reason is not None:
             raise UserError(
                 f"{monitor} is undefined for the validation cases of fold {fold.index} ({reason}), expected a score "

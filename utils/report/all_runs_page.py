@@ -36,7 +36,6 @@ from utils.report.sections.option_table import option_table
 from utils.report.sections.overview_tables import overview_tables, seed_table
 from utils.report.sections.run_charts import calibration, learning, outcome_charts
 from utils.report.seed_pools import Cohorts, SeedPool, seed_pools
-from utils.runs.run_record import DEFAULT_SEED
 from utils.runs.tasks import METRIC_WORDS, TASKS
 from utils.statistics.metrics import N_RESAMPLES
 
@@ -60,14 +59,14 @@ def write_all_runs_page(folders: RunFolders, *, n_resamples: int) -> Path:
 def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
     """The content of the report over all runs; runs that differ by their seed only stand together."""
     cohorts = {key: seed_pools(runs) for key, runs in folders.cohorts().items()}
-    compared = _compared(cohorts, n_resamples)
+    compared = _compared(cohorts)
     sections = [Section("warnings", "Warnings", warning_blocks(tuple(_warnings(folders, cohorts))))]
     if cohorts:
         sections.append(Section("overview", "Overview", tuple(overview_tables(cohorts, folders.results_dir))))
     for index, ((task, dataset), pools) in enumerate(cohorts.items()):
         title = f"{dataset}, {TASKS[task].words}"
         untested = seed_pools(folders.untested().get((task, dataset), []))
-        blocks = tuple(_cohort_blocks(pools, untested, compared[task, dataset], folders.results_dir, n_resamples))
+        blocks = tuple(_cohort_blocks(pools, untested, compared[task, dataset], folders.results_dir))
         sections.append(Section(f"cohort-{index}", title, blocks))
     if folders.unfinished:
         sections.append(Section("unfinished", "Runs without test predictions", tuple(_unfinished(folders, cohorts))))
@@ -82,9 +81,9 @@ def all_runs_page(folders: RunFolders, *, n_resamples: int) -> Page:
     )
 
 
-def _compared(cohorts: Cohorts, n_resamples: int) -> dict[tuple[str, str], list[Difference]]:
+def _compared(cohorts: Cohorts) -> dict[tuple[str, str], list[Difference]]:
     """The differences of each cohort, with Holm's correction over all cohorts of a task."""
-    found = {key: differences(pools, seed=DEFAULT_SEED, n_resamples=n_resamples) for key, pools in cohorts.items()}
+    found = {key: differences(pools) for key, pools in cohorts.items()}
     for task in sorted({task for task, _ in found}):
         keys = [key for key in found if key[0] == task]
         family = iter(adjusted([one for key in keys for one in found[key]]))
@@ -108,14 +107,13 @@ def _cohort_blocks(
     untested: Sequence[SeedPool],
     compared: Sequence[Difference],
     results_dir: Path,
-    n_resamples: int,
 ) -> Iterator[Block]:
     """Facts, forest chart, differences, options, and a folded part per run or runs of several seeds."""
     ours = next(iter(reference_pools(pools)), None)
     facts = (ours or pools[0]).first
     yield Charts((model_forest(pools, ours),))
     if compared:
-        yield difference_table(compared, n_resamples=n_resamples)
+        yield difference_table(compared)
     elif ours is None:
         yield Text("No run of MiCo is here to compare the others with.")
     options = option_table([*pools, *untested])

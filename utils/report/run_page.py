@@ -11,6 +11,7 @@ from utils.report.page import write_page
 from utils.report.page_warnings import page_warnings, warning_blocks
 from utils.report.run_results import RunResults, read_results
 from utils.report.sections.anchor_blocks import anchor_blocks
+from utils.report.sections.calibration_tables import calibration_blocks
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
 from utils.report.sections.clinical_tables import clinical_blocks
@@ -53,7 +54,7 @@ def _sections(results: RunResults) -> Iterator[Section]:
     if results.tables:
         by_patient = patient_table(results)
         metrics: tuple[Block, ...] = (metric_table(results), *([by_patient] if by_patient else []))
-        metrics += (Charts((metric_forest(results),)),)
+        metrics += (Charts((metric_forest(results),)), *calibration_blocks(results.summary or {}))
         yield Section("metrics", "Metrics", metrics)
         curves = "Survival of the risk halves" if results.task == SURVIVAL else "ROC curves"
         yield Section("curves", curves, (Charts(outcome_charts(results)),))

@@ -19,7 +19,7 @@ from utils.runs.run_dir import fold_files
 from utils.runs.run_record import model_in_words, read_run, unit_of
 from utils.runs.tasks import SURVIVAL, TASKS, Task
 from utils.runs.training_outcomes import read_training_outcomes
-from utils.statistics.metric_intervals import MetricInterval, metric_intervals
+from utils.statistics.metric_intervals import MetricInterval
 from utils.tables.summary import summarise
 
 _Read = TypeVar("_Read")
@@ -39,7 +39,7 @@ class RunResults:
         logs: {fold: log}, without folds that ended before their first epoch.
         explained: {fold: what `main.py --stage explain` wrote}.
         problems: sentences about optional files that are damaged; they are left out.
-        n_resamples: of the bootstrap.
+        n_resamples: of the bootstrap of the ROC bands.
         clinical: `clinical/clinical.json`, where the clinical question was put to these predictions.
     """
 
@@ -109,7 +109,7 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
         run_dir=run_dir,
         run=run,
         summary=summary,
-        intervals=metric_intervals(tables, seed=run["seed"], n_resamples=n_resamples) if tables else {},
+        intervals={} if summary is None else _intervals(summary),
         tables=tables,
         validation=read_each(run_dir, "predictions_val.csv", read_predictions, problems),
         outcomes=outcomes if run["task"] == SURVIVAL.name else {},
@@ -135,6 +135,10 @@ def _read_clinical(run_dir: Path, problems: list[str]) -> dict[str, Any] | None:
         )
         return None
     return result
+
+
+def _intervals(summary: Mapping[str, Any]) -> dict[str, MetricInterval]:
+    return {metric: MetricInterval.of_json(content) for metric, content in summary["intervals"].items()}
 
 
 def read_each(run_dir: Path, name: str, read: Callable[[Path], _Read], problems: list[str]) -> dict[int, _Read]:

@@ -16,11 +16,10 @@ from utils.report.validation_metrics import validation_averages
 from utils.runs.deciding_options import deciding_options
 from utils.runs.features_of_runs import same_features
 from utils.runs.protocol import completed
-from utils.runs.run_record import DEFAULT_SEED
 from utils.runs.tasks import Task
-from utils.statistics.metric_intervals import Interval
-from utils.statistics.resampled_metrics import resampled_metric, resampled_patients
-from utils.tables.averages import over_folds
+from utils.statistics.interval import Interval, logit_interval
+from utils.statistics.metric_intervals import mean_estimate
+from utils.tables.averages import cases_of_means, over_folds
 
 
 @dataclass(frozen=True)
@@ -78,22 +77,28 @@ class SeedPool:
         return {fold for run in self.runs for fold in run.tables}
 
     @cached_property
-    def averages(self) -> Mapping[str, Mapping[str, Any]]:
-        """`mean`, `std`, `n_defined` {metric: value} over folds of the mean over seeds, as in the paper's tables."""
+    def averages(self) -> Mapping[str, Any]:
+        """Over folds, of the mean over seeds, as in the paper's tables: see `utils.tables.averages`; with `folds`.
+
+        A fold has `n_test` (and in survival `n_events`) as with each seed, and the metrics.
+        """
         rows: dict[int, dict[str, list[float]]] = {}
+        counts: dict[int, dict[str, int]] = {}
         for run in self.runs:
             for row in (run.summary or {"folds": ()})["folds"]:
                 of_fold = rows.setdefault(row["fold"], {})
+                counts[row["fold"]] = {name: row[name] for name in ("n_test", "n_events") if name in row}
                 for metric in self.task.metrics:
                     of_fold.setdefault(metric, []).extend([] if row[metric] is None else [row[metric]])
-        means = [
-            {metric: float(np.mean(values)) if values else None for metric, values in of_fold.items()}
-            for of_fold in rows.values()
+        folds = [
+            {metric: float(np.mean(values)) if values else None for metric, values in of_fold.items()} | counts[fold]
+            for fold, of_fold in rows.items()
         ]
-        return over_folds(means, self.task.metrics)
+        averages = {**over_folds(folds, self.task.metrics), **cases_of_means(folds, self.task.metrics)}
+        return {**averages, "folds": folds, "unit": self.first.unit}
 
     @cached_property
-    def validation(self) -> Mapping[str, Mapping[str, Any]]:
+    def validation(self) -> Mapping[str, Any]:
         """The same of the main metric of the validation cases."""
         return validation_averages(self.runs)
 
@@ -101,30 +106,14 @@ class SeedPool:
     def interval(self) -> Interval:
         """The main metric with its 95 % interval: of the mean over folds of the mean over seeds.
 
-        A resample draws the patients of each fold, the same for all seeds; the trained models are held fixed.
+        As of `utils.statistics.metric_intervals`, with the jackknife variance of the mean over seeds: a patient is left
+        out of all of them. The trained models are held fixed.
         """
         if len(self.runs) == 1:
             return self.first.intervals[self.metric].overall
-        of_folds = [values for fold in sorted(self.folds) if (values := self._resampled(fold)) is not None]
-        if not of_folds:
-            return Interval(None, None, None, "undefined in every fold")
-        value, *resampled = np.mean(of_folds, axis=0)
-        used = np.array(resampled)[~np.isnan(resampled)]
-        if len(used) == 0:
-            return Interval(float(value), None, None, "undefined in every bootstrap resample")
-        low, high = np.percentile(used, (2.5, 97.5))
-        return Interval(float(value), float(low), float(high))
-
-    def _resampled(self, fold: int) -> np.ndarray | None:
-        """(1 + n_resamples,): the mean over seeds of the fold and of each resample; None where it is undefined."""
-        drawn = []
-        for run in self.runs:
-            if fold in run.tables:
-                options = {"seed": DEFAULT_SEED, "n_resamples": run.n_resamples}
-                counts = resampled_patients(run.tables[fold], fold, **options)
-                drawn.append(resampled_metric(self.metric, run.tables[fold], counts))
-        means: np.ndarray = np.mean(drawn, axis=0)
-        return None if np.isnan(means[0]) else means
+        of_fold = [[run.tables[fold] for run in self.runs if fold in run.tables] for fold in sorted(self.folds)]
+        known = [estimate for tables in of_fold if (estimate := mean_estimate(tables, self.metric)) is not None]
+        return logit_interval(known) if known else Interval(None, None, None, "undefined in every fold")
 
 
 Cohorts = dict[tuple[str, str], list[SeedPool]]  # {(task, data set): its runs}

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.report.run_results import RunResults
 from utils.runs.tasks import METRIC_WORDS
-from utils.tables.averages import over_folds
+from utils.tables.averages import cases_of_means, over_folds
 from utils.tables.summary import fold_metrics
 
 VALIDATION_NOTE = (
@@ -27,17 +27,23 @@ def validation_metric(results: RunResults, fold: int) -> float | None:
     """The main metric of the validation cases of a fold; None where it is undefined or the fold has none."""
     if fold not in results.validation:
         return None
-    value: float | None = fold_metrics(results.validation[fold], seed=0, n_resamples=0)[results.metric]
+    value: float | None = fold_metrics(results.validation[fold], with_interval=False)[results.metric]
     return value
 
 
-def validation_averages(runs: Sequence[RunResults]) -> Mapping[str, Mapping[str, Any]]:
-    """`mean`, `std` and `n_defined` over folds of the mean over runs, as of `utils.tables.averages.over_folds`."""
+def validation_averages(runs: Sequence[RunResults]) -> Mapping[str, Any]:
+    """Over folds, of the mean over runs: see `utils.tables.averages`; with `folds`, whose `n_test` is of validation."""
     metric = runs[0].metric
     of_fold: dict[int, list[float]] = {}
+    n_cases: dict[int, int] = {}
     for run in runs:
-        for fold in run.validation:
+        for fold, table in run.validation.items():
             value = validation_metric(run, fold)
-            if value is not None:
-                of_fold.setdefault(fold, []).append(value)
-    return over_folds([{metric: float(np.mean(values))} for values in of_fold.values()], [metric])
+            of_fold.setdefault(fold, []).extend([] if value is None else [value])
+            n_cases[fold] = len(table)
+    folds = [
+        {metric: float(np.mean(values)) if values else None, "n_test": n_cases[fold]}
+        for fold, values in of_fold.items()
+    ]
+    averages = {**over_folds(folds, [metric]), **cases_of_means(folds, [metric])}
+    return {**averages, "folds": folds, "unit": f"validation {runs[0].unit}"}

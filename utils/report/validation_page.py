@@ -21,7 +21,6 @@ from utils.report.charts.risk_chart import risk_charts
 from utils.report.charts.roc_chart import roc_charts
 from utils.report.charts.survival_chart import risk_group_chart
 from utils.report.content import (
-    UNDEFINED,
     Block,
     Bullets,
     Cell,
@@ -40,6 +39,7 @@ from utils.report.explained_fold import read_explained_fold
 from utils.report.page import write_page
 from utils.report.run_results import RunResults, read_each
 from utils.report.sections.anchor_blocks import anchor_blocks
+from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
 from utils.report.sections.metric_tables import CHANCE, mean_text
@@ -52,8 +52,9 @@ from utils.statistics.cut_off import divided_with_p
 from utils.statistics.metrics import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words
 from utils.tables.validation import validate
-from utils.tables.validation_text import METHOD, cut_off_in_words, interval_words
+from utils.tables.validation_text import METHOD, calibration_of_cohort, cut_off_in_words
 
 REPORT = "report.html"
 
@@ -97,7 +98,7 @@ def write_validation_report(
         UserError: see `utils.tables.validation.validate`; nothing is written then.
     """
     record, ensemble, folds = read_cohort_predictions(folder)
-    summary = validate(folder, n_resamples=n_resamples) if summary is None else summary
+    summary = validate(folder) if summary is None else summary
     found = Validation(record, summary, ensemble, folds, _explained(folder, record, folds, n_resamples))
     return write_page(folder / REPORT, validation_page(found, n_resamples=n_resamples))
 
@@ -133,7 +134,7 @@ def _verdict(found: Validation) -> Iterator[str]:
     models = counted(len(found.folds), "fold")
     line = f"{METRIC_WORDS[metric]} of the ensemble of {models} {measured['value']:.3f} ({n_cases})"
     if measured["low"] is None:
-        yield f"{line}."
+        yield f"{line}; no 95 % interval: {measured['reason']}."
         return
     yield f"{line}; 95 % interval {measured['low']:.3f} to {measured['high']:.3f}."
     if measured["low"] <= CHANCE <= measured["high"]:
@@ -145,7 +146,7 @@ def _sections(found: Validation, n_resamples: int) -> Iterator[Section]:
     shown: Block = Bullets(warnings, kind="warning") if warnings else Text("None.")
     yield Section("warnings", "Warnings", (shown,))
     yield Section("cohort", "Cohort", (_cohort_table(found), Bullets(tuple(_cohort_facts(found)))))
-    yield Section("metrics", "Metrics", tuple(_metric_blocks(found, n_resamples)))
+    yield Section("metrics", "Metrics", tuple(_metric_blocks(found)))
     title = "Survival by risk" if found.task == SURVIVAL else "ROC curves"
     yield Section("curves", title, (Charts(_curves(found, n_resamples)),))
     yield Section("calibration", "Calibration and distribution", (Charts(_calibration(found)),))
@@ -182,16 +183,15 @@ def _cohort_facts(found: Validation) -> Iterator[str]:
     yield from found.record["notes"]
 
 
-def _metric_blocks(found: Validation, n_resamples: int) -> Iterator[Block]:
+def _metric_blocks(found: Validation) -> Iterator[Block]:
     yield _metric_table(found)
     yield Text(METHOD[found.task.name])
-    yield Text(
-        f"Intervals: 2.5 and 97.5 percentile of {n_resamples} bootstrap resamples of the patients, with the trained "
-        "models held fixed; mean ± std: over folds, population standard deviation."
-    )
+    yield Text(INTERVAL_METHOD[found.task.name])
+    yield Text("mean ± std: over folds, all of the same cases; population standard deviation.")
     if "by_patient" in found.summary:
         yield _by_patient(found.summary["by_patient"])
     yield from (Text(line) for line in cut_off_in_words(found.summary))
+    yield from blocks_of(calibration_of_cohort(found.summary))
     metric = found.task.metric
     measured = found.summary["ensemble"]["intervals"][metric]
     rows = [ForestRow(f"fold {fold['fold']}", fold[metric], None, None) for fold in found.summary["folds"]]
@@ -207,9 +207,7 @@ def _metric_table(found: Validation) -> Table:
     header = ("model", *(METRIC_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
     of_ensemble = found.summary["ensemble"]
     measured = of_ensemble["intervals"][shown[0]]
-    known = measured["low"] is not None
-    interval = f"{measured['low']:.3f} to {measured['high']:.3f}" if known else UNDEFINED
-    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval)]
+    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval_words(measured))]
     rows += [row(f"fold {fold['fold']}", *_cells(fold, shown, more), "") for fold in found.summary["folds"]]
     notes = dict.fromkeys(
         f"{METRIC_WORDS[name]} undefined: {reason}."
@@ -217,6 +215,8 @@ def _metric_table(found: Validation) -> Table:
         for name, reason in one["reasons"].items()
         if name in (*shown, *more)
     )
+    if measured["value"] is not None and measured["reason"] is not None:
+        notes[f"No interval: {measured['reason']}."] = None
     footer = (_mean_row(found, shown, len(more)),) if len(found.folds) > 1 else ()
     return Table("Metrics of the cohort", header, tuple(rows), footer, notes=tuple(notes))
 

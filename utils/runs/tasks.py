@@ -18,10 +18,34 @@ METRIC_WORDS = {
     "c_index_ipcw": "Uno's C",
     "td_auc": "AUC(t)",
     "ibs": "IBS",
+    "ibs_reference": "IBS of Kaplan-Meier",
+    "ibs_skill": "IBS skill",
+    "calibration_slope": "calibration slope",
+    "calibration_intercept": "calibration intercept",
+    "brier": "Brier score",
+    "brier_reference": "Brier score of the class shares",
+    "brier_skill": "Brier skill",
+    "ece": "ECE",
+    "ece_expected": "ECE if calibrated",
+    "auprc": "AUPRC",
+    "auprc_reference": "AUPRC by chance",
+    "threshold": "threshold",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "npv": "NPV",
 }
 CORRECTED_FOR_CENSORING = ("c_index_ipcw", "td_auc", "ibs")
-LOWER_IS_BETTER = ("ibs",)
+LOWER_IS_BETTER = ("ibs", "brier", "ece")
+# What a metric is compared with, the same for every model: none of them is the best.
+REFERENCES = ("ibs_reference", "brier_reference", "ece_expected", "auprc_reference")
+AT_THRESHOLD = ("sensitivity", "specificity", "ppv", "npv")
 AUTO = "auto"
+
+
+def _with_limits(name: str) -> tuple[str, str, str]:
+    """A metric and its 95 % limits."""
+    return name, f"{name}_low", f"{name}_high"
 
 
 @dataclass(frozen=True)
@@ -34,7 +58,9 @@ class Task:
         unit: what one prediction is about: a case in survival, and in classification a slide (a patient may have
             several) unless a run says otherwise (`utils.runs.run_record.unit_of`).
         metrics: the metrics of a test fold, in the order of the tables; `METRIC_WORDS` has their printed names.
-        shown: those of them that a report shows for each fold, the main one first.
+        calibration: further metrics of a test fold, which stand in tables of their own (calibration, threshold): each
+            with what it is compared with (`_reference`, `_expected`) and its 95 % limits (`_low`, `_high`).
+        shown: those of `metrics` that a report shows for each fold, the main one first.
         compared: the metrics by which models are compared, the main one first.
         logged: the metrics of the validation cases in `log.csv`, each as a column `val_{name}`.
         monitors: the columns of `log.csv` that may select the epoch (`--monitor`); the first one is the released score.
@@ -50,6 +76,7 @@ class Task:
     words: str
     unit: str
     metrics: tuple[str, ...]
+    calibration: tuple[str, ...]
     shown: tuple[str, ...]
     compared: tuple[str, ...]
     logged: tuple[str, ...]
@@ -65,6 +92,11 @@ class Task:
     def metric(self) -> str:
         """The main metric."""
         return self.compared[0]
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """All metrics of a test fold."""
+        return self.metrics + self.calibration
 
     def monitor(self, asked: str) -> str:
         """The column of `log.csv` that `--monitor` asks for; `auto` is the released score.
@@ -82,6 +114,19 @@ CLASSIFICATION = Task(
     words="classification",
     unit="slide",
     metrics=("acc", "balanced_acc", "f1", "auc"),
+    calibration=(
+        "auprc",
+        "auprc_reference",
+        "brier",
+        "brier_reference",
+        "brier_skill",
+        "ece",
+        "ece_expected",
+        *_with_limits("calibration_slope"),
+        *_with_limits("calibration_intercept"),
+        "threshold",
+        *(column for name in AT_THRESHOLD for column in _with_limits(name)),
+    ),
     shown=("auc", "acc", "balanced_acc", "f1"),
     compared=("auc", "acc", "f1"),
     logged=("acc", "f1", "auc"),
@@ -98,6 +143,7 @@ SURVIVAL = Task(
     words="survival",
     unit="case",
     metrics=("c_index", "c_index_low", "c_index_high", "logrank_p", "n_events", *CORRECTED_FOR_CENSORING),
+    calibration=("ibs_reference", "ibs_skill", *_with_limits("calibration_slope")),
     shown=("c_index", *CORRECTED_FOR_CENSORING),
     compared=("c_index",),
     logged=("c_index",),

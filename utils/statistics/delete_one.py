@@ -59,7 +59,7 @@ def delete_one_patient(metric: str, table: pd.DataFrame) -> DeleteOne:
     patients, patient = np.unique(table["case_id"].to_numpy(dtype=str), return_inverse=True)
     if metric == "c_index":
         event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
-        values = _concordances(event, time, risk, np.argsort(patient))
+        values = concordances(event, time, risk, np.argsort(patient))
     else:
         label, prob = table["label"].to_numpy(), table[output_columns(table)].to_numpy(dtype=np.float64)
         values = _CLASSIFICATION[metric](label, prob, patient)
@@ -88,7 +88,7 @@ def pairs_of_cases(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> tup
     return concordant, comparable
 
 
-def _concordances(event: np.ndarray, time: np.ndarray, risk: np.ndarray, row: np.ndarray) -> np.ndarray:
+def concordances(event: np.ndarray, time: np.ndarray, risk: np.ndarray, row: np.ndarray) -> np.ndarray:
     """(1 + n,): Harrell's C of all cases, then without each in the order of `row`; a patient has one in survival."""
     concordant, comparable = (part[row] for part in pairs_of_cases(event, time, risk))
     won, pairs = concordant.sum() / 2, comparable.sum() / 2
@@ -113,7 +113,7 @@ def _macro_f1s(label: np.ndarray, prob: np.ndarray, patient: np.ndarray) -> np.n
     return _quotient(total, np.where(n_left > 0, n_named, 0))
 
 
-def _aucs(label: np.ndarray, prob: np.ndarray, patient: np.ndarray) -> np.ndarray:
+def aucs(label: np.ndarray, prob: np.ndarray, patient: np.ndarray) -> np.ndarray:
     """Of class 1, or beyond two classes the mean of each class against the rest."""
     classes = [1] if prob.shape[1] == 2 else range(prob.shape[1])
     return np.mean([_auc(label == index, prob[:, index], patient) for index in classes], axis=0)
@@ -151,5 +151,5 @@ def _quotient(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 _CLASSIFICATION: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "acc": _accuracies,
     "f1": _macro_f1s,
-    "auc": _aucs,
+    "auc": aucs,
 }

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
+from utils.statistics.interval import NO_VARIANCE, Estimate, logit_limits
 from utils.statistics.survival_stats import UndefinedMetricError
-
-_NO_VARIANCE = 1e-20  # less is the rounding of sums that are 0; covariances may also make it negative
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,28 @@ def auc_interval(positive: np.ndarray, score: np.ndarray, patient: np.ndarray | 
     >>> auc_interval(np.array([True, True, False, False]), np.array([4, 2, 1, 3])).auc
     0.75
     """
+    found = auc_estimate(positive, score, patient)
+    auc, variance = found.value, found.variance
+    if auc in (0.0, 1.0):
+        return _separated(found)
+    if variance is None:
+        return AucInterval(auc, None, None, None, found.reason)
+    z = math.log(auc / (1 - auc)) * auc * (1 - auc) / math.sqrt(variance)
+    return AucInterval(auc, *logit_limits(auc, variance), math.erfc(abs(z) / math.sqrt(2)))  # 2 (1 - Phi(|z|))
+
+
+@dataclass(frozen=True)
+class AucEstimate(Estimate):
+    """An AUC with its variance; `sides`: the patients with a positive case, and those with another one."""
+
+    sides: tuple[int, int] = (0, 0)
+
+
+def auc_estimate(positive: np.ndarray, score: np.ndarray, patient: np.ndarray | None = None) -> AucEstimate:
+    """The AUC with the variance of `auc_interval`, which has the arguments and errors; 0 where classes are separated.
+
+    `disjoint_pairs` is `min(m, n)` of the patients of either side; None if a patient has cases of both.
+    """
     positive, score = np.asarray(positive), np.asarray(score, dtype=np.float64)
     if positive.ndim != 1 or positive.dtype != np.bool_:
         raise ValueError(f"positive: expected booleans of shape (n,), got {positive.dtype} of shape {positive.shape}")
@@ -78,30 +98,30 @@ def auc_interval(positive: np.ndarray, score: np.ndarray, patient: np.ndarray | 
     under = m - _wins(score[~positive], score[positive])  # (n,): sum_i psi
     auc = float(above.sum() / (m * n))
     sides = np.unique(group[positive]), np.unique(group[~positive])
+    fewest = min(map(len, sides))
+    pairs, counts = None if np.isin(*sides).any() else fewest, (len(sides[0]), len(sides[1]))
     if not above.any() or not below.any():
-        return _separated(auc, *sides)
-    if min(map(len, sides)) == 1:
+        return AucEstimate(auc, 0.0, disjoint_pairs=pairs, sides=counts)
+    if fewest == 1:
         one = "case" if m == 1 or n == 1 else "patient"
-        return AucInterval(auc, None, None, None, f"one {one} on a side has no variance")
+        return AucEstimate(auc, None, f"one {one} on a side has no variance", disjoint_pairs=pairs, sides=counts)
     if len(np.unique(group)) == len(group):
         variance = (above / n).var(ddof=1) / m + (under / m).var(ddof=1) / n
     else:
         variance = _clustered_variance(above / n - auc, under / m - auc, group[positive], group[~positive])
-        if variance < _NO_VARIANCE:
-            return AucInterval(auc, None, None, None, "the patients differ too little for a variance")
-    error = math.sqrt(variance) / (auc * (1 - auc))
-    logit, limit = math.log(auc / (1 - auc)), NormalDist().inv_cdf(0.975) * error
-    p = math.erfc(abs(logit) / error / math.sqrt(2))  # 2 (1 - Phi(|z|))
-    return AucInterval(auc, _expit(logit - limit), _expit(logit + limit), p)
+        if variance < NO_VARIANCE:
+            reason = "the patients differ too little for a variance"
+            return AucEstimate(auc, None, reason, disjoint_pairs=pairs, sides=counts)
+    return AucEstimate(auc, float(variance), disjoint_pairs=pairs, sides=counts)
 
 
-def _separated(auc: float, positive: np.ndarray, others: np.ndarray) -> AucInterval:
-    """The result where all positive cases lie on one side, from the patients of either kind of case."""
+def _separated(found: AucEstimate) -> AucInterval:
+    """The result where all positive cases lie on one side: the exact p over the patients of either kind of case."""
     where = "all positive cases lie on one side of all others"
-    if np.isin(positive, others).any():
-        return AucInterval(auc, None, None, None, f"{where}, and a patient has cases of both")
-    exact = min(1.0, 2 / math.comb(len(positive) + len(others), len(positive)))
-    return AucInterval(auc, None, None, exact, f"{where} (exact p)")
+    if found.disjoint_pairs is None:
+        return AucInterval(found.value, None, None, None, f"{where}, and a patient has cases of both")
+    exact = min(1.0, 2 / math.comb(sum(found.sides), found.sides[0]))
+    return AucInterval(found.value, None, None, exact, f"{where} (exact p)")
 
 
 def _clustered_variance(u: np.ndarray, v: np.ndarray, positive: np.ndarray, others: np.ndarray) -> float:
@@ -121,8 +141,3 @@ def _wins(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     """For each value, how many of the others are lower, equal ones counted one half."""
     ordered = np.sort(others)
     return (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
-
-
-def _expit(x: float) -> float:
-    """`1 / (1 + exp(-x))`, also where the exponential is beyond float64."""
-    return math.exp(-np.logaddexp(0.0, -x))

@@ -8,26 +8,15 @@ have an event at time 0 and the others none until time 1: `as_survival`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from utils.statistics.delete_one import pairs_of_cases
+from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, logit_interval
 from utils.statistics.survival_stats import UndefinedMetricError
 
-_LIMIT = NormalDist().inv_cdf(0.975)
-_NO_VARIANCE = 1e-20
-
-
-@dataclass(frozen=True)
-class PairShare:
-    """A share of pairs, or a difference of two, with 95 % limits; limits that are None are so for the `reason`."""
-
-    value: float
-    low: float | None
-    high: float | None
-    reason: str | None = None
+_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
+_TOO_FEW = "too few pairs for a variance"
 
 
 def as_survival(positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,12 +28,12 @@ def as_survival(positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return positive, np.where(positive, 0.0, 1.0)
 
 
-def concordance_within_folds(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray) -> PairShare:
+def concordance_within_folds(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray) -> Interval:
     """Harrell's C over the pairs within folds, ties in the score one half, with 95 % limits.
 
     The variance is the jackknife's over cases, `V = (n - 1) / n sum_i (C_(i) - mean_j C_(j))^2`, C_(i) without the
-    pairs of case i; the limits are Wald's on the logit scale, `logit C -+ 1.96 sqrt(V) / (C (1 - C))`. The scores are
-    held fixed: limits say how much the cases matter, not how much another training would.
+    pairs of case i; the limits are those of `utils.statistics.interval.logit_interval`. The scores are held fixed:
+    limits say how much the cases matter, not how much another training would.
 
     Args:
         event: (n,) 1 = death observed, 0 = censored.
@@ -63,17 +52,13 @@ def concordance_within_folds(event: np.ndarray, time: np.ndarray, fold: np.ndarr
     """
     value, without = _shares(event, time, fold, score)
     variance = _variance(without)
-    if not 0 < value < 1:
-        return PairShare(value, None, None, f"all pairs are in {'order' if value == 1 else 'the wrong order'}")
-    if not variance > _NO_VARIANCE:
-        return PairShare(value, None, None, "too few pairs for a variance")
-    logit, reach = math.log(value / (1 - value)), _LIMIT * math.sqrt(variance) / (value * (1 - value))
-    return PairShare(value, _expit(logit - reach), _expit(logit + reach))
+    estimate = Estimate(value, None, _TOO_FEW) if math.isnan(variance) else Estimate(value, variance)
+    return logit_interval([estimate])
 
 
 def concordance_difference(
     event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray, other: np.ndarray
-) -> PairShare:
+) -> Interval:
     """C of `score` minus C of `other`, both (n,), over the same pairs within folds, with 95 % limits.
 
     The variance is the jackknife's of the difference D, `V = (n - 1) / n sum_i (D_(i) - mean_j D_(j))^2`, the limits
@@ -81,10 +66,10 @@ def concordance_difference(
     """
     (value, without), (other_value, other_without) = (_shares(event, time, fold, one) for one in (score, other))
     difference, variance = value - other_value, _variance(without - other_without)
-    if not variance > _NO_VARIANCE:
-        return PairShare(difference, None, None, "too few pairs for a variance")
-    reach = _LIMIT * math.sqrt(variance)
-    return PairShare(difference, difference - reach, difference + reach)
+    if not variance > NO_VARIANCE:
+        return Interval(difference, None, None, _TOO_FEW if math.isnan(variance) else "no case changes the difference")
+    reach = _Z * math.sqrt(variance)
+    return Interval(difference, difference - reach, difference + reach)
 
 
 def _shares(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
@@ -107,8 +92,3 @@ def _shares(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.nda
 def _variance(without: np.ndarray) -> float:
     """The jackknife's; NaN where a value is undefined without some case."""
     return float((len(without) - 1) * without.var())
-
-
-def _expit(x: float) -> float:
-    """`1 / (1 + exp(-x))`, also where the exponential is beyond float64."""
-    return math.exp(-np.logaddexp(0.0, -x))

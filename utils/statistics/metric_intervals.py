@@ -1,28 +1,23 @@
-"""The metrics of a run with their bootstrap intervals: fold by fold, and averaged over folds."""
+"""The metrics of a run with their 95 % intervals: fold by fold, and averaged over folds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from utils.runs.predictions import output_columns, task_of
-from utils.runs.tasks import SURVIVAL
+from utils.statistics.delong import auc_estimate
+from utils.statistics.interval import Estimate, Interval, logit_interval
+from utils.statistics.jackknife import metric_jackknife
 from utils.statistics.metrics import missing_classes
-from utils.statistics.resampled_metrics import resampled_metric, resampled_patients
-from utils.statistics.survival_stats import UndefinedMetricError, bootstrap_concordance, concordance
+from utils.statistics.share_interval import independent_cases, share_interval
+from utils.statistics.survival_stats import UndefinedMetricError
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A metric and the 2.5 and 97.5 percentile over resamples; None where `reason` says why there is none."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str | None = None
+NO_CASE = "no case"
 
 
 @dataclass(frozen=True)
@@ -32,23 +27,33 @@ class MetricInterval:
     per_fold: dict[int, Interval]
     overall: Interval
 
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> MetricInterval:
+        """From what `as_json` gives."""
+        per_fold = {row["fold"]: Interval(**{k: v for k, v in row.items() if k != "fold"}) for row in content["folds"]}
+        return cls(per_fold, Interval(**content["mean"]))
 
-def metric_intervals(
-    tables: Mapping[int, pd.DataFrame], *, seed: int, n_resamples: int = 1000
-) -> dict[str, MetricInterval]:
-    """95 % percentile intervals of the metrics by which models are compared, from the prediction table of each fold.
+    def as_json(self) -> dict[str, Any]:
+        """`folds`, a list of `fold, value, low, high, reason`, and `mean` with the same but for the fold."""
+        folds = [{"fold": fold} | asdict(interval) for fold, interval in self.per_fold.items()]
+        return {"folds": folds, "mean": asdict(self.overall)}
 
-    A resample draws the patients (`case_id`) of each fold with replacement, a patient with all of its slides. A fold's
-    interval is over the resamples that define its metric; the overall one is over the means of those that define it in
-    every fold that has it at all. The draws are the same for all metrics, with one exception: the C-index of a fold has
-    the draws of `utils.statistics.survival_stats.bootstrap_concordance` and so, with the seed of the run, the interval
-    of its summary. The trained models are held fixed: an interval says how much the test patients matter, not how much
-    another training run would.
+
+def metric_intervals(tables: Mapping[int, pd.DataFrame]) -> dict[str, MetricInterval]:
+    """95 % intervals of the metrics by which models are compared, from the prediction table of each fold.
+
+    | metric | limits |
+    |---|---|
+    | `acc` | Wilson's, of as many cases as slides of patients are worth (`share_interval`, `independent_cases`) |
+    | `auc` of two classes | logit scale, variance of DeLong or Obuchowski; exact where classes are separated |
+    | `auc` of more classes, `f1`, `c_index` | logit scale, jackknife variance over patients |
+
+    The last two are `utils.statistics.interval.logit_interval`, for a fold and for the mean over folds. The trained
+    models are held fixed: an interval says how much the test patients matter, not how much another training run would.
+    `benchmarks/coverage.py` measures how often they hold the true value.
 
     Args:
         tables: {fold: predictions as of `utils.runs.predictions.read_predictions`}.
-        seed: of the resamples.
-        n_resamples: how many.
 
     Raises:
         ValueError: no fold, or a table of neither task.
@@ -56,55 +61,75 @@ def metric_intervals(
     if not tables:
         raise ValueError("tables: expected at least one fold, got none")
     task = task_of(next(iter(tables.values())))
-    counts = {
-        fold: resampled_patients(table, fold, seed=seed, n_resamples=n_resamples) for fold, table in tables.items()
+    return {metric: _accuracy(tables) if metric == "acc" else _of_folds(tables, metric) for metric in task.compared}
+
+
+def metric_estimate(table: pd.DataFrame, metric: str) -> Estimate | None:
+    """A metric of one fold with its variance over patients; None where the fold does not define it."""
+    if not len(table):
+        return None
+    if metric == "auc" and len(output_columns(table)) == 2:
+        positive = (table["label"] == 1).to_numpy()
+        if positive.all() or not positive.any():
+            return None
+        return class_auc(positive, table["prob_1"].to_numpy(), table["case_id"].to_numpy())
+    return metric_jackknife(metric, [table])
+
+
+def mean_estimate(tables: Sequence[pd.DataFrame], metric: str) -> Estimate | None:
+    """The mean of a metric over models of the same test cases, with the jackknife variance; None as above.
+
+    The mean is 1 only if that of each is, so where classes are separated the pairs of one of them hold for it.
+    """
+    estimate, first = metric_jackknife(metric, tables), metric_estimate(tables[0], metric)
+    if estimate is None or first is None:
+        return None
+    return replace(estimate, disjoint_pairs=first.disjoint_pairs)
+
+
+def class_auc(positive: np.ndarray, score: np.ndarray, patient: np.ndarray) -> Estimate:
+    """The AUC of the cases of a class against all others, which are there (see `utils.statistics.delong`)."""
+    try:
+        return auc_estimate(positive, score, patient)
+    except UndefinedMetricError as error:
+        return Estimate(0.5, None, str(error))
+
+
+def _of_folds(tables: Mapping[int, pd.DataFrame], metric: str) -> MetricInterval:
+    found = {fold: metric_estimate(table, metric) for fold, table in tables.items()}
+    known = {fold: estimate for fold, estimate in found.items() if estimate is not None}
+    per_fold = {
+        fold: logit_interval([known[fold]]) if fold in known else Interval(None, None, None, why_undefined(table))
+        for fold, table in tables.items()
     }
-    intervals = {metric: _intervals(tables, metric, counts) for metric in task.compared}
-    if task == SURVIVAL:
-        per_fold = {fold: _concordance_interval(table, seed, n_resamples) for fold, table in tables.items()}
-        intervals["c_index"] = MetricInterval(per_fold, intervals["c_index"].overall)
-    return intervals
-
-
-def _intervals(tables: Mapping[int, pd.DataFrame], metric: str, counts: Mapping[int, np.ndarray]) -> MetricInterval:
-    per_fold: dict[int, Interval] = {}
-    defined = []
-    for fold, table in tables.items():
-        values = resampled_metric(metric, table, counts[fold])  # (1 + n_resamples,)
-        if np.isnan(values[0]):
-            per_fold[fold] = Interval(None, None, None, _why_undefined(table))
-        else:
-            per_fold[fold] = _interval(values)
-            defined.append(values)
-    if not defined:
+    if not known:
         reasons = dict.fromkeys(str(interval.reason) for interval in per_fold.values())
         return MetricInterval(per_fold, Interval(None, None, None, f"undefined in every fold ({'; '.join(reasons)})"))
-    return MetricInterval(per_fold, _interval(np.mean(defined, axis=0)))
+    return MetricInterval(per_fold, logit_interval(list(known.values())))
 
 
-def _concordance_interval(table: pd.DataFrame, seed: int, n_resamples: int) -> Interval:
-    event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
-    try:
-        value = concordance(event, time, risk)
-    except UndefinedMetricError as error:
-        return Interval(None, None, None, str(error))
-    try:
-        drawn = bootstrap_concordance(event, time, risk, seed=seed, n_resamples=n_resamples)
-    except UndefinedMetricError as error:
-        return Interval(value, None, None, str(error))
-    return Interval(value, drawn.low, drawn.high)
+def _accuracy(tables: Mapping[int, pd.DataFrame]) -> MetricInterval:
+    known = {fold: table for fold, table in tables.items() if len(table)}
+    shares = {fold: _share_right(table) for fold, table in known.items()}
+    sizes = {fold: independent_cases(table["case_id"].to_numpy()) for fold, table in known.items()}
+    per_fold = {
+        fold: share_interval([shares[fold]], [sizes[fold]]) if fold in known else Interval(None, None, None, NO_CASE)
+        for fold in tables
+    }
+    if not known:
+        return MetricInterval(per_fold, Interval(None, None, None, NO_CASE))
+    return MetricInterval(per_fold, share_interval(list(shares.values()), list(sizes.values())))
 
 
-def _interval(values: np.ndarray) -> Interval:
-    """The first value with the percentiles of the others."""
-    used = values[1:][~np.isnan(values[1:])]
-    if len(used) == 0:
-        return Interval(float(values[0]), None, None, "undefined in every bootstrap resample")
-    low, high = np.percentile(used, (2.5, 97.5))
-    return Interval(float(values[0]), float(low), float(high))
+def _share_right(table: pd.DataFrame) -> float:
+    """The accuracy: the predicted class is the first one of the highest probability."""
+    return float((table[output_columns(table)].to_numpy().argmax(axis=1) == table["label"].to_numpy()).mean())
 
 
-def _why_undefined(table: pd.DataFrame) -> str:
+def why_undefined(table: pd.DataFrame) -> str:
+    """Why a fold has no AUC or C-index: `only class 1 among the labels`, `no events`."""
+    if not len(table):
+        return NO_CASE
     if "label" in table.columns:
         return str(missing_classes(table["label"].to_numpy(), len(output_columns(table))))
     return "no comparable pair" if table["event"].any() else "no events"

@@ -20,9 +20,10 @@ from utils.statistics.censoring_metrics import (
     integrated_brier,
     uno_concordance,
 )
+from utils.statistics.interval import Interval, logit_interval
+from utils.statistics.jackknife import concordance_jackknife
 from utils.statistics.survival_stats import (
     UndefinedMetricError,
-    bootstrap_concordance,
     check_risk,
     check_survival,
     concordance,
@@ -39,32 +40,32 @@ def survival_metrics(
     time: np.ndarray,
     risk: np.ndarray,
     *,
-    seed: int,
-    n_resamples: int = N_RESAMPLES,
+    seed: int | None = None,
+    with_interval: bool = True,
     train: TrainingOutcomes | None = None,
     hazards: np.ndarray | None = None,
     edges: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Harrell's C with its 95 % bootstrap interval, log-rank p of the risk halves, number of deaths; Uno's C, AUC, IBS.
+    """Harrell's C with its 95 % interval, log-rank p of the risk halves, number of deaths; Uno's C, AUC, IBS.
 
     Args:
         event: (n,) 1 = death observed, 0 = censored.
         time: (n,) months.
         risk: (n,) higher risk = earlier death.
-        seed: of the bootstrap resamples.
-        n_resamples: of the bootstrap; 0: no interval.
+        seed: has no effect; scripts that were written for a bootstrap interval pass it.
+        with_interval: whether to compute the interval, which takes n times as long as the C-index.
         train: outcomes of the fold's training cases; without them the last three metrics are None.
         hazards: (n, C) probability to die in a time bin given survival up to it; comes with `train`.
         edges: (C - 1,) inner edges of the time bins in months; None takes those that the bins of `train` show.
 
     Returns:
-        `c_index` (ties in risk within 1e-8 count one half), `c_index_low` and `c_index_high` (2.5 and 97.5 percentile),
-        `logrank_p` (high: risk >= median of these cases, against the rest), `n_events`; with the censoring distribution
-        of `train` and the inner edges e_1 < ... < e_{C-1} of its time bins (see `utils.statistics.censoring_metrics`)
-        `c_index_ipcw` (Uno's C truncated at e_{C-1}), `td_auc` (cumulative/dynamic AUC of the risk, averaged over the
-        edges) and `ibs` (integrated Brier score of `S(e_j) = prod_{i < j} (1 - hazard_i)` over the edges; bins count
-        from 0, so bin j - 1 ends at e_j); `n_resamples_skipped` (resamples without a comparable pair; None when there
-        was no bootstrap) and `reasons` {metric: why it is None}.
+        `c_index` (ties in risk within 1e-8 count one half), `c_index_low` and `c_index_high`
+        (`utils.statistics.interval.logit_interval` with the jackknife variance over cases), `logrank_p` (high: risk >=
+        median of these cases, against the rest), `n_events`; with the censoring distribution of `train` and the inner
+        edges e_1 < ... < e_{C-1} of its time bins (see `utils.statistics.censoring_metrics`) `c_index_ipcw` (Uno's C
+        truncated at e_{C-1}), `td_auc` (cumulative/dynamic AUC of the risk, averaged over the edges) and `ibs`
+        (integrated Brier score of `S(e_j) = prod_{i < j} (1 - hazard_i)` over the edges; bins count from 0, so bin
+        j - 1 ends at e_j); and `reasons` {metric: why it is None}.
 
     Raises:
         ValueError: arrays of another shape than above, no case, a value that is not finite or not an event, a training
@@ -73,20 +74,18 @@ def survival_metrics(
     event, time = check_survival(event, time)
     risk = check_risk(risk, len(event))
     result: dict[str, Any] = dict.fromkeys(SURVIVAL.metrics)
-    result |= {"n_events": int(event.sum()), "n_resamples_skipped": None, "reasons": {}}
+    result |= {"n_events": int(event.sum()), "reasons": {}}
     reasons = result["reasons"]
     try:
         result["c_index"] = concordance(event, time, risk)
     except UndefinedMetricError as error:
         reasons["c_index"] = str(error)
-    try:
-        if n_resamples == 0:
-            raise UndefinedMetricError("no bootstrap resamples asked for")
-        interval = bootstrap_concordance(event, time, risk, seed=seed, n_resamples=n_resamples)
-        result |= {"c_index_low": interval.low, "c_index_high": interval.high}
-        result["n_resamples_skipped"] = interval.n_skipped
-    except UndefinedMetricError as error:
-        reasons |= {"c_index_low": str(error), "c_index_high": str(error)}
+    estimate = concordance_jackknife(event, time, risk) if with_interval else None
+    no_limits = Interval(None, None, None, reasons.get("c_index", "not asked for"))
+    limits = no_limits if estimate is None else logit_interval([estimate])
+    result |= {"c_index_low": limits.low, "c_index_high": limits.high}
+    if limits.reason is not None:
+        reasons |= dict.fromkeys(("c_index_low", "c_index_high"), limits.reason)
     try:
         result["logrank_p"] = logrank_p(event, time, risk_halves(risk))
     except UndefinedMetricError as error:

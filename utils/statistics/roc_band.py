@@ -1,4 +1,4 @@
-"""The mean ROC curve over folds, with a pointwise bootstrap band."""
+"""The mean ROC curve over folds, with a pointwise band and the interval of its area."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 
 from utils.runs.predictions import output_columns
+from utils.statistics.calibration import wilson_limits
+from utils.statistics.interval import NO_VARIANCE, Interval, logit_interval
+from utils.statistics.metric_intervals import class_auc
 from utils.statistics.metrics import missing_classes
 from utils.statistics.resampled_metrics import resampled_patients
+from utils.statistics.share_interval import independent_cases
 from utils.statistics.survival_stats import UndefinedMetricError
 
 N_RATES = 101
@@ -23,10 +27,10 @@ class RocBand:
     Attributes:
         false_positive: (G,) from 0 to 1.
         mean: (G,) mean over the folds.
-        low, high: (G,) 2.5 and 97.5 percentile over the resamples.
+        low, high: (G,) pointwise 95 % limits of the mean.
         folds: {fold: (false positive rates, true positive rates)}, the whole curve from (0, 0) to (1, 1).
         auc: {fold: area under its curve}.
-        auc_low, auc_high: 2.5 and 97.5 percentile of the mean area.
+        mean_auc: their mean with its 95 % interval.
         left_out: {fold: why it has no curve}.
         n_used, n_skipped: resamples with a curve in every fold, and those without.
     """
@@ -37,8 +41,7 @@ class RocBand:
     high: np.ndarray
     folds: dict[int, tuple[np.ndarray, np.ndarray]]
     auc: dict[int, float]
-    auc_low: float
-    auc_high: float
+    mean_auc: Interval
     left_out: dict[int, str]
     n_used: int
     n_skipped: int
@@ -51,6 +54,12 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
     the ROC rises at one rate, `T_k` is its upper end. The mean is over folds at equal f (vertical averaging), so scores
     of different models are never compared. A resample draws the patients (`case_id`) of each fold with replacement, a
     patient with all of its slides, and averages anew; a resample in which a fold has one class only is skipped.
+
+    With V the variance of the mean sensitivity T over the resamples, the limits are Wilson's for T and
+    `min(m, T (1 - T) / V)` cases, m those of class `positive` (with `share_interval`'s rule for folds and slides): the
+    sensitivity at a known threshold has the variance of m cases, and that the threshold is estimated adds to it. Where
+    T is 0 or 1 they are those of m cases, while percentiles of resamples would shrink to a point. The interval of the
+    mean area is that of `utils.statistics.metric_intervals`.
 
     Args:
         tables: {fold: predictions of a classification run}.
@@ -66,30 +75,30 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
     """
     grid = np.linspace(0, 1, N_RATES)
     folds, auc, left_out = {}, {}, {}
-    curves, areas = [], []
+    curves, estimates, sizes = [], [], []
     for fold, table in tables.items():
         is_positive = (table["label"] == positive).to_numpy()
         if is_positive.all() or not is_positive.any():
             reason = missing_classes(table["label"].to_numpy(), len(output_columns(table)))
             left_out[fold] = str(reason)
             continue
-        score = table[f"prob_{positive}"].to_numpy()
+        score, patient = table[f"prob_{positive}"].to_numpy(), table["case_id"].to_numpy()
         counts = resampled_patients(table, fold, seed=seed, n_resamples=n_resamples)
         false_rate, true_rate = roc_points(is_positive, score, counts)
         folds[fold] = (false_rate[0], true_rate[0])
-        area = (np.diff(false_rate) * (true_rate[:, 1:] + true_rate[:, :-1]) / 2).sum(axis=1)
-        auc[fold] = float(area[0])
-        areas.append(area)
+        estimate = class_auc(is_positive, score, patient)
+        auc[fold] = estimate.value
+        estimates.append(estimate)
+        sizes.append(independent_cases(patient[is_positive]))
         curves.append(np.stack([np.interp(grid, f, t) for f, t in zip(false_rate, true_rate, strict=True)]))
     if not curves:
         reasons = "; ".join(dict.fromkeys(left_out.values()))
         raise UndefinedMetricError(f"no fold has cases of class {positive} and of another one ({reasons})")
-    mean, area = np.mean(curves, axis=0), np.mean(areas, axis=0)  # (1 + n_resamples, G), (1 + n_resamples,)
-    used = ~np.isnan(area[1:])
+    mean = np.mean(curves, axis=0)  # (1 + n_resamples, G)
+    used = ~np.isnan(mean[1:, 0])
     if not used.any():
         raise UndefinedMetricError("every bootstrap resample has a fold of one class only")
-    low, high = np.percentile(mean[1:][used], (2.5, 97.5), axis=0)
-    auc_low, auc_high = np.percentile(area[1:][used], (2.5, 97.5))
+    low, high = _limits(mean[0], mean[1:][used].var(axis=0), len(sizes) ** 2 / sum(1 / size for size in sizes))
     return RocBand(
         false_positive=grid,
         mean=mean[0],
@@ -97,12 +106,20 @@ def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_
         high=high,
         folds=folds,
         auc=auc,
-        auc_low=float(auc_low),
-        auc_high=float(auc_high),
+        mean_auc=logit_interval(estimates),
         left_out=left_out,
         n_used=int(used.sum()),
         n_skipped=int((~used).sum()),
     )
+
+
+def _limits(sensitivity: np.ndarray, variance: np.ndarray, n_cases: float) -> tuple[np.ndarray, np.ndarray]:
+    """(G,) Wilson's limits of a sensitivity of `n_cases` at most, fewer as its variance says; the last rate is 1."""
+    of_one = sensitivity * (1 - sensitivity)
+    size = np.divide(of_one, variance, out=np.full_like(of_one, n_cases), where=(of_one > 0) & (variance > NO_VARIANCE))
+    low, high = wilson_limits(sensitivity, np.minimum(size, n_cases))
+    low[-1] = high[-1] = 1.0  # by definition, where all cases are called positive
+    return low, high
 
 
 def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

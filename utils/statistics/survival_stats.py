@@ -23,16 +23,6 @@ class UndefinedMetricError(ValueError):
 
 
 @dataclass(frozen=True)
-class BootstrapInterval:
-    """2.5 and 97.5 percentile over `n_used` resamples; `n_skipped` had no comparable pair."""
-
-    low: float
-    high: float
-    n_used: int
-    n_skipped: int
-
-
-@dataclass(frozen=True)
 class KaplanMeier:
     """Steps of a survival curve: from `time[i]` (months) on the probability is `survival[i]`, with 95 % limits."""
 
@@ -98,30 +88,6 @@ def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
     risk = check_risk(risk, len(event))
     _require_comparable_pair(event, time)
     return float(concordance_index_censored(event, time, risk, tied_tol=TIED_RISK)[0])
-
-
-def bootstrap_concordance(
-    event: np.ndarray, time: np.ndarray, risk: np.ndarray, *, seed: int, n_resamples: int = 1000
-) -> BootstrapInterval:
-    """95 % percentile interval of Harrell's C over resamples of the n cases with replacement.
-
-    Copies of one case within a resample are never comparable with each other. A resample without a comparable pair has
-    no C: it is skipped and counted.
-
-    Raises:
-        UndefinedMetricError: no events, no comparable pair, or none in any resample.
-        ValueError: see `check_survival` and `check_risk`.
-    """
-    event, time = check_survival(event, time)
-    risk = check_risk(risk, len(event))
-    _require_comparable_pair(event, time)
-    counts = resample_counts(len(event), n_resamples, seed)
-    concordant, comparable = resampled_pairs(event, time, risk, counts)
-    used = comparable > 0
-    if not used.any():
-        raise UndefinedMetricError("no comparable pair in any bootstrap resample")
-    low, high = np.percentile(concordant[used] / comparable[used], (2.5, 97.5))
-    return BootstrapInterval(float(low), float(high), int(used.sum()), int((~used).sum()))
 
 
 def resample_counts(n_cases: int, n_resamples: int, seed: int) -> np.ndarray:

@@ -22,12 +22,16 @@ from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
-from utils.statistics.metrics import N_RESAMPLES, classification_metrics, survival_metrics
+from utils.statistics.metric_intervals import metric_intervals
+from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
-from utils.tables.averages import over_folds
+from utils.statistics.stratified_concordance import stratified_concordance
+from utils.statistics.survival_stats import UndefinedMetricError
+from utils.tables.averages import cases_of_means, over_folds
+from utils.tables.fold_calibration import with_calibration
 from utils.tables.fold_warnings import fold_warnings
 from utils.tables.patient_metrics import patient_metrics
-from utils.tables.summary_text import NOT_AVERAGED, format_summary
+from utils.tables.summary_text import format_summary, is_averaged
 
 
 def summarise(run_dir: Path) -> dict[str, Any]:
@@ -38,13 +42,16 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     Returns:
         `task, dataset, model, formulation, ablate, run_name, seed`, `class_names` (None where classes have no names),
         and `unit`, what one prediction is about (see `utils.runs.run_record.unit_of`);
-        `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.statistics.metrics`, `reasons`
-        {metric: why it is null}, `warnings` (see `utils.tables.fold_warnings`), the path of the predictions within the
-        run, and the digest of the split file if known;
-        `mean`, `std` and `n_defined` as of `utils.tables.averages`;
+        `folds`: per fold (in numerical order) `fold, n_test`, the metrics of `utils.statistics.metrics` and of
+        `utils.statistics.calibration_metrics`, `reasons` {metric: why it is null}, `warnings` (see
+        `utils.tables.fold_warnings`), the path of the predictions within the run, and the digest of the split file if
+        known;
+        `mean`, `std`, `sample_std`, `n_defined`, `n_test` and in survival `n_events` as of `utils.tables.averages`;
+        `intervals` {metric: `utils.statistics.metric_intervals.MetricInterval.as_json`}, of the folds and of the mean;
         `by_patient`, only where slides are classified and a patient has several test slides: see
         `utils.tables.patient_metrics`;
         `pooled`, survival only: see `pooled_logrank`;
+        `c_index_within_folds`, survival only: see `pooled_concordance`;
         `missing_folds`: folds listed in run.json without predictions; `folds_left_out`: a sentence where the run is of
         some folds of its splits only, else empty; `warnings` and `anchors` as in run.json.
 
@@ -63,13 +70,16 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     summary: dict[str, Any] = {name: run[name] for name in REQUIRED}
     summary |= {"ablate": run["settings"].get("ablate") or [], "run_name": run.get("run_name"), "seed": run["seed"]}
     summary["class_names"] = run.get("class_names")
-    summary |= {"unit": unit_of(run), "folds": folds, **over_folds(folds, TASKS[run["task"]].metrics)}
+    measured = TASKS[run["task"]].measured
+    summary |= {"unit": unit_of(run), "folds": folds, **over_folds(folds, measured), **cases_of_means(folds, measured)}
+    summary["intervals"] = {metric: interval.as_json() for metric, interval in metric_intervals(tables).items()}
     summary["missing_folds"] = sorted(set(run["folds"]) - set(files))
     of_patients = patient_metrics(tables) if run["task"] == CLASSIFICATION.name else None
     if of_patients is not None:
         summary["by_patient"] = of_patients
     if run["task"] == SURVIVAL.name:
         summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
+        summary["c_index_within_folds"] = pooled_concordance(tables)
     summary["warnings"] = run["warnings"]
     summary["folds_left_out"] = folds_left_out(run)
     summary["anchors"] = run.get("anchors")
@@ -79,10 +89,10 @@ def summarise(run_dir: Path) -> dict[str, Any]:
 def write_summary(run_dir: Path) -> dict[str, Any]:
     """Write `run_dir/summary.csv`, `summary.json` and `summary.md`, each atomically; returns `summarise(run_dir)`.
 
-    summary.csv has a row per fold, then the rows `mean` and `std`, and in survival a last row `pooled` with the cases,
-    the deaths and the log-rank p of `pooled_logrank`; a cell is empty where the metric is undefined, or where a mean
-    says nothing (p values, interval ends). With `by_patient` it has the columns `n_patients` and `{metric}_by_patient`
-    too.
+    summary.csv has a row per fold, then the rows `mean`, `std` and `sample_std`, and in survival a last row `pooled`
+    with the cases, the deaths and the log-rank p of `pooled_logrank`, and the C-index of `pooled_concordance`; a cell
+    is empty where the metric is undefined, or where a mean says nothing (p values, interval ends). With `by_patient` it
+    has the columns `n_patients` and `{metric}_by_patient` too.
 
     Raises:
         UserError: see `summarise`; nothing is written then.
@@ -93,11 +103,11 @@ def write_summary(run_dir: Path) -> dict[str, Any]:
 
 
 def fold_metrics(
-    table: pd.DataFrame, *, seed: int, n_resamples: int = N_RESAMPLES, outcomes: pd.DataFrame | None = None
+    table: pd.DataFrame, *, with_interval: bool = True, outcomes: pd.DataFrame | None = None
 ) -> dict[str, Any]:
     """The metrics of one prediction table (see `utils.statistics.metrics`), by its task.
 
-    `seed` and `n_resamples` are those of the bootstrap; with 0 resamples (each epoch's validation) there is none.
+    `with_interval`: whether the C-index has its interval; each epoch's validation has no use for it.
     `outcomes` are those of the fold's training cases (`utils.runs.training_outcomes`); a classification table has no
     use for them, and without them the survival metrics that are corrected for censoring are None.
     """
@@ -105,9 +115,9 @@ def fold_metrics(
         return classification_metrics(table["label"].to_numpy(), table[output_columns(table)].to_numpy())
     event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
     if outcomes is None:
-        return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples)
+        return survival_metrics(event, time, risk, with_interval=with_interval)
     more = {"train": TrainingOutcomes.of(outcomes), "hazards": table[output_columns(table)].to_numpy()}
-    return survival_metrics(event, time, risk, seed=seed, n_resamples=n_resamples, **more)
+    return survival_metrics(event, time, risk, with_interval=with_interval, **more)
 
 
 def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]) -> dict[str, Any]:
@@ -137,6 +147,19 @@ def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]
     }
 
 
+def pooled_concordance(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
+    """Harrell's C over the comparable pairs of all folds, each within its fold.
+
+    Returns:
+        `c_index`, None where `reason` says why; `n_pairs`, the comparable pairs; `folds` that have any.
+    """
+    try:
+        found = stratified_concordance(tables)
+    except UndefinedMetricError as error:
+        return {"c_index": None, "n_pairs": 0, "folds": [], "reason": str(error)}
+    return {"c_index": found.value, "n_pairs": found.n_pairs, "folds": list(found.folds), "reason": None}
+
+
 def _read_of_task(path: Path, task: str) -> pd.DataFrame:
     table = read_predictions(path)
     if task_of(table).name != task:
@@ -152,7 +175,8 @@ def _fold_row(run_dir: Path, run: dict[str, Any], fold: int, path: Path, table: 
     digest = run["splits"].get(f"fold{fold}.csv")
     source = {"predictions": path.relative_to(run_dir).as_posix(), "split_sha256": digest}
     doubts = {"warnings": fold_warnings(run, log_if_whole(path.with_name("log.csv")), table, "test")}
-    metrics = fold_metrics(table, seed=run["seed"], outcomes=outcomes)
+    metrics = fold_metrics(table, outcomes=outcomes)
+    metrics = with_calibration(metrics, table, path.parent, outcomes=outcomes, seed=run["seed"])
     return {"fold": fold, "n_test": len(table)} | metrics | doubts | source
 
 
@@ -177,21 +201,23 @@ def write_summary_of(run_dir: Path, summary: dict[str, Any]) -> None:
 
 
 def _csv_text(summary: dict[str, Any]) -> str:
-    names = TASKS[summary["task"]].metrics
-    columns: tuple[str, ...] = ("fold", "n_test", *names)
+    task = TASKS[summary["task"]]
+    columns: tuple[str, ...] = ("fold", "n_test", *task.measured)
     rows = [{name: fold[name] for name in columns} for fold in summary["folds"]]
-    for name in ("mean", "std"):
+    for name in ("mean", "std", "sample_std"):
         # A mean of p values, or of interval ends, is neither; summary.json has it, as its format promises every name.
-        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if is_averaged(n)})
     if "by_patient" in summary:
         patients = summary["by_patient"]
-        columns = (*columns, "n_patients", *(f"{name}_by_patient" for name in names))
-        for row, values in zip(rows, [*patients["folds"], patients["mean"], patients["std"]], strict=True):
-            row |= {f"{name}_by_patient": values[name] for name in names}
+        columns = (*columns, "n_patients", *(f"{name}_by_patient" for name in task.metrics))
+        averages = (patients[name] for name in ("mean", "std", "sample_std"))
+        for row, values in zip(rows, [*patients["folds"], *averages], strict=True):
+            row |= {f"{name}_by_patient": values[name] for name in task.metrics}
             row |= {"n_patients": values["n_test"]} if "n_test" in values else {}
     if "pooled" in summary:
         pooled = summary["pooled"]
         deaths = pooled["deaths_high"] + pooled["deaths_low"]
+        within = {"c_index": summary["c_index_within_folds"]["c_index"]}
         counts = {"n_test": pooled["n_cases"], "n_events": deaths}
-        rows.append({"fold": "pooled", "logrank_p": pooled["logrank_p"]} | counts)
+        rows.append({"fold": "pooled", "logrank_p": pooled["logrank_p"]} | counts | within)
     return csv_text(columns, rows)

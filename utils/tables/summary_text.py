@@ -9,21 +9,24 @@ from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table, starred_p
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
-from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.metric_intervals import MetricInterval
+from utils.tables.averages import shortfall
+from utils.tables.calibration_text import calibration_text
 from utils.tables.fold_warnings import merged
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
 
 _INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
 _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
-NOT_AVERAGED = ("interval", "c_index_low", "c_index_high", "logrank_p")
+_NOT_AVERAGED = ("interval", "logrank_p")
+_LIMITS = ("_low", "_high")
 _METHOD = {
     CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
     "class against the rest beyond two classes.",
-    SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half) with the 2.5 and 97.5 "
-    f"percentile of {N_RESAMPLES} bootstrap resamples of the fold's test cases; log-rank test between the halves of "
-    "these cases (high: risk >= median of the fold). Weighted by the censoring of the fold's training cases: Uno's C "
-    "up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the inner edges, and the "
-    "integrated Brier score between them (lower is better).",
+    SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half); log-rank test between "
+    "the halves of the fold's test cases (high: risk >= median of the fold). Weighted by the censoring of the fold's "
+    "training cases: Uno's C up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the "
+    "inner edges, and the integrated Brier score between them (lower is better).",
 }
 # Below each table that shows it, here and in the report.
 POOLED_METHOD = (
@@ -32,10 +35,19 @@ POOLED_METHOD = (
     "of different training sets, whose risks have no common scale. As there, a star marks p < 0.05, without "
     "correction for the number of tests; here only where no fold is left out."
 )
+DEVIATIONS = (
+    "mean ± std: over folds, population standard deviation (divided by the number of folds n); sample std: divided by "
+    "n - 1."
+)
 BY_PATIENT_METHOD = (
     "The probabilities of a patient are the mean of those of the patient's test slides; each slide counts alike."
 )
 _N_NAMED = 5
+
+
+def is_averaged(name: str) -> bool:
+    """Whether a mean of a metric says something: that of interval ends or p values is no interval and no p value."""
+    return name not in _NOT_AVERAGED and not name.endswith(_LIMITS)
 
 
 def format_summary(summary: dict[str, Any]) -> str:
@@ -51,13 +63,15 @@ def format_summary(summary: dict[str, Any]) -> str:
     blocks = [title, markdown_table(rows)]
     names = summary.get("class_names")
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
-    blocks.append(_METHOD[task.name] + classes + " mean ± std: over folds, population standard deviation.")
+    blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
+    blocks += _intervals(summary)
     if "pooled" in summary:
         blocks.append(POOLED_METHOD)
     if notes:
         blocks.append("\n".join(notes))
     if "by_patient" in summary:
         blocks += _by_patient(summary)
+    blocks += calibration_text(summary)
     of_folds = merged({row["fold"]: row.get("warnings", ()) for row in summary["folds"]})
     warnings = [f"- {' '.join(str(text).split())}" for text in (*summary["warnings"], *of_folds)]
     warnings += [f"- fold {fold} is missing: it has no predictions_test.csv yet" for fold in summary["missing_folds"]]
@@ -71,7 +85,7 @@ def format_summary(summary: dict[str, Any]) -> str:
 
 def _rows(summary: dict[str, Any], notes: list[str]) -> list[list[str]]:
     """The table of the folds with their mean; footnotes are added to `notes`."""
-    return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary)]
+    return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary), _sample_row(summary)]
 
 
 def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
@@ -81,8 +95,28 @@ def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
     yield "## By patient (mean of the slides' probabilities)"
     yield markdown_table(rows)
     yield BY_PATIENT_METHOD
+    yield from _intervals_of_means(summary["by_patient"])
     if notes:
         yield "\n".join(notes)
+
+
+def _intervals(summary: dict[str, Any]) -> Iterator[str]:
+    """The intervals of the means that stand in no column, how all are made, and why a value has none."""
+    if summary["task"] == CLASSIFICATION.name:
+        yield from _intervals_of_means(summary)
+    yield INTERVAL_METHOD[summary["task"]]
+    measured = {metric: MetricInterval.of_json(content) for metric, content in summary.get("intervals", {}).items()}
+    # Folds of survival have their footnotes.
+    missing = list(without_interval(measured, with_folds=summary["task"] == CLASSIFICATION.name))
+    if missing:
+        yield "\n".join(f"- {text}" for text in missing)
+
+
+def _intervals_of_means(summary: Mapping[str, Any]) -> Iterator[str]:
+    means = {METRIC_WORDS[metric]: content["mean"] for metric, content in summary.get("intervals", {}).items()}
+    shown = ", ".join(f"{word} {interval_words(mean)}" for word, mean in means.items() if mean["low"] is not None)
+    if shown:
+        yield f"95 % intervals of the mean over folds: {shown}."
 
 
 def _columns(task: Task) -> list[str]:
@@ -98,8 +132,8 @@ def _header(summary: dict[str, Any]) -> list[str]:
 
 def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
     """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
-    columns = _columns(TASKS[summary["task"]])
-    rows = {row["fold"]: row for row in summary["folds"]}
+    task = TASKS[summary["task"]]
+    columns, rows = _columns(task), {row["fold"]: row for row in summary["folds"]}
     for fold in sorted([*rows, *summary["missing_folds"]]):
         if fold not in rows:
             yield [str(fold), "missing", *[""] * len(columns)]
@@ -110,18 +144,11 @@ def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]
             notes.append(f"- ({len(notes) + 1}) fold {fold}: {_left_out_text(row['left_out'])}")
             size += f" ({len(notes)})"
         marks: dict[str, str] = {}
-        for reason in dict.fromkeys(row["reasons"].values()):
-            undefined = [name for name in row["reasons"] if row["reasons"][name] == reason]
+        reasons = {name: reason for name, reason in row["reasons"].items() if name in task.metrics}
+        for reason in dict.fromkeys(reasons.values()):
+            undefined = [name for name in reasons if reasons[name] == reason]
             notes.append(f"- ({len(notes) + 1}) fold {fold}, {', '.join(undefined)} undefined: {reason}")
             marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
-        skipped = row.get("n_resamples_skipped")
-        interval_mark = ""
-        if skipped:
-            notes.append(
-                f"- ({len(notes) + 1}) fold {fold}: {skipped} resamples without a comparable pair were skipped"
-            )
-            interval_mark = f" ({len(notes)})"
-        marks["interval"] = marks.get("c_index_low", interval_mark)
         yield [str(fold), size, *[_cell(row, name, marks) for name in columns]]
 
 
@@ -134,9 +161,8 @@ def _left_out_text(patients: Sequence[str]) -> str:
 
 def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
     if name == "interval":
-        if row["c_index_low"] is None:
-            return marks["interval"]
-        return f"{row['c_index_low']:.3f} to {row['c_index_high']:.3f}{marks['interval']}"
+        limits = {"low": row["c_index_low"], "high": row["c_index_high"]}
+        return marks.get("c_index_low", interval_words(limits))
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -147,19 +173,41 @@ def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
 def _mean_row(summary: dict[str, Any]) -> list[str]:
     cells = []
     for name in _columns(TASKS[summary["task"]]):
-        if name in NOT_AVERAGED:
+        if name == "interval":
+            of_mean = summary.get("intervals", {}).get("c_index")  # a summary of before has none
+            cells.append("" if of_mean is None else interval_words(of_mean["mean"]))
+            continue
+        if not is_averaged(name):
             cells.append("")
             continue
         if summary["mean"][name] is None:
             cells.append("–")
             continue
-        digits = 1 if name == "n_events" else 3
-        defined, present = summary["n_defined"][name], len(summary["folds"])
+        digits, defined = _digits(name), summary["n_defined"][name]
         # One fold has no deviation: ± 0.000 would read as a result that never varies.
         deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
         text = f"{summary['mean'][name]:.{digits}f}{deviation}"
-        cells.append(text if defined == present else f"{text} ({defined} of {present} folds)")
-    return ["mean ± std", "", *cells]
+        cells.append(text + shortfall(summary, name, len(summary["folds"])))
+    return ["mean ± std", of_present_folds(summary), *cells]
+
+
+def of_present_folds(summary: Mapping[str, Any]) -> str:
+    """Where folds are missing, how many are there, with their test cases; else empty."""
+    folds, missing = summary["folds"], summary.get("missing_folds", ())
+    if not missing:
+        return ""
+    return f"{sum(row['n_test'] for row in folds)} in {len(folds)} of {len(folds) + len(missing)} folds"
+
+
+def _sample_row(summary: dict[str, Any]) -> list[str]:
+    names = _columns(TASKS[summary["task"]])
+    known = {name: summary["sample_std"].get(name) for name in names if is_averaged(name)}
+    cells = ["" if known.get(name) is None else f"{known[name]:.{_digits(name)}f}" for name in names]
+    return ["sample std", "", *cells]
+
+
+def _digits(name: str) -> int:
+    return 1 if name in _COUNTS else 3
 
 
 def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:
@@ -190,8 +238,7 @@ def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sources(summary: dict[str, Any]) -> Iterator[str]:
-    bootstrap = " (bootstrap included)" if summary["task"] == SURVIVAL.name else ""
-    yield f"seed {summary['seed']}{bootstrap}"
+    yield f"seed {summary['seed']}"
     for row in summary["folds"]:
         split = f"split file sha256 {row['split_sha256']}" if row["split_sha256"] else "split file digest not recorded"
         yield f"fold {row['fold']}: {row['predictions']}; {split}"

@@ -181,7 +181,7 @@ def _read(run_dir: Path) -> _Run:
             continue
         outcomes = place / "outcomes_train.csv"
         known = read_training_outcomes(outcomes) if outcomes.exists() else None
-        measured = fold_metrics(table, seed=record["seed"], n_resamples=0, outcomes=known)
+        measured = fold_metrics(table, with_interval=False, outcomes=known)
         best = best_epoch(log)
         loss = log.loc[log["epoch"] == best, "val_loss"]
         row = {"fold": k, "n_val": len(table), **{name: measured[name] for name in TASKS[record["task"]].shown}}

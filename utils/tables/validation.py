@@ -19,27 +19,25 @@ from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predict_dir import stale_folds
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, TASKS
 from utils.statistics.metric_intervals import metric_intervals
-from utils.statistics.metrics import N_RESAMPLES
-from utils.statistics.patients import by_patient
 from utils.statistics.validation_metrics import validation_metrics
 from utils.tables.averages import over_folds
 from utils.tables.constant_predictions import only_class, same_scores
 from utils.tables.patient_metrics import patient_metrics
-from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.summary_text import is_averaged
 from utils.tables.validation_text import format_validation
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 
 
-def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
+def validate(folder: Path) -> dict[str, Any]:
     """The content of summary.json of a cohort: the ensemble, and its folds one by one.
 
     Returns:
         `cohort, unit, task, dataset, model, formulation, ablate, run_name, seed`: of cohort and run;
         `n_cases` predicted and `n_known` evaluated;
         `ensemble`: `n_test`, the metrics of `utils.statistics.validation_metrics`, `reasons` {metric: why it is null},
-        and `intervals` {metric: value, low, high, reason}, of resampled patients;
-        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std` and `n_defined` over them;
+        and `intervals` {metric: value, low, high, reason} (`utils.statistics.metric_intervals`);
+        `folds`: per fold `fold, n_test`, metrics and reasons; `mean`, `std`, `sample_std` and `n_defined` over them;
         `by_patient`, only where slides are classified and a patient has several: see `utils.tables.patient_metrics`,
         of the ensemble alone, with `intervals` as above;
         `class_names`, None where the run has none; `notes` as in predict.json, and `warnings` likewise, after those of
@@ -54,19 +52,16 @@ def validate(folder: Path, *, n_resamples: int = N_RESAMPLES) -> dict[str, Any]:
     summary: dict[str, Any] = {"cohort": record["cohort"], "unit": record["unit"], "task": record["task"]}
     summary |= {name: run.get(name) for name in names}
     summary |= {"n_cases": record["n_cases"], "n_known": record["n_known"]}
-    of_ensemble = _row(ensemble, record, "ensemble", seed=seed, n_resamples=n_resamples)
-    intervals = metric_intervals({0: ensemble}, seed=seed, n_resamples=n_resamples)
+    of_ensemble = _row(ensemble, record, "ensemble", seed=seed)
+    intervals = metric_intervals({0: ensemble})
     of_ensemble["intervals"] = {name: asdict(interval.per_fold[0]) for name, interval in intervals.items()}
     summary["ensemble"] = of_ensemble
-    summary["folds"] = [
-        {"fold": k} | _row(table, record, f"fold{k}", seed=seed, n_resamples=n_resamples) for k, table in folds.items()
-    ]
-    summary |= over_folds(summary["folds"], TASKS[record["task"]].metrics)
+    summary["folds"] = [{"fold": k} | _row(table, record, f"fold{k}", seed=seed) for k, table in folds.items()]
+    summary |= over_folds(summary["folds"], TASKS[record["task"]].measured)
     if record["task"] == CLASSIFICATION.name:
         of_patients = patient_metrics({0: ensemble})
         if of_patients is not None:
-            patients = metric_intervals({0: by_patient(ensemble).table}, seed=seed, n_resamples=n_resamples)
-            intervals_of = {name: asdict(interval.per_fold[0]) for name, interval in patients.items()}
+            intervals_of = {name: interval["mean"] for name, interval in of_patients["intervals"].items()}
             summary["by_patient"] = of_patients["folds"][0] | {"intervals": intervals_of}
     summary["warnings"] = [*_doubts(summary, ensemble, stale_folds(folder, record)), *record["warnings"]]
     return summary | {"class_names": run.get("class_names"), "notes": record["notes"]}
@@ -110,19 +105,17 @@ def write_validation_of(folder: Path, summary: Mapping[str, Any]) -> None:
     write_text(folder / "summary.md", format_validation(summary))
 
 
-def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int, n_resamples: int) -> dict[str, Any]:
-    cut_offs, edges = record.get("cut_offs") or {}, record.get("inner_edges") or {}
-    metrics = validation_metrics(
-        table, seed=seed, cut_off=cut_offs.get(key), inner_edges=edges.get(key), n_resamples=n_resamples
-    )
+def _row(table: pd.DataFrame, record: Mapping[str, Any], key: str, *, seed: int) -> dict[str, Any]:
+    cut_offs, thresholds, edges = (record.get(name) or {} for name in ("cut_offs", "thresholds", "inner_edges"))
+    fixed = {"cut_off": cut_offs.get(key), "threshold": thresholds.get(key), "inner_edges": edges.get(key)}
+    metrics = validation_metrics(table, seed=seed, **fixed)
     return {"n_test": len(table)} | metrics
 
 
 def _csv_text(summary: Mapping[str, Any]) -> str:
-    names = TASKS[summary["task"]].metrics
-    columns = ("fold", "n_test", *names)
+    columns = ("fold", "n_test", *TASKS[summary["task"]].measured)
     rows = [{"fold": "ensemble", **{name: summary["ensemble"][name] for name in columns[1:]}}]
     rows += [{name: row[name] for name in columns} for row in summary["folds"]]
-    for name in ("mean", "std"):
-        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if n not in NOT_AVERAGED})
+    for name in ("mean", "std", "sample_std"):
+        rows.append({"fold": name} | {n: value for n, value in summary[name].items() if is_averaged(n)})
     return csv_text(columns, rows)

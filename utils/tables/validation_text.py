@@ -9,8 +9,17 @@ from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
-from utils.statistics.metrics import N_RESAMPLES
-from utils.tables.summary_text import NOT_AVERAGED
+from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
+from utils.tables.calibration_text import table_text
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words
+from utils.tables.summary_text import is_averaged
+
+OF_COHORT = Wording(
+    row="model",
+    reference="the cohort itself",
+    threshold="of a fold the one of the highest Youden's J (sensitivity + specificity - 1) of its validation cases in "
+    "the training run, of the ensemble the mean of these",
+)
 
 METHOD = {
     "cls": "ensemble: mean of the class probabilities over the folds. Macro F1 over the classes among labels or "
@@ -31,18 +40,21 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     rows = [_header(summary), _row("ensemble", summary["ensemble"], summary, notes)]
     rows += [_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"]]
     if len(summary["folds"]) > 1:
-        rows.append(_mean_row(summary))
+        rows += [_mean_row(summary), _sample_row(summary)]
     blocks = [
         f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}",
         markdown_table(rows),
-        f"{METHOD[task.name]} 95 % intervals: 2.5 and 97.5 percentile of {N_RESAMPLES} resamples of the patients; the "
-        "models are held fixed. mean ± std: over folds, population standard deviation.",
+        f"{METHOD[task.name]} mean ± std: over folds, all of the same cases; population standard deviation (divided "
+        "by the number of folds n); sample std: divided by n - 1.",
+        INTERVAL_METHOD[task.name],
     ]
     blocks += cut_off_in_words(summary)
     if "by_patient" in summary:
         blocks.append(_by_patient(summary["by_patient"]))
     if notes:
         blocks.append("\n".join(notes))
+    for table in calibration_of_cohort(summary):
+        blocks += table_text(table)
     if summary["warnings"]:
         blocks.append("Warnings:\n\n" + "\n".join(f"- {text}" for text in summary["warnings"]))
     about = [f"run {summary['run_name']}, seed {summary['seed']}"]
@@ -71,27 +83,26 @@ def _header(summary: Mapping[str, Any]) -> list[str]:
 
 def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
     marks: dict[str, str] = {}
-    for reason in dict.fromkeys(row["reasons"].values()):
-        undefined = [metric for metric in row["reasons"] if row["reasons"][metric] == reason]
+    reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in TASKS[summary["task"]].metrics}
+    for reason in dict.fromkeys(reasons.values()):
+        undefined = [metric for metric in reasons if reasons[metric] == reason]
         words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
         notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
         marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
     main = TASKS[summary["task"]].metric
+    interval = row.get("intervals", {}).get(main)
+    explained = main in row["reasons"] or f"{main}_low" in row["reasons"]
+    if interval is not None and interval["reason"] is not None and not explained:
+        notes.append(f"- ({len(notes) + 1}) {name}, no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}")
+        marks[f"{main}_low"] = f"– ({len(notes)})"
     return [name, str(row["n_test"]), *(_cell(row, metric, main, marks) for metric in _columns(summary))]
 
 
 def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]) -> str:
     if name == "interval":
-        interval = (row.get("intervals") or {}).get(main)
-        low, high = (
-            (row.get("c_index_low"), row.get("c_index_high"))
-            if interval is None
-            else (
-                interval["low"],
-                interval["high"],
-            )
-        )
-        return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+        limits = {"low": row.get("c_index_low"), "high": row.get("c_index_high")}
+        interval = row.get("intervals", {}).get(main, limits)
+        return interval_words(interval) if interval["low"] is not None else marks.get(f"{main}_low", "")
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -104,13 +115,25 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
-    if name in (*NOT_AVERAGED, "interval", "n_events"):
+    if name == "n_events" or not is_averaged(name):
         return ""
     mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
     if mean is None:
         return "–"
     text = f"{mean:.3f} ± {std:.3f}"
     return text if defined == len(summary["folds"]) else f"{text} ({defined} of {len(summary['folds'])} folds)"
+
+
+def _sample_row(summary: Mapping[str, Any]) -> list[str]:
+    known = {name: value for name, value in summary["sample_std"].items() if name != "n_events" and is_averaged(name)}
+    cells = ["" if known.get(name) is None else f"{known[name]:.3f}" for name in _columns(summary)]
+    return ["sample std of the folds", "", *cells]
+
+
+def calibration_of_cohort(summary: Mapping[str, Any]) -> Iterator[CalibrationTable]:
+    """Calibration and threshold of the ensemble and of each fold (see `utils.tables.calibration_tables`)."""
+    rows = [("ensemble", summary["ensemble"]), *((f"fold {row['fold']}", row) for row in summary["folds"])]
+    return calibration_tables(summary["task"], rows, summary, OF_COHORT)
 
 
 def _by_patient(row: Mapping[str, Any]) -> str:
@@ -126,16 +149,6 @@ def _by_patient(row: Mapping[str, Any]) -> str:
     if row["left_out"]:
         lines.append(f"Patients whose slides have different labels are left out: {', '.join(row['left_out'])}.")
     return "\n\n".join(lines)
-
-
-def interval_words(interval: Mapping[str, Any]) -> str:
-    """`0.626 to 0.943`; a dash where it is undefined.
-
-    >>> interval_words({"low": 0.62, "high": 0.94}), interval_words({"low": None, "high": None})
-    ('0.620 to 0.940', '–')
-    """
-    low, high = interval["low"], interval["high"]
-    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def cut_off_in_words(summary: Mapping[str, Any]) -> Iterator[str]:

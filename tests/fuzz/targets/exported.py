@@ -18,7 +18,16 @@ def export(folder: Path, name: str) -> None:
     """A model of two folds."""
     record = {"task": "surv", "dataset": "toy", "model": name, "formulation": "none", "dim_in": 4, "n_outputs": 2}
     fold = ExportedFold(
-        DESIGNS[name], weights(name), SCALES[name], 3, -1.25, (12.5,), frozenset({"ab"}), frozenset({"cd"}), Path()
+        DESIGNS[name],
+        weights(name),
+        SCALES[name],
+        3,
+        -1.25,
+        None,
+        (12.5,),
+        frozenset({"ab"}),
+        frozenset({"cd"}),
+        Path(),
     )
     write_exported(folder, {**record, "settings": {"batch_size": 1}, "anchor_scope": "dataset"}, {0: fold, 1: fold})
 

@@ -57,4 +57,3 @@ _with("Options of a label table without the table", f"{PREDICT} --label_column s
 _with("A name of a cohort with a slash", PREDICT.replace("--cohort b", "--cohort a/b"))
 _with("A synthetic cohort of no case", "python -m datasets.synthetic --output_dir out --n_cases 0")
 _with("A synthetic cohort where features are", "python -m datasets.synthetic --output_dir .")
-_with("No bootstrap sample", "python -m utils.paper plan.csv --output_dir out --n_resamples 0")

@@ -50,7 +50,7 @@ def test_the_table(results: PlannedResults):
         ["anchors", "A C-index", "B C-index", "mean C-index", "X AUC"],
         ["32", "0.500 ± 0.000", "0.333 ± 0.000", "0.417", "0.750 ± 0.000"],
         ["64", "0.833 ± 0.167", "**0.417 ± 0.083**", "**0.625**", "**0.875 ± 0.125**"],
-        ["128", "**1.000 ± 0.000**", "0.667 (1 of 2 folds)", "incomplete", "missing"],
+        ["128", "**1.000 ± 0.000**", "0.667 (1 of 2 folds, 3 cases, 3 deaths)", "incomplete", "missing"],
     ]
     assert table.notes == ("mean C-index of MiCo with 128 anchors: incomplete, B lacks folds",)
     assert "32, 64 and 128 anchors were tried and 64 was best" in table.explanation[-1]

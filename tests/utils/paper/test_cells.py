@@ -16,9 +16,10 @@ def _run(seed: int, values: dict[int, float | None] | None, reason: str = "no ev
         return PlannedResult(planned, None, None)
     rows = [
         {"fold": fold, "c_index": value, "reasons": {} if value is not None else {"c_index": reason}}
+        | {"n_test": 10 + fold, "n_events": 4 - fold}
         for fold, value in values.items()
     ]
-    return PlannedResult(planned, {}, {"folds": rows})
+    return PlannedResult(planned, {}, {"folds": rows, "unit": "case"})
 
 
 def _cell(*runs: PlannedResult, n_folds: int = 2) -> Cell:
@@ -52,16 +53,16 @@ def test_folds_weigh_the_same_however_many_seeds_they_have():
         ([_run(1, None)], 2, "missing"),
         ([_run(1, None)], 0, "missing"),
         ([_run(1, {0: 0.5})], 1, "0.500"),
-        ([_run(1, {0: 0.5})], 2, "0.500 (1 of 2 folds)"),
+        ([_run(1, {0: 0.5})], 2, "0.500 (1 of 2 folds, 10 cases, 4 deaths)"),
         ([_run(1, {0: 0.5, 1: 0.7}), _run(2, None)], 2, "0.600 ± 0.100 (1 of 2 seeds)"),
-        ([_run(1, {0: 0.5}), _run(2, None)], 2, "0.500 (1 of 2 folds, 1 of 2 seeds)"),
+        ([_run(1, {0: 0.5}), _run(2, None)], 2, "0.500 (1 of 2 folds, 10 cases, 4 deaths, 1 of 2 seeds)"),
         ([_run(1, {0: 0.5}), _run(2, {1: 0.7})], 2, "0.600 ± 0.100 (2 of 4 trainings)"),
     ],
 )
 def test_what_is_missing_is_said_and_never_zero(runs: list[PlannedResult], n_folds: int, text: str):
     cell = _cell(*runs, n_folds=n_folds)
     assert cell_text(cell) == text
-    note = text if cell.mean is None else text.partition(" (")[2].removesuffix(")").replace(", ", "; ")
+    note = text if cell.mean is None else text.partition(" (")[2].removesuffix(")").replace("deaths, ", "deaths; ")
     assert cell_note(cell) == note
     assert cell.is_complete == (text == "0.500")
 
@@ -73,9 +74,12 @@ def test_an_undefined_metric():
     assert cell_text(none, note=3) == "undefined (note 3)"
     part = _cell(_run(1, {0: 0.5, 1: None}), _run(2, {0: 0.7, 1: None}))
     assert undefined_text(part) == "undefined in fold 1 (no events)"
-    assert cell_text(part, note=1) == "0.600 (1 of 2 folds, note 1)"
-    assert cell_note(part) == "1 of 2 folds; undefined in fold 1 (no events)"
+    assert cell_text(part, note=1) == "0.600 (1 of 2 folds, 10 cases, 4 deaths, note 1)"
+    assert cell_note(part) == "1 of 2 folds, 10 cases, 4 deaths; undefined in fold 1 (no events)"
     assert not part.has_all_folds
+    # Of the folds that define the metric with any seed: 10 + 11 cases, not 10 + 11 + 11; 4 + 3 deaths.
+    seeds = _cell(_run(1, {0: 0.5, 1: 0.6}), _run(2, {1: 0.6, 2: None}), n_folds=3)
+    assert cell_text(seeds) == "0.550 ± 0.050 (2 of 3 folds, 21 cases, 7 deaths, 3 of 4 trainings)"
     two = _cell(_run(1, {0: None, 1: 0.5}, "a"), _run(2, {0: 0.5, 1: None}, "b"))
     assert undefined_text(two) == "undefined in fold 0 (a), in fold 1 (b)"
 

@@ -13,9 +13,7 @@ from tests.utils.run_folders import C_1, RIGHT, Plan, cells, classification_fold
 from utils.paper.comparisons import CSV_COLUMNS, compare_models, comparison_files
 from utils.paper.planned_results import load_results
 from utils.runs.predictions import classification_table, survival_table
-from utils.statistics.paired_bootstrap import paired_difference
-
-DRAWS = {"seed": 5, "n_resamples": 200}
+from utils.statistics.paired_difference import paired_difference
 
 
 def _survival(fold: int, noise: float, seed: int) -> pd.DataFrame:
@@ -55,8 +53,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def test_each_comparison_is_the_paired_difference_of_the_prediction_files(plan: Plan):
     compared = {
-        (one.task, one.dataset, one.metric, one.variant.name): one
-        for one in compare_models(load_results(plan.path), **DRAWS)
+        (one.task, one.dataset, one.metric, one.variant.name): one for one in compare_models(load_results(plan.path))
     }
     assert list(compared) == [
         ("surv", "A", "c_index", "ABMIL"),
@@ -77,59 +74,68 @@ def test_each_comparison_is_the_paired_difference_of_the_prediction_files(plan: 
         number, noise = (2, 1.4) if name == "ABMIL" else (3, 1.1)
         ours = {(seed, fold): fold_of(fold, 0.9, 10 + seed) for seed in seeds for fold in (0, 1)}
         other = {(seed, fold): fold_of(fold, noise, 10 * number + seed) for seed in seeds for fold in (0, 1)}
-        assert one.result == paired_difference(ours, other, metric, **DRAWS)
+        assert one.result == paired_difference(ours, other, metric)
         assert (one.result.n_folds, one.result.n_seeds, one.n_clusters) == (2, len(seeds), 64)
 
 
 def test_holm_by_hand_within_a_family(plan: Plan):
-    compared = compare_models(load_results(plan.path), **DRAWS)
+    compared = compare_models(load_results(plan.path))
     for family in (("surv", "c_index"), ("cls", "auc"), ("cls", "acc"), ("cls", "f1")):
         members = [one for one in compared if (one.task, one.metric) == family and one.result is not None]
         assert len(members) == (4 if family[0] == "surv" else 2)
+        members = [one for one in members if one.result.p is not None]  # two seeds: data set A
+        assert len(members) == (2 if family[0] == "surv" else 0)
+        assert {one.n_comparisons for one in members} <= {2}
         largest = 0.0
         for rank, one in enumerate(sorted(members, key=lambda one: one.result.p)):
             largest = max(largest, min(1.0, (len(members) - rank) * one.result.p))
             assert one.p_holm == pytest.approx(largest)
-    assert len({one.result.p for one in compared if one.metric == "c_index" and one.result is not None}) > 2
 
 
 def test_the_files(plan: Plan):
-    compared = compare_models(load_results(plan.path), **DRAWS)
-    files = comparison_files(compared, **DRAWS)
+    compared = compare_models(load_results(plan.path))
+    files = comparison_files(compared)
     assert list(files) == ["comparisons.csv", "comparisons.md", "comparisons.tex"]
     rows = cells(files["comparisons.md"])
-    assert {len(row) for row in rows} == {9}
-    assert {len(row) for row in latex_rows(files["comparisons.tex"])} == {9}
+    assert {len(row) for row in rows} == {10}
+    assert {len(row) for row in latex_rows(files["comparisons.tex"])} == {10}
     first = compared[0].result
-    assert rows[1][:6] == [
+    by_seed = sorted(first.by_seed.values())
+    assert rows[1][:7] == [
         "survival",
         "A",
         "C-index",
         "ABMIL",
         f"{first.difference:+.3f}",
+        f"{by_seed[0]:+.3f} to {by_seed[1]:+.3f}",
         f"{first.low:+.3f} to {first.high:+.3f}",
     ]
-    assert rows[1][8] == "2 folds, 2 seeds, 60 patients"
-    assert rows[4][3:] == ["DSMIL", "not made (note 1)", "", "", "", ""]
-    assert "- note 1: no results yet of DSMIL" in files["comparisons.md"]
-    assert "200 paired bootstrap resamples of the patients of each fold (seed 5)" in files["comparisons.md"]
-    assert "the family: all comparisons of one metric in one task" in files["comparisons.md"]
+    assert rows[1][9] == "2 folds, 2 seeds, 30 patients"
+    assert rows[3][5:9] == ["–", rows[3][6], "– (note 1)", ""]  # one seed: an interval, and no p
+    assert rows[4][3:] == ["DSMIL", "not made (note 2)", "", "", "", "", ""]
+    assert "- note 1: one seed: how much another training run" in files["comparisons.md"]
+    assert "- note 2: no results yet of DSMIL" in files["comparisons.md"]
+    assert "those without p do not count. Here: 2 of C-index (survival)." in files["comparisons.md"]
     lines = list(csv.DictReader(io.StringIO(files["comparisons.csv"])))
     assert tuple(lines[0]) == CSV_COLUMNS
     for line, one in zip(lines, compared, strict=True):
         assert (line["dataset"], line["model"], line["ablate"]) == (one.dataset, one.variant.model, one.variant.ablate)
         if one.result is None:
-            assert [line[name] for name in ("difference", "low", "p", "p_holm", "n_cases")] == [""] * 5
+            assert [line[name] for name in ("difference", "low", "p", "p_holm", "n_cases", "n_pairs")] == [""] * 6
             assert (line["note"], line["run_dirs_other"]) == ("no results yet of DSMIL", "surv_B_dsmil_none_64_1")
         else:
-            numbers = ("difference", "low", "high", "p")
+            numbers = ("difference", "low", "high", "ours", "other", "n_pairs")
             assert [float(line[name]) for name in numbers] == [getattr(one.result, name) for name in numbers]
-            assert float(line["p_holm"]) == one.p_holm
+            spread = [float(line[name]) for name in ("lowest_of_seeds", "highest_of_seeds")]
+            assert spread == [min(one.result.by_seed.values()), max(one.result.by_seed.values())]
+            p = [line[name] for name in ("p", "p_holm")]
+            assert p == ["" if value is None else repr(value) for value in (one.result.p, one.p_holm)]
+            assert (line["note"] == "") == (one.dataset == "A")
     assert lines[0]["run_dirs_ours"] == "surv_A_mico_released_64_1;surv_A_mico_released_64_2"
 
 
 def _reasons(plan: Plan) -> list[str]:
-    return [one.reason for one in compare_models(load_results(plan.path), **DRAWS)]
+    return [one.reason for one in compare_models(load_results(plan.path))]
 
 
 def test_why_a_comparison_cannot_be_made(tmp_path: Path):
@@ -149,12 +155,12 @@ def test_why_a_comparison_cannot_be_made(tmp_path: Path):
         "no results yet of MiCo and of ABMIL",
         "no results yet of MiCo",
         "the plan has no MiCo run of this data set",
-        "c_index is undefined in fold 0: no comparable pair",
+        "undefined in every fold (no comparable pair)",
     ]
     assert "P1 has event 1 and 0" in reasons[4]
     assert "no seed and fold in common" in reasons[5]
     assert len(reasons) == 6
-    page = comparison_files(compare_models(load_results(plan.path), **DRAWS), **DRAWS)["comparisons.md"]
+    page = comparison_files(compare_models(load_results(plan.path)))["comparisons.md"]
     assert [row[4] for row in cells(page)[1:]] == [f"not made (note {number})" for number in range(1, 7)]
 
 
@@ -162,7 +168,7 @@ def test_the_other_form_of_mico_is_one_of_the_other_models(tmp_path: Path):
     plan = Plan(tmp_path)
     plan.add("cls", "X", {0: classification_fold(RIGHT)}, formulation="paper")
     plan.add("cls", "X", {0: classification_fold(RIGHT)})
-    compared = compare_models(load_results(plan.path), **DRAWS)
+    compared = compare_models(load_results(plan.path))
     assert [one.variant.name for one in compared] == ["MiCo (paper form)"] * 3
     assert [(one.result.difference, one.result.p) for one in compared] == [(0, 1)] * 3
 
@@ -170,4 +176,4 @@ def test_the_other_form_of_mico_is_one_of_the_other_models(tmp_path: Path):
 def test_a_plan_with_nothing_to_compare(tmp_path: Path):
     plan = Plan(tmp_path)
     plan.add("surv", "A", survival_folds(C_1))
-    assert compare_models(load_results(plan.path), **DRAWS) == []
+    assert compare_models(load_results(plan.path)) == []

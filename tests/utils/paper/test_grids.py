@@ -77,8 +77,8 @@ def test_the_entries_of_a_row_with_gaps(results: PlannedResults):
     notes = Footnotes()
     first, second, mean, published = group_entries(results, SURVIVAL, ABMIL, notes)
     assert [entry.text for entry in (first, second, mean, published)] == [
-        "0.667 (1 of 2 folds)",
-        "0.000 (1 of 2 folds, note 1)",
+        "0.667 (1 of 2 folds, 3 cases, 3 deaths)",
+        "0.000 (1 of 2 folds, 3 cases, 3 deaths, note 1)",
         "incomplete",
         "0.642",
     ]
@@ -87,8 +87,9 @@ def test_the_entries_of_a_row_with_gaps(results: PlannedResults):
         "note 1: B, C-index: undefined in fold 0 (no events)",
         "mean C-index of ABMIL: incomplete, A and B lack folds",
     )
-    assert (first.csv["note"], first.csv["n_folds"], first.csv["n_folds_planned"]) == ("1 of 2 folds", "1", "2")
-    assert second.csv["note"] == "1 of 2 folds; undefined in fold 0 (no events)"
+    part = "1 of 2 folds, 3 cases, 3 deaths"
+    assert (first.csv["note"], first.csv["n_folds"], first.csv["n_folds_planned"]) == (part, "1", "2")
+    assert second.csv["note"] == f"{part}; undefined in fold 0 (no events)"
     assert (mean.csv["mean"], mean.csv["note"]) == ("", "incomplete: A and B lack folds")
     assert (first.csv["n_clusters"], second.csv["n_clusters"]) == ("", "")  # ABMIL has no anchors
 

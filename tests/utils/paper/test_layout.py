@@ -49,7 +49,7 @@ def test_the_survival_table_cell_by_cell(tmp_path: Path):
         ["model", "BLCA", "BRCA", "mean", "published mean"],
         ["MiCo", "0.708 ± 0.125", "0.833", "0.771", "0.680"],
         ["ABMIL", "0.583 ± 0.250 (1 of 2 seeds)", "0.333", "0.458 (seeds missing)", "0.642"],
-        ["newmil", "0.500 (1 of 2 folds)", "**1.000**", "incomplete", "not known here"],
+        ["newmil", "0.500 (1 of 2 folds, 3 cases, 3 deaths)", "**1.000**", "incomplete", "not known here"],
         ["TransMIL", "missing", "undefined (note 1)", "incomplete", "0.649"],
     ]
     assert table.notes == (
@@ -108,7 +108,7 @@ def test_the_subtyping_table_cell_by_cell(tmp_path: Path):
         ("BRCA AUC", "**0.875 ± 0.125**", "0.750 ± 0.000"),
         ("NSCLC ACC", "0.500 ± 0.000", "**1.000 ± 0.000**"),
         ("NSCLC macro F1", "0.500 ± 0.000", "**1.000 ± 0.000**"),
-        ("NSCLC AUC", "0.750 ± 0.000", "1.000 (1 of 2 folds, note 1)"),
+        ("NSCLC AUC", "0.750 ± 0.000", "1.000 (1 of 2 folds, 4 slides, note 1)"),
         ("mean ACC", "0.625", "**0.750**"),
         ("mean macro F1", "0.583", "**0.708**"),
         ("mean AUC", "0.812", "incomplete"),  # 0.8125
@@ -180,20 +180,20 @@ def test_the_further_survival_metrics_cell_by_cell(tmp_path: Path):
     plan.add("surv", "B", None)
     table = survival_metrics_table(load_results(plan.path))
     rows = cells(table_files(table)["survival_metrics.md"])
-    assert rows[0] == ["data set", "model", "Uno's C", "AUC(t)", "IBS"]
+    assert rows[0] == ["data set", "model", "Uno's C", "AUC(t)", "IBS", "IBS of Kaplan-Meier", "IBS skill"]
     assert rows[1] == [
         "A",
         "MiCo",
         "0.500 ± 0.167 (2 of 2 folds)",
         "0.750 ± 0.250 (2 of 2 folds)",
-        "undefined (note 1)",
+        *(f"undefined (note {number})" for number in (1, 2, 3)),
     ]
-    assert rows[2] == ["A", "ABMIL", "undefined (note 2)", "undefined (note 3)", "undefined (note 4)"]
-    assert rows[3] == ["B", "MiCo", "missing", "missing", "missing"]
-    assert rows[4] == ["B", "ABMIL", "not planned", "not planned", "not planned"]
+    assert rows[2] == ["A", "ABMIL", *(f"undefined (note {number})" for number in (4, 5, 6, 7, 8))]
+    assert rows[3] == ["B", "MiCo", *["missing"] * 5]
+    assert rows[4] == ["B", "ABMIL", *["not planned"] * 5]
     assert table.notes[0].startswith("note 1: A, IBS: undefined in folds 0 and 1 (")
-    assert table.notes[1].startswith(
-        "note 2: A, Uno's C: undefined in folds 0 and 1 (the outcomes of the training cases"
+    assert table.notes[3].startswith(
+        "note 4: A, Uno's C: undefined in folds 0 and 1 (the outcomes of the training cases"
     )
 
 

@@ -36,7 +36,7 @@ def test_no_other_table_is_written_and_those_of_an_earlier_plan_go(tmp_path: Pat
     whole.add("surv", "A", survival_folds(C_1), ablate="route")
     whole.add("cls", "X", classification_folds(RIGHT))
     output_dir = tmp_path / "tables"
-    write_paper_tables(whole.path, output_dir, n_resamples=10)
+    write_paper_tables(whole.path, output_dir)
     assert {path.name for path in output_dir.iterdir()} == {
         "README.md",
         *(f for name in TABLES for f in files_of(name)),
@@ -44,6 +44,6 @@ def test_no_other_table_is_written_and_those_of_an_earlier_plan_go(tmp_path: Pat
     (output_dir / "notes.txt").write_text("of the user")
     few = Plan(tmp_path / "few")
     few.add("cls", "X", classification_folds(RIGHT))
-    write_paper_tables(few.path, output_dir, n_resamples=10)
+    write_paper_tables(few.path, output_dir)
     expected = {"README.md", "notes.txt", *files_of("table2_subtyping")}
     assert {path.name for path in output_dir.iterdir()} == expected

@@ -47,7 +47,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def test_all_files_well_formed_and_equal_each_time(plan: Plan, tmp_path: Path):
     output_dir = tmp_path / "tables"
-    paths = write_paper_tables(plan.path, output_dir, n_resamples=50)
+    paths = write_paper_tables(plan.path, output_dir)
     assert sorted(path.name for path in paths) == FILES
     assert sorted(path.name for path in output_dir.iterdir()) == FILES
     first = {path.name: path.read_bytes() for path in paths}
@@ -59,31 +59,24 @@ def test_all_files_well_formed_and_equal_each_time(plan: Plan, tmp_path: Path):
         tex = first[f"{name}.tex"].decode()
         assert [len(row) for row in latex_rows(tex)] == [len(row) for rows in tables for row in rows]
         assert tex.count("{") == tex.count("}")
-    again = write_paper_tables(plan.path, output_dir, n_resamples=50)
+    again = write_paper_tables(plan.path, output_dir)
     assert {path.name: path.read_bytes() for path in again} == first
 
 
 def test_the_command(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "notes.txt").write_text("other features\n\n  fewer epochs \n", encoding="utf-8")
     output_dir = tmp_path / "tables"
-    arguments = [str(plan.path), "--output_dir", str(output_dir), "--n_resamples", "30", "--seed", "9"]
+    arguments = [str(plan.path), "--output_dir", str(output_dir)]
     assert main([*arguments, "--notes", str(tmp_path / "notes.txt")]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert sorted(Path(line).name for line in listed) == FILES
     readme = (output_dir / "README.md").read_text(encoding="utf-8")
     assert "\n- other features\n- fewer epochs\n" in readme
-    comparisons = (output_dir / "comparisons.md").read_text(encoding="utf-8")
-    assert "30 paired bootstrap resamples of the patients of each fold (seed 9)" in comparisons
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--n_resamples", "0"], "got --n_resamples 0 and --seed 2024, expected at least 1 resample"),
-        (
-            ["--seed", "-1"],
-            "got --n_resamples 1000 and --seed -1, expected at least 1 resample and a seed of 0 or more",
-        ),
         (["--notes", "none.txt"], "none.txt: cannot be read"),
     ],
 )
@@ -100,7 +93,7 @@ def test_mistakes_are_one_sentence(
 
 def test_a_damaged_run_leaves_the_old_tables(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     output_dir = tmp_path / "tables"
-    write_paper_tables(plan.path, output_dir, n_resamples=20)
+    write_paper_tables(plan.path, output_dir)
     before = {path.name: path.read_bytes() for path in output_dir.iterdir()}
     predictions = tmp_path / "runs" / "surv_B_abmil_none_64_1" / "fold1" / "predictions_test.csv"
     predictions.write_text("case_id\n")
@@ -113,7 +106,7 @@ def test_a_damaged_run_leaves_the_old_tables(plan: Plan, tmp_path: Path, capsys:
 
 def test_a_place_that_cannot_be_written(plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "tables").touch()
-    assert main([str(plan.path), "--output_dir", str(tmp_path / "tables"), "--n_resamples", "20"]) == 2
+    assert main([str(plan.path), "--output_dir", str(tmp_path / "tables")]) == 2
     place = tmp_path / "tables" / "table1_survival.csv"
     assert capsys.readouterr().err.startswith(f"python -m utils.paper: error: {place} cannot be written")
 

@@ -22,6 +22,7 @@ def fold(**changes) -> ExportedFold:
         "feature_norm": {"kind": "zscore", "mean": [0.5, 1 / 3, 2.0], "std": [1.0, 2.0, 3.0]},
         "epoch": 7,
         "cut_off": -1.25,
+        "threshold": 0.375,
         "inner_edges": (12.5,),
         "trained_on": frozenset({"ab", "cd"}),
         "chosen_on": frozenset({"ef"}),
@@ -43,8 +44,17 @@ def test_a_folder_reads_back(tmp_path: Path):
     assert norm["kind"] == "zscore"
     assert torch.equal(torch.tensor(norm["mean"]), torch.tensor([0.5, 1 / 3, 2.0]))
     assert (folds[2].cut_off, folds[2].inner_edges, folds[2].epoch) == (-1.25, (12.5,), 7)
+    assert folds[2].threshold == 0.375
     assert (folds[2].trained_on, folds[2].chosen_on) == ({"ab", "cd"}, {"ef"})
     assert (folds[0].cut_off, folds[0].inner_edges, folds[0].feature_norm) == (None, None, {"kind": "l2"})
+
+
+def test_a_model_of_before_thresholds_can_be_read(tmp_path: Path):
+    write_exported(tmp_path, RECORD, {0: fold()})
+    record = json.loads((tmp_path / "model.json").read_text())
+    del record["folds"][0]["threshold"]
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    assert read_exported(tmp_path)[1][0].threshold is None
 
 
 def _without_fold(folder: Path) -> None:
@@ -94,7 +104,14 @@ def _entry(name: str, value) -> Callable[[Path], None]:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("fold", "x"), ("cut_off", "high"), ("inner_edges", "12"), ("architecture", None), ("epoch", None)],
+    [
+        ("fold", "x"),
+        ("cut_off", "high"),
+        ("threshold", "high"),
+        ("inner_edges", "12"),
+        ("architecture", None),
+        ("epoch", None),
+    ],
 )
 def test_an_entry_that_is_misstated_is_named(tmp_path: Path, name: str, value):
     write_exported(tmp_path, RECORD, {0: fold()})

@@ -23,9 +23,8 @@ from utils.report.sections.model_comparison import (
 from utils.report.seed_pools import SeedPool, seed_pools
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
-from utils.runs.run_record import DEFAULT_SEED
 from utils.statistics.holm import holm
-from utils.statistics.paired_bootstrap import paired_difference
+from utils.statistics.paired_difference import paired_difference
 from utils.tables.summary import summarise
 
 N_RESAMPLES = 60
@@ -64,29 +63,45 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     assert "9 runs with results in 3 cohorts; 0 runs without test predictions, 0 damaged runs." in page.text
 
 
-def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(results: Path):
-    def tables(dataset: str, model: str) -> dict:
-        files = fold_files(results / "surv" / dataset / model, "predictions_test.csv")
-        return {(7, fold): read_predictions(path) for fold, path in files.items()}
+def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(tmp_path: Path):
+    """Two seeds of each model; another model has one seed only, and no p therefore."""
 
+    def tables(dataset: str, model: str) -> dict:
+        return {
+            (seed, fold): read_predictions(path)
+            for seed in (1, 2)
+            for fold, path in fold_files(
+                tmp_path / "surv" / dataset / f"{model}_seed{seed}", "predictions_test.csv"
+            ).items()
+        }
+
+    for dataset in ("BLCA", "LUAD"):
+        for number, model in enumerate(("mico", "abmil", "meanpool")):
+            for seed in (1, 2):
+                place = tmp_path / "surv" / dataset / f"{model}_seed{seed}"
+                write_run(place, "surv", model=model, noise=3 * number + seed, seed=seed)
+        write_run(tmp_path / "surv" / dataset / "dsmil_seed1", "surv", model="dsmil", noise=4, seed=1)
     expected = {
-        (dataset, model): paired_difference(
-            tables(dataset, "mico"), tables(dataset, model), "c_index", seed=DEFAULT_SEED, n_resamples=N_RESAMPLES
-        )
+        (dataset, model): paired_difference(tables(dataset, "mico"), tables(dataset, model), "c_index")
         for dataset in ("BLCA", "LUAD")
         for model in ("abmil", "meanpool")
     }
     adjusted = dict(zip(expected, holm([one.p for one in expected.values()]), strict=True))
-    page = read(results)
-    captions = [name for name in page.tables if name.startswith("C-index of mico minus")]
-    assert captions == ["C-index of mico minus C-index of the others, on the same test cases"]  # BLCA then LUAD
+    page = read(tmp_path)
+    captions = [name for name in page.tables if name.startswith("C-index of mico (seeds 1 and 2) minus")]
+    assert len(captions) == 1  # of two tables: BLCA, then LUAD
     shown = {row["against"]: row for row in page.rows(captions[0])}  # the last table of this caption: LUAD
     for model in ("abmil", "meanpool"):
-        one, row = expected["LUAD", model], shown[model]
+        one, row = expected["LUAD", model], shown[f"{model} (seeds 1 and 2)"]
         assert row["difference"] == f"{one.difference:+.3f}"
+        assert row["by seed"] == f"{min(one.by_seed.values()):+.3f} to {max(one.by_seed.values()):+.3f}"
         assert row["95 % interval"] == f"{one.low:+.3f} to {one.high:+.3f}"
         assert float(row["p (Holm)"].replace("<", "")) == pytest.approx(adjusted["LUAD", model], abs=1e-3)
-        assert row["based on"] == "2 folds, 60 patients; mico"
+        assert row["based on"] == "2 folds, 2 seeds, 60 patients; mico (seeds 1 and 2)"
+    alone = shown["dsmil_seed1"]
+    assert (alone["by seed"], alone["p"], alone["p (Holm)"]) == ("–", "–", "–")
+    assert alone["based on"].startswith("2 folds, 1 seed, 60 patients; seed 1 only; one seed: how much another")
+    assert "on this page that have a p (4 over all data sets)." in page.text
 
 
 def test_runs_of_other_splits_are_not_compared(results: Path):
@@ -167,7 +182,7 @@ def test_the_reference_is_the_whole_mico_in_the_released_form(tmp_path: Path):
 def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
     micos = alone(*(loaded(tmp_path, name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))))
     others = alone(*(loaded(tmp_path, f"abmil_{seed}", model="abmil", noise=3, seed=seed) for seed in (1, 2, 3)))
-    compared = differences([*micos, *others], seed=0, n_resamples=20)
+    compared = differences([*micos, *others])
     assert [(one.ours.name, one.other.name) for one in compared] == [
         ("a", "b"),
         ("a", "abmil_1"),
@@ -186,14 +201,14 @@ def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):
         loaded(tmp_path, "a_second"),
         loaded(tmp_path, "b", settings={"ablate": ["route"]}),
     )
-    table = difference_table(differences([usual, other, ablated], seed=0, n_resamples=20), n_resamples=20)
+    table = difference_table(differences([usual, other, ablated]))
     assert table.caption == "C-index of mico_released minus C-index of the others, on the same test cases"
     assert table.notes[0] == (
         "Reference: mico_released (seed 7): MiCo without ablation, form released. Of several such runs of a seed it is "
         "the one named mico_released, as main.py names them, else the first by name."
     )
     again, abmil = alone(loaded(tmp_path, "c", seed=8), loaded(tmp_path, "d", seed=8, model="abmil", noise=2))
-    table = difference_table(differences([usual, other, again, abmil], seed=0, n_resamples=20), n_resamples=20)
+    table = difference_table(differences([usual, other, again, abmil]))
     assert table.caption.startswith("C-index of the MiCo run of the same seed minus")
     assert table.notes[0].startswith("Reference: mico_released (seed 7); c (seed 8): MiCo without ablation")
 

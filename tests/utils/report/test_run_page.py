@@ -11,15 +11,26 @@ import pytest
 
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import gradient, write_explanations, write_run
-from tests.utils.run_folders import C_1, C_1_2, C_2_3, C_5_6, MIXED, RIGHT, Plan, classification_folds, survival_folds
+from tests.utils.run_folders import (
+    C_1,
+    C_1_2,
+    C_2_3,
+    C_5_6,
+    MIXED,
+    RIGHT,
+    Plan,
+    classification_folds,
+    survival_fold,
+    survival_folds,
+)
 from utils.errors import UserError
 from utils.explain.anchor_text import READING_NOTES
 from utils.files.text_table import format_p
 from utils.report.run_page import write_run_report
+from utils.report.run_results import read_results
 from utils.report.sections.case_pictures import HOW_TO_EXPLAIN
 from utils.report.sections.case_tables import certainty, extreme_cases, prediction_table
 from utils.runs.predictions import classification_table, read_predictions, write_predictions
-from utils.statistics.metrics import N_RESAMPLES
 from utils.tables.summary import fold_metrics, summarise
 from utils.tables.summary_text import BY_PATIENT_METHOD
 
@@ -37,7 +48,8 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     page = read(run_dir)
     # C-indices 1, 5/6, 2/3: mean 5/6, deviation sqrt(2 / 3) / 6 = 0.136
     assert verdict_of(page, "C-index").startswith(
-        "C-index 0.833 ± 0.136 (mean ± standard deviation over 3 folds, 9 cases); 95 % interval of the mean "
+        "C-index 0.833 ± 0.136 (mean ± population standard deviation over 3 folds, 9 cases, 9 deaths); "
+        "95 % interval of the mean "
     )
     rows = page.rows("Metrics of the test cases")
     assert [row["fold"] for row in rows] == ["0", "1", "2", "mean ± std", "pooled"]
@@ -59,7 +71,9 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
 def test_a_classification_run_worked_by_hand(tmp_path: Path):
     page = read(Plan(tmp_path).add("cls", "BRCA", classification_folds(RIGHT, MIXED)))
     # AUC 1 and 3/4; ACC 1 and 1/2
-    assert verdict_of(page, "AUC").startswith("AUC 0.875 ± 0.125 (mean ± standard deviation over 2 folds, 8 slides)")
+    assert verdict_of(page, "AUC").startswith(
+        "AUC 0.875 ± 0.125 (mean ± population standard deviation over 2 folds, 8 slides)"
+    )
     rows = page.rows("Metrics of the test slides")
     assert [row["ACC"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
     assert [row["macro F1"] for row in rows] == ["1.000", "0.500", "0.750 ± 0.250"]
@@ -97,13 +111,28 @@ def test_what_the_pooled_logrank_lacks_is_said(tmp_path: Path):
     assert "pooled log-rank p undefined: no fold has two halves." in page.text
 
 
-def test_resamples_that_were_skipped_are_said_as_in_the_summary(tmp_path: Path):
-    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6))
-    skipped = [fold["n_resamples_skipped"] for fold in summarise(run_dir)["folds"]]
-    assert min(skipped) > 0
-    page = read(run_dir)
-    for fold, number in enumerate(skipped):
-        assert f"fold {fold}: {number} resamples without a comparable pair were skipped" in page.text
+def test_a_value_without_limits_says_why(tmp_path: Path):
+    page = read(Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6)))
+    perfect, other, *_ = page.rows("Metrics of the test cases")
+    assert (perfect["C-index"], perfect["95 % interval"]) == ("1.000", "–")
+    assert " to " in other["95 % interval"]
+    assert "no interval of the C-index: a value of 1 has no variance to tell limits from (fold 0)." in page.text
+
+
+def test_a_mean_without_limits_says_why_in_the_verdict(tmp_path: Path):
+    page = read(Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_1)))
+    reason = "no 95 % interval: a value of 1 has no variance to tell limits from."
+    assert verdict_of(page, "C-index").endswith(reason)
+
+
+def test_the_intervals_are_those_of_the_summary_to_every_digit(tmp_path: Path):
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=3, n_cases=40)
+    results, summary = read_results(run_dir, n_resamples=1), summarise(run_dir)
+    measured = results.intervals["c_index"]
+    for fold in summary["folds"]:
+        interval = measured.per_fold[fold["fold"]]
+        assert (interval.low, interval.high) == (fold["c_index_low"], fold["c_index_high"])
+    assert results.intervals["c_index"].as_json() == summary["intervals"]["c_index"]
 
 
 def test_an_interval_that_holds_chance_is_said(tmp_path: Path):
@@ -209,7 +238,7 @@ def test_classes_have_their_names_wherever_they_are_spoken_of(tmp_path: Path):
 def test_validation_stands_beside_the_test_metric(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
     rows = read(run_dir).rows("Metrics of the test cases")
-    own = [fold_metrics(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv"), seed=7) for k in (0, 1)]
+    own = [fold_metrics(read_predictions(run_dir / f"fold{k}" / "predictions_val.csv")) for k in (0, 1)]
     values = [one["c_index"] for one in own]
     assert [row["validation C-index"] for row in rows[:2]] == [f"{value:.3f}" for value in values]
     assert rows[2]["validation C-index"] == f"{np.mean(values):.3f} ± {np.std(values):.3f}"
@@ -483,10 +512,9 @@ def test_names_of_a_data_set_do_not_run(tmp_path: Path):
     assert "<script>alert(1)</script>: mico (released)" in page.text.splitlines()
 
 
-def test_it_is_fast_and_uses_the_resamples_of_the_tables(tmp_path: Path):
+def test_it_is_fast_and_touches_nothing_of_the_run(tmp_path: Path):
     run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv", n_folds=4, n_cases=100)
-    path = write_run_report(run_dir)
-    assert f"{N_RESAMPLES} bootstrap resamples" in path.read_text(encoding="utf-8")
+    write_run_report(run_dir)
     assert json.loads((run_dir / "run.json").read_text())["task"] == "surv"  # nothing of the run is touched
     assert sorted(file.name for file in run_dir.iterdir()) == [
         "fold0",
@@ -496,3 +524,32 @@ def test_it_is_fast_and_uses_the_resamples_of_the_tables(tmp_path: Path):
         "report.html",
         "run.json",
     ]
+
+
+def test_calibration_and_threshold_are_those_of_the_summary(tmp_path: Path):
+    run_dir = write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    page, summary = read(run_dir), summarise(run_dir)
+    first = summary["folds"][0]
+    rows = page.rows("Precision and calibration of the probabilities")
+    assert rows[0]["Brier skill"] == f"{first['brier_skill']:.3f}"
+    assert rows[2]["Brier skill"] == f"{summary['mean']['brier_skill']:.3f} ± {summary['std']['brier_skill']:.3f}"
+    assert page.rows("Two classes at a threshold")[0]["threshold"] == f"{first['threshold']:.3f}"
+    run_dir = write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    page, summary = read(run_dir), summarise(run_dir)
+    rows = page.rows("Calibration of the predicted survival")
+    assert rows[1]["IBS of Kaplan-Meier"] == f"{summary['folds'][1]['ibs_reference']:.3f}"
+    assert "C-index over the pairs of all folds, each patient compared within the fold only" in page.text
+    assert "Precision and calibration" not in page.text
+
+
+def test_a_mean_over_some_folds_says_of_which_cases(tmp_path: Path):
+    run_dir = Plan(tmp_path).add("surv", "LUAD", survival_folds(C_1, C_5_6), folds=[0, 1, 2])
+    page = read(run_dir)
+    start = "C-index 0.917 ± 0.083 (mean ± population standard deviation over 2 of 3 folds, 6 cases, 6 deaths)"
+    assert verdict_of(page, "C-index").startswith(start)
+    mean = next(row for row in page.rows("Metrics of the test cases") if row["fold"] == "mean ± std")
+    assert mean["test cases"] == "6 in 2 of 3 folds"
+    cases = {0: survival_folds(C_1)[0], 1: survival_fold(C_1, event=(0, 0, 0), fold=1)}
+    page = read(Plan(tmp_path / "none").add("surv", "LUAD", cases))
+    mean = next(row for row in page.rows("Metrics of the test cases") if row["fold"] == "mean ± std")
+    assert mean["C-index"] == "1.000 (1 of 2 folds, 3 cases, 3 deaths)"

@@ -22,7 +22,7 @@ from utils.tables.validation import validate
 def test_the_page_shows_the_numbers_of_the_summary(tmp_path: Path, make, words):
     folder = make(tmp_path)
     text = write_validation_report(folder, n_resamples=40).read_text()
-    summary = validate(folder, n_resamples=40)
+    summary = validate(folder)
     metric = "auc" if summary["task"] == "cls" else "c_index"
     measured = summary["ensemble"]["intervals"][metric]
     assert f"of the ensemble of 2 folds {measured['value']:.3f}" in text

@@ -76,9 +76,9 @@ def test_classes_have_their_auc():
 def test_no_limits_without_doubt_and_no_value_without_pairs():
     positive, fold = np.array([True, False, True, False]), np.zeros(4)
     right = concordance_within_folds(*as_survival(positive), fold, np.array([2.0, 1, 2, 1]))
-    assert (right.value, right.low, right.reason) == (1.0, None, "all pairs are in order")
+    assert (right.value, right.low, right.reason) == (1.0, None, "a value of 1 has no variance to tell limits from")
     wrong = concordance_within_folds(*as_survival(positive), fold, np.array([1.0, 2, 1, 2]))
-    assert (wrong.value, wrong.high, wrong.reason) == (0.0, None, "all pairs are in the wrong order")
+    assert (wrong.value, wrong.high, wrong.reason) == (0.0, None, "a value of 0 has no variance to tell limits from")
     one = concordance_within_folds(*as_survival(np.array([True, False])), np.zeros(2), np.zeros(2))
     assert (one.value, one.low, one.reason) == (0.5, None, "too few pairs for a variance")
     with pytest.raises(UndefinedMetricError, match="within a fold"):

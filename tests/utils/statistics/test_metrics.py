@@ -9,8 +9,9 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 from utils.statistics import metrics
 from utils.statistics.censoring_metrics import TrainingOutcomes, dynamic_auc, integrated_brier, uno_concordance
+from utils.statistics.interval import logit_limits
 from utils.statistics.metrics import classification_metrics, survival_metrics
-from utils.statistics.survival_stats import bootstrap_concordance, logrank_p
+from utils.statistics.survival_stats import logrank_p
 
 
 def test_classification_of_a_hand_worked_table():
@@ -103,28 +104,28 @@ def test_survival_of_a_hand_worked_table():
     event, time, risk = np.array([1, 1, 1, 0]), np.array([1.0, 2, 3, 4]), np.array([4.0, 2, 3, 1])
     result = survival_metrics(event, time, risk, seed=0)
     assert result["c_index"] == pytest.approx(5 / 6)
-    interval = bootstrap_concordance(event, time, risk, seed=0, n_resamples=1000)
-    assert (result["c_index_low"], result["c_index_high"]) == (interval.low, interval.high)
-    assert result["n_resamples_skipped"] == interval.n_skipped
+    # Without each case in turn: 2/3, 1, 1 and 4/5... see below.
+    without = np.array([2 / 3, 1, 1, 2 / 3])
+    variance = 3 / 4 * ((without - without.mean()) ** 2).sum()
+    assert (result["c_index_low"], result["c_index_high"]) == pytest.approx(logit_limits(5 / 6, variance))
     assert result["logrank_p"] == logrank_p(event, time, np.array([True, False, True, False]))  # median risk 2.5
     assert result["n_events"] == 3
     assert result["reasons"] == NO_OUTCOMES
 
 
-def test_no_resamples_no_interval():
+def test_the_interval_is_left_out_on_demand():
     cohort = np.array([1, 1, 1, 0]), np.array([1.0, 2, 3, 4]), np.array([4.0, 2, 3, 1])
-    result = survival_metrics(*cohort, seed=0, n_resamples=0)
+    result = survival_metrics(*cohort, with_interval=False)
     assert result["c_index"] == pytest.approx(5 / 6)
-    assert (result["c_index_low"], result["c_index_high"], result["n_resamples_skipped"]) == (None, None, None)
-    reasons = dict.fromkeys(("c_index_low", "c_index_high"), "no bootstrap resamples asked for") | NO_OUTCOMES
+    assert (result["c_index_low"], result["c_index_high"]) == (None, None)
+    reasons = dict.fromkeys(("c_index_low", "c_index_high"), "not asked for") | NO_OUTCOMES
     assert result["reasons"] == reasons
 
 
-def test_survival_is_seeded():
+def test_a_seed_is_taken_and_decides_nothing():
     rng = np.random.default_rng(0)
     cohort = rng.random(30) < 0.6, rng.exponential(20, 30), rng.normal(size=30)
-    assert survival_metrics(*cohort, seed=1) == survival_metrics(*cohort, seed=1)
-    assert survival_metrics(*cohort, seed=1) != survival_metrics(*cohort, seed=2)
+    assert survival_metrics(*cohort, seed=1) == survival_metrics(*cohort)
 
 
 C_INDEX = ("c_index", "c_index_low", "c_index_high")
@@ -135,7 +136,13 @@ C_INDEX = ("c_index", "c_index_low", "c_index_high")
     [
         ([0, 0, 0], [1, 2, 3], [1, 2, 3], dict.fromkeys((*C_INDEX, "logrank_p"), "no events")),
         ([1], [5], [1], dict.fromkeys(C_INDEX, "no comparable pair") | {"logrank_p": "all risks equal"}),
-        ([1, 1, 0], [1, 2, 3], [7, 7, 7], {"logrank_p": "all risks equal"}),
+        (
+            [1, 1, 0],
+            [1, 2, 3],
+            [7, 7, 7],
+            dict.fromkeys(C_INDEX[1:], "the value is the same without any one patient: no variance")
+            | {"logrank_p": "all risks equal"},
+        ),
         ([1, 1, 0], [1, 2, 3], [7, 1, 1], {"logrank_p": "no risk below the median risk"}),
         (
             [0, 0, 1],
@@ -155,7 +162,14 @@ def test_undefined_survival_metrics_are_null_with_a_reason(event: list, time: li
 
 def test_a_constant_risk_has_a_concordance_of_one_half():
     result = survival_metrics(np.array([1, 1, 0]), np.array([1, 2, 3]), np.zeros(3), seed=0)
-    assert (result["c_index"], result["c_index_low"], result["c_index_high"]) == (0.5, 0.5, 0.5)
+    assert (result["c_index"], result["c_index_low"], result["c_index_high"]) == (0.5, None, None)
+    assert result["reasons"]["c_index_low"] == "the value is the same without any one patient: no variance"
+
+
+def test_a_concordance_of_one_has_no_limits():
+    result = survival_metrics(np.ones(5), np.arange(5), -np.arange(5))
+    assert (result["c_index"], result["c_index_low"], result["c_index_high"]) == (1.0, None, None)
+    assert result["reasons"]["c_index_high"] == "a value of 1 has no variance to tell limits from"
 
 
 @pytest.mark.parametrize("position", range(3))
@@ -176,7 +190,7 @@ TRAIN = TrainingOutcomes(event=[1, 0, 1, 0, 1, 0, 1], time=[1, 2, 3, 5, 6, 7, 8]
 def test_metrics_corrected_for_censoring_come_from_the_training_outcomes_and_the_hazards():
     event, time, risk = np.array([1, 1, 0, 1, 0]), np.array([2.0, 4, 4.5, 6.5, 9]), np.array([5.0, 2, 4, 3, 1])
     hazards = np.random.default_rng(0).random((5, 3))
-    result = survival_metrics(event, time, risk, seed=0, n_resamples=10, train=TRAIN, hazards=hazards)
+    result = survival_metrics(event, time, risk, seed=0, train=TRAIN, hazards=hazards)
     assert result["reasons"] == {}
     assert result["c_index_ipcw"] == uno_concordance(event, time, risk, train=TRAIN, tau=6.0)
     assert result["td_auc"] == dynamic_auc(event, time, risk, train=TRAIN, edges=np.array([3.0, 6]))
@@ -184,7 +198,7 @@ def test_metrics_corrected_for_censoring_come_from_the_training_outcomes_and_the
     survival = np.stack([1 - hazards[:, 0], (1 - hazards[:, 0]) * (1 - hazards[:, 1])], axis=1)
     edges = np.array([3.0, 6])
     assert result["ibs"] == pytest.approx(integrated_brier(event, time, survival, train=TRAIN, edges=edges), rel=1e-12)
-    without = survival_metrics(event, time, risk, seed=0, n_resamples=10)
+    without = survival_metrics(event, time, risk, seed=0)
     assert {name: result[name] for name in SURVIVAL.metrics[:5]} == {
         name: without[name] for name in SURVIVAL.metrics[:5]
     }
@@ -201,7 +215,7 @@ def test_each_metric_corrected_for_censoring_has_its_own_reason():
 
 def test_training_bins_without_edges_are_the_reason_of_all_three():
     train = TrainingOutcomes(event=[1, 1, 1], time=[1, 2, 3], bin=[0, 1, 0])
-    cohort = np.array([1, 1, 0]), np.array([1.0, 2, 4]), np.arange(3)
+    cohort = np.array([1, 1, 0]), np.array([1.0, 2, 4]), np.array([1, 2, 0])
     result = survival_metrics(*cohort, seed=0, train=train, hazards=np.full((3, 2), 0.5))
     assert result["reasons"] == dict.fromkeys(NO_OUTCOMES, "the training times of bins 0 and 1 overlap")
     assert [result[name] for name in NO_OUTCOMES] == [None, None, None]
@@ -214,9 +228,9 @@ def test_nothing_of_it_is_computed_without_training_outcomes(monkeypatch: pytest
     for name in ("inner_bin_edges", "uno_concordance", "dynamic_auc", "integrated_brier"):
         monkeypatch.setattr(metrics, name, fail)
     cohort = np.array([1, 1, 0]), np.array([1.0, 2, 3]), np.arange(3)
-    assert survival_metrics(*cohort, seed=0, n_resamples=0)["c_index"] == 0.0
+    assert survival_metrics(*cohort, with_interval=False)["c_index"] == 0.0
     with pytest.raises(AssertionError):
-        survival_metrics(*cohort, seed=0, n_resamples=0, train=TRAIN, hazards=np.full((3, 3), 0.5))
+        survival_metrics(*cohort, with_interval=False, train=TRAIN, hazards=np.full((3, 3), 0.5))
 
 
 def test_training_outcomes_and_hazards_that_do_not_belong_together_are_refused():

@@ -50,7 +50,7 @@ def test_concordance_equals_that_of_each_literal_resample():
         for copies, value in zip(counts, resampled_metric("c_index", table, counts), strict=True):
             drawn = table.iloc[np.repeat(np.arange(7), copies)]
             arrays = (drawn[name].to_numpy() for name in ("event", "time", "risk"))
-            expected = survival_metrics(*arrays, seed=0, n_resamples=0)["c_index"]
+            expected = survival_metrics(*arrays, with_interval=False)["c_index"]
             assert np.isnan(value) if expected is None else value == expected  # to the last bit
             undefined += expected is None
     assert 0 < undefined < 300

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
+from statsmodels.stats.proportion import proportion_confint
 
 from tests.utils.report.cohorts import classification_fold, table_of_classes
 from utils.machine.seed import derive_seed
@@ -16,10 +17,10 @@ def _two_classes(label: list[int], positive: list[float]) -> pd.DataFrame:
     return table_of_classes(np.array(label), np.stack([1 - np.array(positive), np.array(positive)], axis=1))
 
 
-def _literal(tables: dict[int, pd.DataFrame], positive: int, seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean curve and mean AUC of each resample, one by one with scikit-learn; NaN where a fold has one class."""
+def _literal(tables: dict[int, pd.DataFrame], positive: int, seed: int, n: int) -> np.ndarray:
+    """Mean curve of each resample, one by one with scikit-learn; NaN where a fold has one class."""
     grid = np.linspace(0, 1, 101)
-    curves, areas = np.full((n, len(tables), len(grid)), np.nan), np.full((n, len(tables)), np.nan)
+    curves = np.full((n, len(tables), len(grid)), np.nan)
     for k, (fold, table) in enumerate(tables.items()):
         patients = np.unique(table["case_id"].to_numpy(dtype=str))
         for b, counts in enumerate(resample_counts(len(patients), n, derive_seed(seed, "metric intervals", fold))):
@@ -29,8 +30,7 @@ def _literal(tables: dict[int, pd.DataFrame], positive: int, seed: int, n: int) 
             if is_positive.nunique() == 2:
                 f, t, _ = roc_curve(is_positive, drawn[f"prob_{positive}"], drop_intermediate=False)
                 curves[b, k] = np.interp(grid, f, t)
-                areas[b, k] = roc_auc_score(is_positive, drawn[f"prob_{positive}"])
-    return curves.mean(axis=1), areas.mean(axis=1)
+    return curves.mean(axis=1)
 
 
 @pytest.mark.parametrize(("n_classes", "positive"), [(2, 1), (3, 0)])
@@ -39,11 +39,19 @@ def test_the_band_is_that_of_literal_resamples(n_classes: int, positive: int):
     tables[1].loc[3:5, "case_id"] = tables[1].loc[3, "case_id"]  # a patient with three slides
     tables[4]["prob_0"] = tables[4]["prob_0"].round(1)  # ties
     band = roc_band(tables, positive, seed=5, n_resamples=40)
-    curves, areas = _literal(tables, positive, seed=5, n=40)
-    low, high = np.percentile(curves, (2.5, 97.5), axis=0)
-    np.testing.assert_allclose(band.low, low, atol=1e-12)
-    np.testing.assert_allclose(band.high, high, atol=1e-12)
-    np.testing.assert_allclose((band.auc_low, band.auc_high), np.percentile(areas, (2.5, 97.5)), atol=1e-12)
+    curves = _literal(tables, positive, seed=5, n=40)
+    variance = curves.var(axis=0)
+    sizes = []
+    for table in tables.values():
+        of_patient = table.loc[table["label"] == positive, "case_id"].value_counts().to_numpy()
+        sizes.append(of_patient.sum() ** 2 / (of_patient**2).sum())
+    most = 9 / sum(1 / size for size in sizes)
+    for at in range(100):
+        mean = band.mean[at]
+        n = most if variance[at] < 1e-20 or mean in (0, 1) else min(most, mean * (1 - mean) / variance[at])
+        limits = proportion_confint(n * mean, n, method="wilson")
+        assert (band.low[at], band.high[at]) == pytest.approx(limits, abs=1e-9)
+    assert (band.low[-1], band.high[-1]) == (1, 1)
     assert (band.n_used, band.n_skipped) == (40, 0)
 
 
@@ -93,5 +101,12 @@ def test_a_fold_with_one_class_is_left_out_and_none_at_all_is_undefined():
 def test_the_interval_of_the_area_is_that_of_the_table():
     tables = {fold: classification_fold(fold, n=24) for fold in (0, 1)}
     band = roc_band(tables, 1, seed=4, n_resamples=40)
-    overall = metric_intervals(tables, seed=4, n_resamples=40)["auc"].overall
-    assert (band.auc_low, band.auc_high) == pytest.approx((overall.low, overall.high), rel=1e-12)
+    assert band.mean_auc == metric_intervals(tables)["auc"].overall
+
+
+def test_the_band_of_separated_classes_is_no_line():
+    table = _two_classes([1, 1, 1, 0, 0, 0], [0.9, 0.8, 0.7, 0.3, 0.2, 0.1])
+    band = roc_band({0: table}, 1, seed=0, n_resamples=30)
+    np.testing.assert_array_equal(band.mean, 1)
+    np.testing.assert_allclose(band.low[:-1], proportion_confint(3, 3, method="wilson")[0])
+    assert (band.mean_auc.low, band.mean_auc.high) == (0.025 ** (1 / 3), 1.0)

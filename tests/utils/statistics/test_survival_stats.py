@@ -9,7 +9,6 @@ from sksurv.metrics import concordance_index_censored
 from utils.statistics import survival_stats
 from utils.statistics.survival_stats import (
     UndefinedMetricError,
-    bootstrap_concordance,
     concordance,
     kaplan_meier,
     logrank_p,
@@ -67,37 +66,6 @@ def test_the_pair_form_equals_scikit_survival_on_each_literal_resample(seed: int
         assert comparable[row] == sum(expected[1:4])
 
 
-def test_the_interval_is_the_percentiles_of_the_literal_resamples():
-    event, time, risk = _tied_cohort(3, n_cases=10)
-    values, skipped = [], 0
-    for copies in resample_counts(10, 300, seed=7):
-        drawn = np.repeat(np.arange(10), copies)
-        try:
-            values.append(concordance(event[drawn], time[drawn], risk[drawn]))
-        except UndefinedMetricError:
-            skipped += 1
-    interval = bootstrap_concordance(event, time, risk, seed=7, n_resamples=300)
-    assert (interval.low, interval.high) == tuple(np.percentile(values, (2.5, 97.5)))
-    assert (interval.n_used, interval.n_skipped) == (len(values), skipped)
-
-
-def test_resamples_without_a_comparable_pair_are_skipped_and_counted():
-    # The only pair is (0, 1): a resample of two lacks it when it draws one case twice.
-    event, time, risk = np.array([1, 0]), np.array([1.0, 2]), np.array([1.0, 0])
-    interval = bootstrap_concordance(event, time, risk, seed=0, n_resamples=400)
-    twice = int((resample_counts(2, 400, seed=0).max(axis=1) == 2).sum())
-    assert 150 < twice < 250
-    assert (interval.n_skipped, interval.n_used) == (twice, 400 - twice)
-    assert (interval.low, interval.high) == (1.0, 1.0)
-
-
-def test_no_resample_with_a_comparable_pair_is_undefined(monkeypatch: pytest.MonkeyPatch):
-    event, time, risk = np.array([1, 0]), np.array([1.0, 2]), np.array([1.0, 0])
-    monkeypatch.setattr(survival_stats, "resample_counts", lambda *_: np.array([[2, 0], [0, 2]]))
-    with pytest.raises(UndefinedMetricError, match="no comparable pair in any bootstrap resample"):
-        bootstrap_concordance(event, time, risk, seed=0)
-
-
 def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch):
     event, time, risk = _tied_cohort(1, n_cases=40)
     counts = resample_counts(40, 50, seed=0)
@@ -114,16 +82,6 @@ def test_resamples_are_seeded_and_draw_n_cases():
     assert (counts != resample_counts(9, 20, seed=6)).any()
 
 
-def test_the_interval_of_a_shuffled_risk_covers_one_half_and_that_of_the_true_risk_does_not():
-    rng = np.random.default_rng(11)
-    log_hazard = rng.normal(size=200)
-    death, censoring = rng.exponential(np.exp(-log_hazard)), rng.exponential(2.0, 200)
-    event, time = death <= censoring, np.minimum(death, censoring)
-    shuffled = bootstrap_concordance(event, time, rng.permutation(log_hazard), seed=1)
-    assert shuffled.low < 0.5 < shuffled.high
-    assert bootstrap_concordance(event, time, log_hazard, seed=1).low > 0.6
-
-
 @pytest.mark.parametrize(
     ("event", "time", "reason"),
     [
@@ -137,8 +95,6 @@ def test_concordance_without_a_comparable_pair_is_undefined(event: list, time: l
     risk = np.arange(len(event))
     with pytest.raises(UndefinedMetricError, match=reason):
         concordance(np.array(event), np.array(time), risk)
-    with pytest.raises(UndefinedMetricError, match=reason):
-        bootstrap_concordance(np.array(event), np.array(time), risk, seed=0)
 
 
 def test_a_case_censored_at_the_time_of_the_only_death_is_comparable():
@@ -162,8 +118,6 @@ def test_a_case_censored_at_the_time_of_the_only_death_is_comparable():
 def test_nonsense_is_refused(event: np.ndarray, time: np.ndarray, risk: np.ndarray, message: str):
     with pytest.raises(ValueError, match=message):
         concordance(event, time, risk)
-    with pytest.raises(ValueError, match=message):
-        bootstrap_concordance(event, time, risk, seed=0)
 
 
 def test_counts_of_another_cohort_are_refused():

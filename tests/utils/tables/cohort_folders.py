@@ -27,7 +27,8 @@ def classification_folder(folder: Path, n_unknown: int = 0) -> Path:
         score = 1 / (1 + np.exp(-(label * 1.5 - 0.7 + rng.standard_normal(40))))
         known = np.where(np.arange(40) < n_unknown, np.nan, label)
         tables[fold] = classification_table(ids, slides, known, np.stack([1 - score, score], axis=1), NAMES)
-    return _write(folder, tables, "cls", "slide", n_unknown)
+    thresholds = {"fold0": 0.25, "fold2": 0.75, "ensemble": 0.5}
+    return _write(folder, tables, "cls", "slide", n_unknown, thresholds=thresholds)
 
 
 def survival_folder(folder: Path, cut_off: float = -1.5) -> Path:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.tables.averages import over_folds
+from utils.tables.averages import cases_in_words, cases_of_means, over_folds, shortfall
 
 
 def test_the_deviation_is_that_of_the_population():
@@ -12,6 +12,8 @@ def test_the_deviation_is_that_of_the_population():
     )
     assert found["mean"] == {"acc": pytest.approx(2 / 3), "auc": 0.25}
     assert found["std"] == {"acc": pytest.approx((1 / 18) ** 0.5), "auc": 0.0}
+    # The sample has 2 in place of 3: variance 1/12; one value has none.
+    assert found["sample_std"] == {"acc": pytest.approx((1 / 12) ** 0.5), "auc": None}
     assert found["n_defined"] == {"acc": 3, "auc": 1}
 
 
@@ -19,5 +21,33 @@ def test_a_metric_that_no_fold_defines():
     assert over_folds([{"auc": None}], ["auc"]) == {
         "mean": {"auc": None},
         "std": {"auc": None},
+        "sample_std": {"auc": None},
         "n_defined": {"auc": 0},
     }
+
+
+FOLDS = [
+    {"c_index": 0.5, "n_test": 20, "n_events": 8},
+    {"c_index": None, "n_test": 10, "n_events": 0},
+    {"c_index": 0.7, "n_test": 25, "n_events": 12},
+]
+
+
+def test_a_mean_over_some_folds_comes_with_their_cases():
+    averages = over_folds(FOLDS, ["c_index"]) | cases_of_means(FOLDS, ["c_index"]) | {"unit": "case"}
+    assert (averages["n_test"], averages["n_events"]) == ({"c_index": 45}, {"c_index": 20})
+    assert cases_in_words(averages, "c_index") == "45 cases, 20 deaths"
+    assert shortfall(averages, "c_index", 3) == " (2 of 3 folds, 45 cases, 20 deaths)"
+    assert shortfall(averages, "c_index", 2) == ""
+
+
+def test_classification_counts_no_deaths():
+    folds = [{"auc": 0.5, "n_test": 1}, {"auc": None, "n_test": 9}]
+    averages = over_folds(folds, ["auc"]) | cases_of_means(folds, ["auc"]) | {"unit": "slide"}
+    assert "n_events" not in averages
+    assert shortfall(averages, "auc", 2) == " (1 of 2 folds, 1 slide)"
+
+
+def test_folds_of_the_same_cases_are_not_added_up():
+    """Those of another cohort have no `n_test`."""
+    assert shortfall(over_folds(FOLDS, ["c_index"]), "c_index", 3) == " (2 of 3 folds)"

@@ -12,11 +12,11 @@ import pytest
 from utils.errors import UserError
 from utils.runs.predictions import classification_table, read_predictions, survival_table, write_predictions
 from utils.runs.run_dir import fold_files
-from utils.runs.tasks import SURVIVAL
+from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.interval import logit_limits
 from utils.statistics.metrics import survival_metrics
-from utils.statistics.survival_stats import bootstrap_concordance
 from utils.tables.__main__ import main
 from utils.tables.summary import fold_metrics, summarise, write_summary
 
@@ -67,7 +67,7 @@ def test_the_summary_of_a_hand_worked_classification_run(classification_run: Pat
     assert [row["balanced_acc"] for row in summary["folds"]] == [0.5, 1.0, 0.5]
     assert [row["f1"] for row in summary["folds"]] == pytest.approx([1 / 3, 1, 1 / 3])
     assert [row["auc"] for row in summary["folds"]] == [0.0, 1.0, None]
-    assert summary["folds"][2]["reasons"] == {"auc": "only class 1 among the labels"}
+    assert summary["folds"][2]["reasons"]["auc"] == "only class 1 among the labels"
     # acc 1/2, 1, 1/2: mean 2/3, population variance (2 (1/6)^2 + (1/3)^2) / 3 = 1/18.
     assert summary["mean"]["acc"] == pytest.approx(2 / 3)
     assert summary["std"]["acc"] == pytest.approx((1 / 18) ** 0.5)
@@ -76,7 +76,9 @@ def test_the_summary_of_a_hand_worked_classification_run(classification_run: Pat
     assert summary["std"]["f1"] == pytest.approx((8 / 81) ** 0.5)
     # AUC over the two folds that have one.
     assert (summary["mean"]["auc"], summary["std"]["auc"]) == (0.5, 0.5)
-    assert summary["n_defined"] == {"acc": 3, "balanced_acc": 3, "f1": 3, "auc": 2}
+    assert [summary["n_defined"][name] for name in CLASSIFICATION.metrics] == [3, 3, 3, 2]
+    assert [summary["n_test"][name] for name in CLASSIFICATION.metrics] == [8, 8, 8, 6]
+    assert summary["sample_std"]["acc"] == pytest.approx((1 / 12) ** 0.5)
     assert summary["missing_folds"] == [1]
     assert summary["warnings"] == ["3 patients overlap"]
     assert summary["folds"][0]["split_sha256"] == "abc123"
@@ -94,9 +96,15 @@ def test_the_summary_of_a_survival_run(tmp_path: Path):
     summary = summarise(run_dir)
     first, second = summary["folds"]
     assert first["c_index"] == pytest.approx(4 / 5)  # (1, 2) is wrong
-    interval = bootstrap_concordance(np.array(event), np.array(time), np.array(risk), seed=RUN["seed"])
-    assert (first["c_index_low"], first["c_index_high"]) == (interval.low, interval.high)
-    assert first["n_resamples_skipped"] == interval.n_skipped > 0
+    # Without each case in turn 1 of 2, 3 of 3, 2 of 3 and 2 of 3 pairs are right.
+    without = np.array([1 / 2, 1, 1, 2 / 3])
+    limits = logit_limits(4 / 5, 3 / 4 * ((without - without.mean()) ** 2).sum())
+    assert (first["c_index_low"], first["c_index_high"]) == pytest.approx(limits)
+    measured = summary["intervals"]["c_index"]
+    limits = {"low": first["c_index_low"], "high": first["c_index_high"]}
+    assert measured["folds"][0] == {"fold": 0, "value": first["c_index"], **limits, "reason": None}
+    assert measured["folds"][1]["reason"] == "no events"
+    assert measured["mean"] == {name: value for name, value in measured["folds"][0].items() if name != "fold"}
     assert [second[name] for name in SURVIVAL.metrics] == [None, None, None, None, 0, None, None, None]
     assert second["reasons"]["c_index"] == "no events"
     assert (summary["mean"]["c_index"], summary["std"]["c_index"]) == (first["c_index"], 0.0)
@@ -144,9 +152,10 @@ def test_the_pooled_logrank_from_prediction_files_to_the_three_files(survival_ru
     }
     assert json.loads((survival_run / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((survival_run / "summary.csv").read_text().splitlines()))
-    assert [row["fold"] for row in rows] == ["0", "1", "2", "10", "mean", "std", "pooled"]
+    assert [row["fold"] for row in rows] == ["0", "1", "2", "10", "mean", "std", "sample_std", "pooled"]
     pooled = {name: cell for name, cell in rows[-1].items() if cell}
-    assert pooled.keys() == {"fold", "n_test", "n_events", "logrank_p"}
+    assert pooled.keys() == {"fold", "n_test", "n_events", "logrank_p", "c_index"}
+    assert float(pooled["c_index"]) == summary["c_index_within_folds"]["c_index"]
     assert (pooled["n_test"], pooled["n_events"]) == ("12", "9")
     assert float(pooled["logrank_p"]) == summary["pooled"]["logrank_p"]
     (line,) = [line for line in (survival_run / "summary.md").read_text().splitlines() if line.startswith("| pooled")]
@@ -170,7 +179,7 @@ def test_a_pooled_logrank_without_a_value_has_its_reason(tmp_path: Path):
     assert summary["pooled"] == dict.fromkeys(("n_cases", "n_high", "deaths_high", "deaths_low"), 0) | {
         "logrank_p": None, "folds": [], "left_out": {"0": "all risks equal"}, "reason": "no fold has two halves",
     }  # fmt: skip
-    assert (run_dir / "summary.csv").read_text().splitlines()[-1] == "pooled,0,,,,,0,,,"
+    assert (run_dir / "summary.csv").read_text().splitlines()[-1] == "pooled,0,0.5,,,,0,,,,,,,,"
     run_dir = write_run(tmp_path / "twice", "surv")
     for fold in (0, 1):
         write_survival_fold(run_dir, fold, [1, 2, 3], [1, 1, 0], [3, 2, 1])
@@ -211,23 +220,26 @@ def test_training_outcomes_beside_the_predictions_give_the_metrics_corrected_for
         np.array(event), np.array(time), np.array(risk), seed=RUN["seed"],
         train=TrainingOutcomes(**outcomes), hazards=np.full((5, 4), 0.5),
     )  # fmt: skip
+    expected.pop("reasons")
     assert {name: second[name] for name in expected} == expected
     # The deaths before 6 months, at 2 and 3.5, have the same weight (G = 5/6 from 2 to 4 months): the first is ranked
     # right against 3 of 4 others, the second against 3 of 3.
     assert second["c_index_ipcw"] == pytest.approx(6 / 7)
     # By 3 months one has died, AUC 3/4 and S = 4/5; by 4.5 two, AUC 1 and S = 3/5; by 6 nobody more.
     assert second["td_auc"] == pytest.approx((3 / 4 * 1 / 5 + 1 * 1 / 5) / (2 / 5))
-    assert second["reasons"] == {}
-    assert first["reasons"] == dict.fromkeys(
-        ("c_index_ipcw", "td_auc", "ibs"), "the outcomes of the training cases are not there (outcomes_train.csv)"
-    )
-    for name in ("c_index_ipcw", "td_auc", "ibs"):
+    constant = "constant among the cases at risk at every death"
+    slope = dict.fromkeys(("calibration_slope", "calibration_slope_low", "calibration_slope_high"), constant)
+    assert second["reasons"] == slope
+    needing = ("c_index_ipcw", "td_auc", "ibs", "ibs_reference", "ibs_skill")
+    reason = "the outcomes of the training cases are not there (outcomes_train.csv)"
+    assert first["reasons"] == slope | dict.fromkeys(needing, reason)
+    for name in needing:
         assert first[name] is None
         assert (summary["mean"][name], summary["std"][name], summary["n_defined"][name]) == (second[name], 0.0, 1)
     assert json.loads((run_dir / "summary.json").read_text()) == summary
     rows = list(csv.DictReader((run_dir / "summary.csv").read_text().splitlines()))
-    assert list(rows[0])[2:] == list(SURVIVAL.metrics)
-    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0", ""]
+    assert list(rows[0])[2:] == list(SURVIVAL.measured)
+    assert [row["ibs"] for row in rows] == ["", repr(second["ibs"]), repr(second["ibs"]), "0.0", "", ""]
 
 
 def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):
@@ -235,11 +247,11 @@ def test_fold_metrics_take_training_outcomes_for_survival_only(tmp_path: Path):
     write_outcomes(tmp_path, 0)
     table = read_predictions(tmp_path / "fold0" / "predictions_test.csv")
     outcomes = read_training_outcomes(tmp_path / "fold0" / "outcomes_train.csv")
-    assert fold_metrics(table, seed=0, n_resamples=0, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
-    assert fold_metrics(table, seed=0, n_resamples=0)["c_index_ipcw"] is None
+    assert fold_metrics(table, with_interval=False, outcomes=outcomes)["c_index_ipcw"] == pytest.approx(6 / 7)
+    assert fold_metrics(table, with_interval=False)["c_index_ipcw"] is None
     write_classification_fold(tmp_path, 1, [0, 1], [0.1, 0.9])
     table = read_predictions(tmp_path / "fold1" / "predictions_test.csv")
-    assert fold_metrics(table, seed=0, outcomes=outcomes) == fold_metrics(table, seed=0)
+    assert fold_metrics(table, outcomes=outcomes) == fold_metrics(table)
 
 
 def test_training_outcomes_of_other_bins_or_damaged_ones_are_user_errors(tmp_path: Path):
@@ -266,9 +278,9 @@ def test_the_three_files(classification_run: Path):
     assert json.loads((classification_run / "summary.json").read_text()) == summary
     with (classification_run / "summary.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["fold", "n_test", "acc", "balanced_acc", "f1", "auc"]
-    assert [row["fold"] for row in rows] == ["0", "2", "10", "mean", "std"]
-    assert [row["auc"] for row in rows] == ["0.0", "1.0", "", "0.5", "0.5"]
+    assert list(rows[0]) == ["fold", "n_test", *CLASSIFICATION.measured]
+    assert [row["fold"] for row in rows] == ["0", "2", "10", "mean", "std", "sample_std"]
+    assert [row["auc"] for row in rows] == ["0.0", "1.0", "", "0.5", "0.5", repr(0.5**0.5)]
     assert float(rows[3]["f1"]) == summary["mean"]["f1"]
     assert (
         (classification_run / "summary.md").read_text().startswith("# BLCA: mico (released), classification, run first")
@@ -332,10 +344,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(classification_run: Path
 
 def test_the_csv_averages_no_p_values_and_no_interval_ends(tmp_path: Path):
     run_dir = write_run(tmp_path, "surv")
-    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 3, 2, 1])
+    write_survival_fold(run_dir, 0, [1, 2, 3, 4], [1, 1, 0, 1], [4, 2, 3, 1])
     summary = write_summary(run_dir)
     rows = {row["fold"]: row for row in csv.DictReader((run_dir / "summary.csv").read_text().splitlines())}
-    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 1.0
+    assert float(rows["mean"]["c_index"]) == summary["mean"]["c_index"] == 4 / 5
     for name in ("c_index_low", "c_index_high", "logrank_p"):
         assert rows["0"][name] != ""
         assert rows["mean"][name] == rows["std"][name] == ""
@@ -370,13 +382,15 @@ def test_several_slides_of_a_patient_are_evaluated_by_patient_too(tmp_path: Path
     assert [(row["fold"], row["n_test"], row["n_patients"], row["acc"], row["acc_by_patient"]) for row in rows] == [
         ("0", "4", "3", "0.75", "1.0"), ("2", "4", "2", "0.75", "0.5"),
         ("mean", "", "", "0.75", "0.75"), ("std", "", "", "0.0", "0.25"),
+        ("sample_std", "", "", "0.0", repr(0.125**0.5)),
     ]  # fmt: skip
 
 
 def test_one_slide_of_each_patient_has_no_second_table(classification_run: Path):
     summary = write_summary(classification_run)
     assert "by_patient" not in summary
-    assert (classification_run / "summary.csv").read_text().startswith("fold,n_test,acc,balanced_acc,f1,auc\n")
+    assert (classification_run / "summary.csv").read_text().startswith("fold,n_test,acc,balanced_acc,f1,auc,auprc,")
+    assert "by_patient" not in (classification_run / "summary.csv").read_text()
     assert "By patient" not in (classification_run / "summary.md").read_text()
 
 

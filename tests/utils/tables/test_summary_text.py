@@ -9,11 +9,15 @@ from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
 from utils.tables.summary_text import format_summary
 
 
+def _interval(value: float | None, low: float | None, high: float | None, reason: str | None = None) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "reason": reason}
+
+
 def _survival_row(fold: int, **more: Any) -> dict[str, Any]:
     row = {
         "fold": fold, "n_test": 20, "c_index": 0.61234, "c_index_low": 0.5, "c_index_high": 0.7, "logrank_p": 0.0004,
         "n_events": 9, "c_index_ipcw": 0.598, "td_auc": 0.634, "ibs": 0.1874,
-        "n_resamples_skipped": 0, "reasons": {}, "predictions": f"fold{fold}/predictions_test.csv",
+        "reasons": {}, "predictions": f"fold{fold}/predictions_test.csv",
         "split_sha256": f"digest{fold}",
     }  # fmt: skip
     return row | more
@@ -28,7 +32,9 @@ def _survival_summary(*rows: dict[str, Any], **more: Any) -> dict[str, Any]:
                  "c_index_ipcw": 0.59, "td_auc": 0.63, "ibs": 0.19},
         "std": {"c_index": 0.0123, "c_index_low": 0.0, "c_index_high": 0.0, "logrank_p": 0.0, "n_events": 0.5,
                 "c_index_ipcw": 0.01, "td_auc": 0.02, "ibs": 0.03},
+        "sample_std": {"n_events": 0.7, "c_index": 0.0174, "logrank_p": 0.1},
         "n_defined": dict.fromkeys(SURVIVAL.metrics, len(rows)),
+        "intervals": {"c_index": {"folds": [], "mean": _interval(0.6, 0.52, 0.67)}},
         "pooled": {"logrank_p": 0.0321, "n_cases": 40, "n_high": 20, "deaths_high": 11, "deaths_low": 6,
                    "folds": [0, 1], "left_out": {}, "reason": None},
     }  # fmt: skip
@@ -47,9 +53,11 @@ def test_a_fold_and_the_mean():
         "fold", "test cases", "deaths", "C-index", "95 % interval", "log-rank p", "Uno's C", "AUC(t)", "IBS",
     ]  # fmt: skip
     assert _cells(text, "0") == ["0", "20", "9", "0.612", "0.500 to 0.700", "<0.001", "0.598", "0.634", "0.187"]
-    # A mean of p values or of interval ends is no p value and no interval: those cells stay empty.
-    assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "", ""]
+    # A mean of p values is no p value: that cell stays empty. The mean has an interval of its own.
+    assert _cells(text, "mean")[:6] == ["mean ± std", "", "8.5 ± 0.5", "0.600 ± 0.012", "0.520 to 0.670", ""]
     assert _cells(text, "mean")[6:] == ["0.590 ± 0.010", "0.630 ± 0.020", "0.190 ± 0.030"]
+    assert _cells(text, "sample") == ["sample std", "", "0.7", "0.017", *[""] * 5]
+    assert "std: over folds, population standard deviation (divided by the number of folds n); sample std: " in text
 
 
 def test_the_pooled_logrank_is_the_last_row():
@@ -58,7 +66,7 @@ def test_the_pooled_logrank_is_the_last_row():
     assert _cells(text, "pooled") == ["pooled", "40", "17", "", "", "0.032*", "", "", ""]
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert table[-1].startswith("| pooled")
-    assert "log-rank test between the halves of these cases (high: risk >= median of the fold)." in text
+    assert "log-rank test between the halves of the fold's test cases (high: risk >= median of the fold)." in text
     assert (
         "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released"
         in text
@@ -72,9 +80,9 @@ def test_the_pooled_logrank_is_the_last_row():
 def test_what_the_pooled_logrank_lacks_has_a_footnote():
     pooled = {"n_cases": 20, "n_high": 10, "deaths_high": 0, "deaths_low": 0, "folds": [0]}
     pooled |= {"logrank_p": None, "reason": "no events", "left_out": {"1": "all risks equal"}}
-    text = format_summary(_survival_summary(_survival_row(0), _survival_row(1, n_resamples_skipped=2), pooled=pooled))
-    assert _cells(text, "pooled") == ["pooled", "20", "0", "", "", "– (2) (3)", "", "", ""]
-    assert "- (2) pooled log-rank p undefined: no events\n- (3) pooled: without fold 1 (all risks equal)\n" in text
+    text = format_summary(_survival_summary(_survival_row(0), _survival_row(1), pooled=pooled))
+    assert _cells(text, "pooled") == ["pooled", "20", "0", "", "", "– (1) (2)", "", "", ""]
+    assert "- (1) pooled log-rank p undefined: no events\n- (2) pooled: without fold 1 (all risks equal)\n" in text
     assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
 
 
@@ -106,29 +114,31 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
     no_events = ("c_index", "c_index_low", "c_index_high", "logrank_p")
     no_outcomes = ("c_index_ipcw", "td_auc", "ibs")
     reasons = dict.fromkeys(no_events, "no events") | dict.fromkeys(no_outcomes, "not there")
-    row = _survival_row(2, **dict.fromkeys(reasons), n_events=0, n_resamples_skipped=None, reasons=reasons)
+    row = _survival_row(2, **dict.fromkeys(reasons), n_events=0, reasons=reasons)
     text = format_summary(
         _survival_summary(
-            _survival_row(0, n_resamples_skipped=4),
+            _survival_row(0),
             row,
             missing_folds=[1],
             n_defined=dict.fromkeys(SURVIVAL.metrics, 1) | {"n_events": 2},
+            n_test=dict.fromkeys(SURVIVAL.metrics, 20),
+            n_events=dict.fromkeys(SURVIVAL.metrics, 9),
         )
     )
-    assert _cells(text, "0")[4] == "0.500 to 0.700 (1)"
-    assert "(1) fold 0: 4 resamples without a comparable pair were skipped" in text
+    assert _cells(text, "0")[4] == "0.500 to 0.700"
     assert _cells(text, "1") == ["1", "missing", *[""] * 7]
-    assert _cells(text, "2") == ["2", "20", "0", "– (2)", "– (2)", "– (2)", "– (3)", "– (3)", "– (3)"]
-    assert "(2) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
-    assert "(3) fold 2, c_index_ipcw, td_auc, ibs undefined: not there" in text
-    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds)"
+    assert _cells(text, "2") == ["2", "20", "0", "– (1)", "– (1)", "– (1)", "– (2)", "– (2)", "– (2)"]
+    assert "(1) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
+    assert "(2) fold 2, c_index_ipcw, td_auc, ibs undefined: not there" in text
+    assert _cells(text, "mean")[1] == "40 in 2 of 3 folds"
+    assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds, 20 cases, 9 deaths)"
     assert "- fold 1 is missing: it has no predictions_test.csv yet" in text
 
 
 def test_warnings_and_sources_are_listed():
     text = format_summary(_survival_summary(_survival_row(0), warnings=["two\nlines"]))
     assert "Warnings:\n\n- two lines\n" in text
-    assert "- seed 5 (bootstrap included)\n" in text
+    assert "- seed 5\n" in text
     assert "- fold 0: fold0/predictions_test.csv; split file sha256 digest0\n" in text
     assert "- anchors, sha256: feed\n" in text
 
@@ -156,15 +166,47 @@ def _classification_row(fold: int, **more: Any) -> dict[str, Any]:
 def _averages(**values: float) -> dict[str, Any]:
     names = ("acc", "balanced_acc", "f1", "auc")
     mean = dict.fromkeys(names, 0.5) | values
-    return {"mean": mean, "std": dict.fromkeys(names, 0.0), "n_defined": dict.fromkeys(names, 1)}
+    deviation = {"std": dict.fromkeys(names, 0.0), "sample_std": dict.fromkeys(names)}
+    return {"mean": mean, **deviation, "n_defined": dict.fromkeys(names, 1), "n_test": dict.fromkeys(names, 6)}
 
 
 def test_classes_are_named_below_the_table():
-    summary = _survival_summary(_classification_row(0)) | {"task": "cls", **_averages()}
+    summary = _survival_summary(_classification_row(0), intervals={}) | {"task": "cls", **_averages()}
     del summary["pooled"]
     assert "Classes" not in format_summary(summary)
     text = format_summary(summary | {"class_names": ["benign", "malignant"]})
     assert "beyond two classes. Classes: 0 = benign, 1 = malignant. mean ± std: over folds" in text
+
+
+def test_intervals_of_the_means_and_why_there_is_none():
+    of_folds = [{"fold": fold, **_interval(1.0, None, None, "no variance")} for fold in (0, 2)]
+    intervals = {
+        "auc": {"folds": [], "mean": _interval(0.75, 0.6, 0.86)},
+        "acc": {"folds": [], "mean": _interval(0.5, 0.4, 0.6)},
+        "f1": {"folds": of_folds, "mean": _interval(1.0, None, None, "nothing varies")},
+    }
+    summary = _survival_summary(_classification_row(0), intervals=intervals) | {"task": "cls", **_averages()}
+    del summary["pooled"]
+    text = format_summary(summary)
+    assert "95 % intervals of the mean over folds: AUC 0.600 to 0.860, ACC 0.400 to 0.600." in text
+    assert "95 % intervals: of the accuracy Wilson's" in text
+    assert (
+        "- no interval of the macro F1: no variance (fold 0 and 2)\n- no interval of the mean macro F1: nothing varies"
+        in text
+    )
+
+
+def test_a_mean_c_index_without_limits_says_why():
+    intervals = {"c_index": {"folds": [], "mean": _interval(1.0, None, None, "a value of 1 has no variance")}}
+    text = format_summary(_survival_summary(_survival_row(0), intervals=intervals))
+    assert _cells(text, "mean")[4] == "–"
+    assert "- no interval of the mean C-index: a value of 1 has no variance" in text
+
+
+def test_a_summary_of_before_the_intervals_can_still_be_printed():
+    summary = _survival_summary(_survival_row(0))
+    del summary["intervals"]
+    assert _cells(format_summary(summary), "mean")[4] == ""
 
 
 def test_a_second_table_by_patient():
@@ -176,7 +218,7 @@ def test_a_second_table_by_patient():
         ],
         **_averages(auc=0.625),
     }
-    summary = _survival_summary(_classification_row(0), _classification_row(2), missing_folds=[1])
+    summary = _survival_summary(_classification_row(0), _classification_row(2), missing_folds=[1], intervals={})
     del summary["pooled"]
     summary |= {"task": "cls", "unit": "slide", "by_patient": patients, **_averages()}
     text = format_summary(summary)
@@ -187,7 +229,7 @@ def test_a_second_table_by_patient():
     assert _cells(of_patients, "0") == ["0", "6 (1)", "0.500", "0.500", "0.250", "0.875"]
     assert _cells(of_patients, "1")[:2] == ["1", "missing"]
     assert _cells(of_patients, "2") == ["2", "1 (2)", "0.500", "0.500", "0.250", "– (3)"]
-    assert _cells(of_patients, "mean")[5] == "0.625 (1 of 2 folds)"
+    assert _cells(of_patients, "mean")[5] == "0.625 (1 of 2 folds, 6 patients)"
     assert (
         "\n\n".join(
             [

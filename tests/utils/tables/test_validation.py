@@ -26,7 +26,7 @@ def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics == {"ensemble": summary["ensemble"], "folds": summary["folds"]}
     table = pd.read_csv(folder / "summary.csv")
-    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std"]
+    assert table["fold"].tolist() == ["ensemble", "0", "2", "mean", "std", "sample_std"]
     assert [row["fold"] for row in summary["folds"]] == [0, 2]
     main = "auc" if summary["task"] == "cls" else "c_index"
     assert table[main].iloc[0] == pytest.approx(summary["ensemble"][main])
@@ -35,7 +35,7 @@ def test_tables_come_from_the_prediction_files_alone(tmp_path: Path, make):
 
 def test_only_cases_with_an_outcome_count(tmp_path: Path):
     folder = classification_folder(tmp_path, n_unknown=5)
-    summary = validate(folder, n_resamples=50)
+    summary = validate(folder)
     n_rows = len(read_predictions(folder / "predictions.csv", may_lack_outcomes=True))
     assert (summary["n_cases"], summary["n_known"]) == (n_rows, n_rows - 5)
     assert summary["ensemble"]["n_test"] == n_rows - 5
@@ -44,16 +44,45 @@ def test_only_cases_with_an_outcome_count(tmp_path: Path):
 
 def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
     folder = classification_folder(tmp_path)
-    summary = validate(folder, n_resamples=60)
+    summary = validate(folder)
     _, ensemble, _ = read_cohort_predictions(folder)
-    expected = metric_intervals({0: ensemble}, seed=7, n_resamples=60)["auc"].per_fold[0]
+    expected = metric_intervals({0: ensemble})["auc"].per_fold[0]
     found = summary["ensemble"]["intervals"]["auc"]
     assert (found["value"], found["low"], found["high"]) == (expected.value, expected.low, expected.high)
     assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
 
 
+def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_path: Path):
+    folder = survival_folder(tmp_path)
+    path = folder / "predictions.csv"
+    table = read_predictions(path, may_lack_outcomes=True)
+    table["risk"] = -table["time"].astype(float)
+    write_predictions(path, table, may_lack_outcomes=True)
+    summary = validate(folder)
+    assert summary["ensemble"]["c_index_low"] is None
+    text = format_validation(summary)
+    row = next(line for line in text.splitlines() if line.startswith("| ensemble"))
+    assert "1.000 | – (1)" in " ".join(row.split())
+    assert "(1) ensemble, c_index_low, c_index_high undefined: a value of 1 has no variance" in text
+
+
+def test_separated_classes_have_a_lower_limit(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    path = folder / "predictions.csv"
+    table = read_predictions(path, may_lack_outcomes=True)
+    prob = table["label"].astype(float) * 0.5 + 0.1 + np.arange(len(table)) / (3 * len(table))
+    table["prob_0"], table["prob_1"], table["prediction"] = 1 - prob, prob, table["label"]
+    table["prediction_name"] = table["label_name"]
+    table["case_id"] = table["slide_ids"]
+    write_predictions(path, table, may_lack_outcomes=True)
+    ensemble = validate(folder)["ensemble"]
+    fewest = int(min(table["label"].value_counts()))
+    measured = ensemble["intervals"]["auc"]
+    assert (measured["value"], measured["low"], measured["high"]) == (1.0, pytest.approx(0.025 ** (1 / fewest)), 1.0)
+
+
 def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
-    summary = validate(survival_folder(tmp_path), n_resamples=50)
+    summary = validate(survival_folder(tmp_path))
     row = summary["ensemble"]
     text = format_validation(summary)
     assert f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off" in text
@@ -61,7 +90,7 @@ def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
 
 
 def test_what_is_undefined_has_its_reason(tmp_path: Path):
-    summary = validate(survival_folder(tmp_path, cut_off=-100.0), n_resamples=50)
+    summary = validate(survival_folder(tmp_path, cut_off=-100.0))
     assert summary["ensemble"]["logrank_p"] is None
     said = "ensemble, log-rank p undefined: the risk of every case is at or above the cut-off"
     assert said in format_validation(summary)
@@ -85,11 +114,11 @@ def test_a_fold_that_was_trained_again_is_said(tmp_path: Path):
     checkpoint.write_bytes(b"weights")
     record = json.loads((folder / "predict.json").read_text())
     write_record(folder, record | {"models": {"fold0": "gone", "fold2": digest(checkpoint)}})
-    assert validate(folder, n_resamples=20)["warnings"] == ["a warning"]
+    assert validate(folder)["warnings"] == ["a warning"]
     checkpoint.write_bytes(b"other weights")
     said = "trained again since it predicted this cohort, which has to be predicted again: fold 2"
-    assert validate(folder, n_resamples=20)["warnings"] == [said, "a warning"]
-    assert f"- {said}" in format_validation(validate(folder, n_resamples=20))
+    assert validate(folder)["warnings"] == [said, "a warning"]
+    assert f"- {said}" in format_validation(validate(folder))
 
 
 def test_an_ensemble_that_tells_no_case_apart(tmp_path: Path):
@@ -99,7 +128,7 @@ def test_an_ensemble_that_tells_no_case_apart(tmp_path: Path):
         table = table.assign(prob_1=0.4, prob_0=0.6, prediction=0, prediction_name="benign")
         write_predictions(folder / name, table)
     said = "the ensemble predicts the same probabilities for all of 40 slides, but for rounding: look at the features"
-    assert said in validate(folder, n_resamples=20)["warnings"]
+    assert said in validate(folder)["warnings"]
 
 
 def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
@@ -109,6 +138,37 @@ def test_a_ranking_the_wrong_way_round_and_one_class_are_said(tmp_path: Path):
         turned = 0.9 + 0.1 * table["prob_0"]  # all of class 1, and the true class 1 the least
         table = table.assign(prob_1=turned, prob_0=1 - turned, prediction=1, prediction_name="malignant")
         write_predictions(folder / name, table)
-    one_class, wrong_way, *_ = validate(folder, n_resamples=100)["warnings"]
+    one_class, wrong_way, *_ = validate(folder)["warnings"]
     assert one_class.startswith("the ensemble predicts class 1 (malignant) for all of 40 slides")
     assert wrong_way.startswith("the 95 % interval of the AUC lies below 0.5")
+
+
+def test_the_thresholds_of_the_run_divide_the_cohort(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    summary = validate(folder)
+    assert [row["threshold"] for row in (summary["ensemble"], *summary["folds"])] == [0.5, 0.25, 0.75]
+    text = format_validation(summary)
+    assert "of the ensemble the mean of these. Of equally good thresholds" in text
+    assert "## Two classes at a threshold" in text
+    assert "| ensemble   | 0.500 " in text
+
+
+def test_folds_of_the_same_cases_are_not_added_up(tmp_path: Path):
+    folder = classification_folder(tmp_path)
+    record = json.loads((folder / "predict.json").read_text())
+    record["thresholds"].pop("fold2")
+    (folder / "predict.json").write_text(json.dumps(record))
+    summary = validate(folder)
+    assert "n_test" not in summary
+    text = format_validation(summary)
+    assert "| 0.250 (1 of 2 folds) |" in text
+    assert "fold 2, threshold, sensitivity, specificity, PPV, NPV undefined: no threshold of the run's" in text
+
+
+def test_the_reference_of_survival_is_the_cohort_itself(tmp_path: Path):
+    summary = validate(survival_folder(tmp_path))
+    assert summary["ensemble"]["ibs_skill"] == pytest.approx(
+        1 - summary["ensemble"]["ibs"] / summary["ensemble"]["ibs_reference"]
+    )
+    assert len({row["ibs_reference"] for row in (summary["ensemble"], *summary["folds"])}) == 1
+    assert "for everybody the Kaplan-Meier curve of the cohort itself, with" in format_validation(summary)

@@ -12,6 +12,7 @@ from utils.report.charts.chart import Chart, Plot, left_out_text, of_models, sen
 from utils.report.charts.svg import mark, short, tag
 from utils.runs.class_words import ClassWords
 from utils.runs.predictions import output_columns, task_of
+from utils.runs.run_record import DEFAULT_SEED
 from utils.runs.tasks import CLASSIFICATION
 from utils.statistics.calibration import (
     MAX_BINS,
@@ -23,6 +24,7 @@ from utils.statistics.calibration import (
     survival_reliability,
     training_edges,
 )
+from utils.statistics.class_calibration import calibration_error_if_calibrated
 from utils.statistics.survival_stats import UndefinedMetricError
 
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -62,13 +64,17 @@ def _classification(tables: Mapping[int, pd.DataFrame], words: ClassWords | None
     for index in [1] if len(names) == 2 else range(len(names)):
         prob, occurred = np.clip(cases[names[index]].to_numpy(), 0, 1), (cases["label"] == index).to_numpy()
         bins = reliability(prob, occurred, n_groups(n_patients, MAX_BINS), patient)
+        expected = calibration_error_if_calibrated(np.stack([1 - prob, prob], axis=1), patient, seed=DEFAULT_SEED)
+        share = occurred.mean()
         title = f"Calibration of the probability of {words.full(index)}"
         note = sentences(
             f"{counted(len(prob), f'test {unit}')} of {whose} in "
             f"{counted(len(bins.n), 'group')} of similar prediction; bars: 95 % Wilson limits{of_patients}; on "
             "the diagonal, predictions are right on average.",
-            f"Expected calibration error {expected_calibration_error(bins):.3f}, "
-            f"Brier score {brier_score(prob, occurred):.3f}.",
+            f"Expected calibration error {expected_calibration_error(bins):.3f} ({expected:.3f} expected of a "
+            "perfectly calibrated model with these predictions).",
+            f"Brier score {brier_score(prob, occurred):.3f} ({share * (1 - share):.3f} of the share of the class, the "
+            "best constant).",
         )
         svg = _picture(bins, title, unit, f"predicted probability of {words.full(index)}", "observed share")
         charts.append(Chart(title, svg, note))

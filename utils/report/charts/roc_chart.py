@@ -46,8 +46,8 @@ def roc_charts(
 
 
 def _chart(band: RocBand, title: str, *, is_ensemble: bool) -> Chart:
-    auc = float(np.mean(list(band.auc.values())))
-    limits = f"{band.auc_low:.3f}–{band.auc_high:.3f}"
+    auc, low, high = band.mean_auc.value, band.mean_auc.low, band.mean_auc.high
+    limits = f"{low:.3f}–{high:.3f}" if low is not None and high is not None else "no limits"
     heavy, folds = ("ensemble", {}) if is_ensemble else ("mean", band.folds)
     legend = [
         Key(f"{heavy} AUC {auc:.3f} ({limits})", "ink"),
@@ -81,6 +81,9 @@ def _note(band: RocBand, is_ensemble: bool) -> str:
     heavy = "Heavy: mean of the folds' sensitivity at each false positive rate; thin: each fold with its AUC; "
     return sentences(
         f"{'' if is_ensemble else heavy}{'Dotted' if is_ensemble else 'dotted'}: chance.",
-        f"Band and interval: 2.5 to 97.5 percentile of {resamples}, pointwise, with the trained models held fixed.",
+        f"Band: pointwise 95 % limits, Wilson's with the variance over {resamples}; they held the true sensitivity in "
+        "74 to 100 % of simulated folds of 15 cases, and in 89 to 100 % of larger ones. Interval of the AUC: DeLong's, "
+        "on the logit scale, exact for separated classes"
+        f"{f'; none: {band.mean_auc.reason}' if band.mean_auc.reason else ''}. The trained models are held fixed.",
         left_out_text(band.left_out),
     )

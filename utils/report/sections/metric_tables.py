@@ -12,8 +12,10 @@ from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value,
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_metric, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
-from utils.statistics.metric_intervals import Interval
-from utils.tables.summary_text import POOLED_METHOD, pooled_notes, pooled_p_text
+from utils.statistics.interval import Interval
+from utils.tables.averages import cases_in_words, shortfall
+from utils.tables.interval_text import INTERVAL_METHOD, without_interval
+from utils.tables.summary_text import POOLED_METHOD, of_present_folds, pooled_notes, pooled_p_text
 
 CHANCE = 0.5  # of C-index and AUC: a model that knows nothing
 _SURVIVAL_METRICS = (
@@ -25,16 +27,21 @@ _SURVIVAL_METRICS = (
 
 
 def mean_text(summary: Mapping[str, Any], metric: str) -> str:
-    """Mean and deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it is undefined.
+    """Mean and population standard deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it
+    is undefined.
 
-    Where `summary` has its `folds` and some do not define the metric: `0.789 ± 0.021 (3 of 4 folds)`.
+    Where `summary` has its `folds` and some do not define the metric, with the cases of those that do:
+    `0.789 ± 0.021 (3 of 4 folds, 45 slides)`.
     """
+    text = _mean_and_deviation(summary, metric)
+    return text if text == UNDEFINED else text + shortfall(summary, metric, len(summary.get("folds", ())))
+
+
+def _mean_and_deviation(summary: Mapping[str, Any], metric: str) -> str:
     mean, deviation, defined = (summary[name][metric] for name in ("mean", "std", "n_defined"))
     if mean is None:
         return UNDEFINED
-    text = f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
-    n_folds = len(summary.get("folds", ()))
-    return text if defined >= n_folds else f"{text} ({defined} of {n_folds} folds)"
+    return f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
 
 
 def interval_text(interval: Interval | None) -> str:
@@ -63,11 +70,13 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     n_folds = summary["n_defined"][results.metric]
     if n_folds == 0:
         return (f"{word} is undefined in every fold: {reasons_in_words(summary, results.metric)}.",)
-    cases, noun = sum(fold["n_test"] for fold in summary["folds"]), results.unit
-    spread = "mean ± standard deviation over " if n_folds > 1 else ""
-    line = f"{word} {mean_text(summary, results.metric)} ({spread}{counted(n_folds, 'fold')}, {counted(cases, noun)})"
+    n_planned, noun = len(summary["folds"]) + len(summary["missing_folds"]), results.unit
+    spread = "mean ± population standard deviation over " if n_folds > 1 else ""
+    of_folds = counted(n_folds, "fold") if n_folds == n_planned else f"{n_folds} of {counted(n_planned, 'fold')}"
+    cases = cases_in_words(summary, results.metric)
+    line = f"{word} {_mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
     if overall.low is None or overall.high is None:
-        return (f"{line}.",)
+        return (f"{line}; no 95 % interval: {overall.reason}.",)
     line += f"; 95 % interval of the mean {interval_text(overall)}."
     if overall.low <= CHANCE <= overall.high:
         return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
@@ -124,7 +133,7 @@ def _fold_cells(results: RunResults, fold: dict[str, Any], metrics: tuple[str, .
 
 def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
     summary: Any = results.summary
-    yield from row("mean ± std", "")
+    yield from row("mean ± std", of_present_folds(summary))
     if results.task == SURVIVAL:
         yield Cell(f"{summary['mean']['n_events']:.1f}")
     for metric in metrics:
@@ -163,11 +172,9 @@ def _notes(results: RunResults) -> Iterator[str]:
     yield _SURVIVAL_METRICS if results.task == SURVIVAL else _classification_metrics(results)
     if results.validation:
         yield VALIDATION_NOTE
-    yield (
-        f"Intervals: 2.5 and 97.5 percentile of {results.n_resamples} bootstrap resamples of the patients of each fold "
-        f"(seed {summary['seed']}), with the trained models held fixed; in the row of the mean that of the mean over "
-        "folds. std: population standard deviation over folds."
-    )
+    yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
+    yield from (f"{text}." for text in without_interval(results.intervals))
+    yield "std: population standard deviation over folds."
     if results.task == SURVIVAL:
         yield POOLED_METHOD
     for metric in results.task.shown:
@@ -178,10 +185,6 @@ def _notes(results: RunResults) -> Iterator[str]:
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
     if results.task == SURVIVAL:
         yield from (f"{text}." for text in pooled_notes(summary["pooled"]))
-    for fold in summary["folds"]:
-        skipped = fold.get("n_resamples_skipped")
-        if skipped:
-            yield f"fold {fold['fold']}: {skipped} resamples without a comparable pair were skipped."
 
 
 def metric_forest(results: RunResults) -> Chart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from utils.errors import UserError
@@ -16,19 +16,24 @@ from utils.report.sections.metric_tables import CHANCE
 from utils.report.seed_pools import SeedPool
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
-from utils.statistics.paired_bootstrap import PairedDifference, paired_difference
+from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
+from utils.tables.difference_text import METHOD, basis_text, spread_text
 
 
 @dataclass(frozen=True)
 class Difference:
-    """MiCo (`ours`) minus `other` on the same test cases; `result` is None where `reason` says why there is none."""
+    """MiCo (`ours`) minus `other` on the same test cases; `result` is None where `reason` says why there is none.
+
+    `p_holm` is adjusted for the `n_comparisons` of the metric that have a p value.
+    """
 
     ours: SeedPool
     other: SeedPool
     result: PairedDifference | None
     reason: str = ""
     p_holm: float | None = None
+    n_comparisons: int = 0
 
 
 def reference_pools(pools: Sequence[SeedPool]) -> list[SeedPool]:
@@ -49,11 +54,11 @@ def split_difference(ours: RunResults, other: RunResults) -> str:
     return f"not comparable: other splits ({', '.join(differ)} differs)" if differ else ""
 
 
-def differences(pools: Sequence[SeedPool], *, seed: int, n_resamples: int) -> list[Difference]:
+def differences(pools: Sequence[SeedPool]) -> list[Difference]:
     """MiCo against each other model of a cohort, in the main metric of its task; empty without a MiCo run.
 
     A model is compared with the first of the `reference_pools` that has a seed of it, over the seeds and folds that
-    both have. Each is `utils.statistics.paired_bootstrap.paired_difference`. Holm's correction is left to `adjusted`,
+    both have. Each is `utils.statistics.paired_difference.paired_difference`. Holm's correction is left to `adjusted`,
     as its family reaches over cohorts.
     """
     references = reference_pools(pools)
@@ -64,52 +69,65 @@ def differences(pools: Sequence[SeedPool], *, seed: int, n_resamples: int) -> li
             reason = f"no {references[0].model} run of its {_seeds(pool)}"
             compared.append(Difference(references[0], pool, None, reason))
         elif ours is not pool:
-            compared.append(_difference(ours, pool, seed, n_resamples))
+            compared.append(_difference(ours, pool))
     return compared
 
 
 def adjusted(family: Sequence[Difference]) -> list[Difference]:
     """The same differences with `p_holm`: adjusted for the size of the family."""
     p = holm([None if one.result is None else one.result.p for one in family])
-    return [replace(one, p_holm=value) for one, value in zip(family, p, strict=True)]
+    n = sum(value is not None for value in p)
+    return [replace(one, p_holm=value, n_comparisons=n) for one, value in zip(family, p, strict=True)]
 
 
-def difference_table(compared: Sequence[Difference], *, n_resamples: int) -> Table:
+def difference_table(compared: Sequence[Difference]) -> Table:
     """A row per comparison; those that cannot be made say why."""
     rows = []
     for one in compared:
         names = (one.other.name, one.other.model)
-        if one.result is None:
-            rows.append(row(*names, *[UNDEFINED] * 4, one.reason))
-            continue
         result = one.result
-        shared = sorted({*one.ours.seeds} & {*one.other.seeds})
-        seeds = [counted(result.n_seeds, "seed")] if result.n_seeds > 1 else []
-        if len(shared) < max(len(one.ours.seeds), len(one.other.seeds)):  # the means beside it are of other seeds
-            seeds = [f"seed{'s' * (len(shared) > 1)} {listed(shared)} only"]
-        basis = [counted(result.n_folds, "fold"), *seeds, counted(result.n_cases, "patient")]
+        if result is None:
+            rows.append(row(*names, *[UNDEFINED] * 5, one.reason))
+            continue
+        interval = UNDEFINED if result.low is None else f"{result.low:+.3f} to {result.high:+.3f}"
         rows.append(
             row(
                 *names,
                 Cell(f"{result.difference:+.3f}", result.difference),
-                Cell(f"{result.low:+.3f} to {result.high:+.3f}", result.low),
+                spread_text(result),
+                Cell(interval, result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
-                f"{', '.join(basis)}; {one.ours.name}",
+                "; ".join(_basis(one, result)),
             )
         )
     word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.first.unit
     return Table(
         caption=f"{word} of {_reference(compared)} minus {word} of the others, on the same test {noun}s",
-        header=("against", "model", "difference", "95 % interval", "p", "p (Holm)", "based on"),
+        header=("against", "model", "difference", "by seed", "95 % interval", "p", "p (Holm)", "based on"),
         rows=tuple(rows),
         notes=(
             _why_reference(compared),
-            f"Interval and two-sided p value of {n_resamples} paired bootstrap resamples of the patients of each fold, "
-            "with the trained models held fixed; of several seeds the mean. p (Holm) is adjusted for all comparisons "
-            "of this metric on this page.",
+            *METHOD,
+            f"p (Holm) is adjusted for all comparisons of this metric on this page that have a p{_size(compared)}.",
         ),
     )
+
+
+def _basis(one: Difference, result: PairedDifference) -> Iterator[str]:
+    """What a difference is made of, and what it lacks."""
+    yield basis_text(result)
+    shared = sorted({*one.ours.seeds} & {*one.other.seeds})
+    if len(shared) < max(len(one.ours.seeds), len(one.other.seeds)):  # the means beside it are of other seeds
+        yield f"seed{'s' * (len(shared) > 1)} {listed(shared)} only"
+    yield from (f"without fold {fold} ({why})" for fold, why in result.left_out.items())
+    if result.reason is not None:
+        yield result.reason
+    yield one.ours.name
+
+
+def _size(compared: Sequence[Difference]) -> str:
+    return f" ({compared[0].n_comparisons} over all data sets)" if compared[0].n_comparisons else ""
 
 
 def model_forest(pools: Sequence[SeedPool], ours: SeedPool | None) -> Chart:
@@ -177,12 +195,12 @@ def _why_reference(compared: Sequence[Difference]) -> str:
     )
 
 
-def _difference(ours: SeedPool, other: SeedPool, seed: int, n_resamples: int) -> Difference:
+def _difference(ours: SeedPool, other: SeedPool) -> Difference:
     reason = split_difference(ours.first, other.first) or ("" if other.folds else "no test predictions yet")
     if reason:
         return Difference(ours, other, None, reason)
     try:
-        result = paired_difference(ours.tables, other.tables, ours.metric, seed=seed, n_resamples=n_resamples)
+        result = paired_difference(ours.tables, other.tables, ours.metric)
     except (UserError, UndefinedMetricError) as error:
         return Difference(ours, other, None, str(error))
     return Difference(ours, other, result)

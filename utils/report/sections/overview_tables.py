@@ -56,7 +56,9 @@ def seed_table(pool: SeedPool, results_dir: Path) -> Table:
         named = Cell(run.name, href=_link(run, results_dir))
         rows.append((named, count(run.run["seed"]), measured[0], validation, *measured[1:]))
     header = ("run", "seed", main, validation_word(pool.metric), *others)
-    return Table("The runs of each seed", header, tuple(rows), notes=("mean ± standard deviation over folds.",))
+    return Table(
+        "The runs of each seed", header, tuple(rows), notes=("mean ± population standard deviation over folds.",)
+    )
 
 
 def _overview_row(pool: SeedPool, results_dir: Path, *, with_seeds: bool) -> tuple[Cell, ...]:

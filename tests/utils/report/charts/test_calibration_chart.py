@@ -12,6 +12,7 @@ from utils.statistics.calibration import (
     survival_reliability,
     training_edges,
 )
+from utils.statistics.class_calibration import calibration_error_if_calibrated
 
 
 def _marks(svg: str) -> list[tuple[float, ...]]:
@@ -37,7 +38,12 @@ def test_two_classes_have_the_reliability_of_class_1_over_all_folds():
     np.testing.assert_allclose(np.polyval(scale, bins.predicted), marks[:, 0], atol=0.06)
     np.testing.assert_allclose(np.ptp(marks[:, 1]) / scale[0], np.ptp(bins.observed), atol=1e-3)
     assert f"Expected calibration error {expected_calibration_error(bins):.3f}" in chart.note
-    assert f"Brier score {brier_score(prob, occurred):.3f}" in chart.note
+    both = np.stack([1 - prob, prob], axis=1)
+    patient = np.concatenate([table["case_id"] for table in tables.values()]).astype(str)
+    expected_error = calibration_error_if_calibrated(both, patient, seed=2024)
+    assert f" ({expected_error:.3f} expected of a perfectly calibrated model with these predictions)." in chart.note
+    constant = occurred.mean() * (1 - occurred.mean())
+    assert f"Brier score {brier_score(prob, occurred):.3f} ({constant:.3f} of the share of the class" in chart.note
     assert {"predicted probability of class 1", "observed share"} <= set(texts(chart.svg))
 
 

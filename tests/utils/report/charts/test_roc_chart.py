@@ -36,7 +36,7 @@ def test_the_chart_draws_the_band_and_its_mean():
     np.testing.assert_allclose(area[51:102, 1], band.low[::-2], atol=5e-4)
     words = texts(chart.svg)
     auc = np.mean(list(band.auc.values()))
-    assert f"mean AUC {auc:.3f} ({band.auc_low:.3f}–{band.auc_high:.3f})" in words
+    assert f"mean AUC {auc:.3f} ({band.mean_auc.low:.3f}–{band.mean_auc.high:.3f})" in words
     assert [f"fold {fold}: {area:.3f}" in words for fold, area in band.auc.items()] == [True] * 3
     assert {"false positive rate (1 - specificity)", "true positive rate (sensitivity)"} <= set(words)
     assert "100 resamples" in chart.note
