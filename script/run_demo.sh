@@ -22,6 +22,8 @@ DATASET=ucsb_breast FEATURES_DIR="$DEMO_DIR/ucsb_breast/features" SPLITS_DIR=spl
 DATASET=synthetic FEATURES_DIR="$DEMO_DIR/synthetic/features" SPLITS_DIR="$DEMO_DIR/synthetic/splits" \
     LR=1e-3 EPOCHS="${EPOCHS:-60}" passing_signals bash script/run_surv.sh --embed_dim 128 --resume
 
+.venv/bin/python -m utils.report "$RESULTS_DIR/surv/synthetic/mico_released" \
+    --clinical "$DEMO_DIR/synthetic/clinical.csv" --covariates age stage --subgroups sex >/dev/null
 .venv/bin/python -m utils.report "$RESULTS_DIR" >/dev/null
 
 cat <<EOF

@@ -18,7 +18,7 @@ RANKS = (
     ("datasets", "anchors", "runs"),
     ("training", "statistics"),
     ("tables", "figures"),
-    ("explain", "paper"),
+    ("explain", "paper", "clinical"),
     ("report",),
     ("pipeline",),
     ("main", "run_clustering"),

@@ -8,6 +8,7 @@ writes
     splits/fold{k}.csv       by patient, stratified by label or event, each patient in test exactly once
     truth/{slide_id}.pt      tissue type of each patch, int64 (M,)
     truth.csv                case_id, slide_ids, true_risk, then label, or time (months) and censored (1 = censored)
+    clinical.csv             case_id, age, sex, stage: the stage knows part of the true risk, age and sex nothing
     truth.json               the settings, and for survival the C-index of the true risk over all cases
 """
 
@@ -26,6 +27,7 @@ from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import write_fold
 from datasets.folds.stratified_folds import FoldIndices, stratified_folds
 from datasets.folds.survival_bins import assign_bins, bin_edges
+from datasets.synthetic.clinical import CLINICAL_COLUMNS, clinical_rows
 from datasets.synthetic.outcomes import balanced_labels, draw_labels, draw_survival, standardised
 from datasets.synthetic.settings import CohortSettings
 from datasets.synthetic.slides import signal_tissues, write_slides
@@ -180,6 +182,8 @@ def _write_truth(output_dir: Path, settings: CohortSettings, cohort: Cohort) -> 
         for slide_id in case.slide_ids
     ]
     write_text(output_dir / "labels.csv", csv_text(("case_id", "slide_id", *columns), labels))
+    clinical = clinical_rows([case.case_id for case in cohort.cases], cohort.true_risk, settings.generator(5))
+    write_text(output_dir / "clinical.csv", csv_text(CLINICAL_COLUMNS, clinical))
     record = {
         "settings": asdict(settings),
         "complete": True,

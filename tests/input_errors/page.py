@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.input_errors.case import CASES, Case
-from tests.input_errors.cases import anchors, features, labels, options, results, splits
+from tests.input_errors.cases import anchors, clinical, features, labels, options, results, splits
 from tests.input_errors.cohort import CLUSTERING, TRAINED, copy_template, write_cohort
 from tests.input_errors.commands import Ended, call, contents, in_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "input_errors.md"
 # The headings in their order: importing a module of cases has noted them.
-KINDS = tuple(module.KIND for module in (features, splits, labels, anchors, options, results))
+KINDS = tuple(module.KIND for module in (features, splits, labels, anchors, options, results, clinical))
 _HEAD = """# What is said about mistakes
 
 Each mistake below ends the command with exit code 2 and one sentence on standard error, and changes nothing on the

@@ -1,7 +1,8 @@
 """The reports as a command: `python -m utils.report PATH ...`.
 
 A path is the folder of a run, or of a cohort that it predicted (its report is written), or a results folder (the report
-over all runs below it, and that of each of them). No model is loaded.
+over all runs below it, and that of each of them). No model is loaded. With `--clinical TABLE`, the clinical question is
+put to each run first (`utils.clinical`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.command.arguments import OneLineParser
+from utils.clinical.settings import ClinicalSettings
+from utils.command.arguments import build_parser, resolve
 from utils.machine.process import exit_code
 from utils.report.all_runs_page import write_all_runs_page
+from utils.report.clinical_runs import write_clinical_results
 from utils.report.page import write_page
 from utils.report.run_folders import find_runs, read_runs
 from utils.report.run_page import REPORT, run_page, write_run_report
@@ -32,7 +35,7 @@ from utils.statistics.metrics import N_RESAMPLES
 def get_args_parser() -> argparse.ArgumentParser:
     """The command line of `python -m utils.report`."""
     description = "Write report.html of each run, and that over all runs of a results folder."
-    parser = OneLineParser("python -m utils.report", description)
+    parser = build_parser(ClinicalSettings, "python -m utils.report", description)
     parser.add_argument(
         "run_dir", nargs="+", type=Path, metavar="PATH", help="RESULTS/TASK/DATASET/RUN_NAME, or RESULTS for all runs"
     )
@@ -42,21 +45,30 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the reports and print their paths; a mistake of the user is one sentence, status 2."""
     args = get_args_parser().parse_args(argv)
-    return exit_code(lambda: sys.stdout.write(write_reports(args.run_dir)), "python -m utils.report")
+    paths = args.__dict__.pop("run_dir")
+    return exit_code(
+        lambda: sys.stdout.write(write_reports(paths, resolve(ClinicalSettings, args))), "python -m utils.report"
+    )
 
 
-def write_reports(paths: Sequence[Path]) -> str:
-    """Write the reports of each path; returns a line per file written.
+def write_reports(paths: Sequence[Path], clinical: ClinicalSettings | None = None) -> str:
+    """Write the reports of each path, and first what `clinical` asks for; returns a line per file written.
 
     Of a results folder, damaged runs are left out, with a line for each on standard error.
 
     Raises:
-        UserError: a path is no folder of a run and holds none, or a run that was named is damaged.
+        UserError: a path is no folder of a run and holds none, or a run that was named is damaged; see
+            `utils.report.clinical_runs.write_clinical_results`.
     """
     for path in paths:
         if not _is_run(path) and not is_cohort(path):
             find_runs(path)  # a mistake in the last path shows before the work on the first
-    return "".join(f"{written}\n" for path in paths for written in _write(path))
+    answers = "" if clinical is None or clinical.clinical is None else _write_clinical(paths, clinical)
+    return answers + "".join(f"{written}\n" for path in paths for written in _write(path))
+
+
+def _write_clinical(paths: Sequence[Path], clinical: ClinicalSettings) -> str:
+    return "".join(f"{written}\n" for written in write_clinical_results(paths, clinical))
 
 
 def _write(path: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.calibration_tables import calibration_blocks
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
+from utils.report.sections.clinical_tables import clinical_blocks
 from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import metric_forest, metric_table, verdict
 from utils.report.sections.patient_table import patient_table
@@ -63,6 +64,8 @@ def _sections(results: RunResults) -> Iterator[Section]:
         yield Section(
             "calibration", "Calibration and distribution", (Charts((*calibration(results), *distributions(results))),)
         )
+    if results.clinical is not None:
+        yield Section("clinical", "Clinical covariates", clinical_blocks(results.clinical))
     if results.logs:
         yield Section("learning", "Learning curves", (Charts(learning(results)),))
     if results.tables:

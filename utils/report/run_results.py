@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from utils.clinical.clinical_file import is_stale, read_clinical
 from utils.errors import UserError
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
 from utils.runs.class_words import ClassWords
@@ -39,6 +40,7 @@ class RunResults:
         explained: {fold: what `main.py --stage explain` wrote}.
         problems: sentences about optional files that are damaged; they are left out.
         n_resamples: of the bootstrap of the ROC bands.
+        clinical: `clinical/clinical.json`, where the clinical question was put to these predictions.
     """
 
     run_dir: Path
@@ -52,6 +54,7 @@ class RunResults:
     explained: Mapping[int, ExplainedFold]
     problems: tuple[str, ...]
     n_resamples: int
+    clinical: Mapping[str, Any] | None = None
 
     @property
     def task(self) -> Task:
@@ -101,6 +104,7 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
     summary = summarise(run_dir) if tables else None
     logs = read_each(run_dir, "log.csv", read_log, problems)
     outcomes = read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
+    clinical = _read_clinical(run_dir, problems)
     return RunResults(
         run_dir=run_dir,
         run=run,
@@ -113,7 +117,24 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
         explained=read_each(run_dir, "explain/cases.csv", read_explained_fold, problems),
         problems=tuple(problems),
         n_resamples=n_resamples,
+        clinical=clinical,
     )
+
+
+def _read_clinical(run_dir: Path, problems: list[str]) -> dict[str, Any] | None:
+    """The answer to the clinical question; one that is damaged, or of other predictions, is said in `problems`."""
+    try:
+        result = read_clinical(run_dir)
+    except UserError as error:
+        problems.append(f"Left out: {relative_to(run_dir, error)}")
+        return None
+    if result is not None and is_stale(run_dir, result):
+        problems.append(
+            "Left out: clinical/clinical.json is of other test predictions than those of this run now; write it again "
+            "with python -m utils.report RUN_DIR --clinical TABLE."
+        )
+        return None
+    return result
 
 
 def _intervals(summary: Mapping[str, Any]) -> dict[str, MetricInterval]:

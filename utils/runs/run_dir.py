@@ -51,7 +51,8 @@ def remove_tables(run_dir: Path) -> None:
     """Remove what is made from the predictions of all folds."""
     for name in ("summary.csv", "summary.json", "summary.md", "report.html"):
         (run_dir / name).unlink(missing_ok=True)
-    _remove_folder(run_dir / "figures")
+    for name in ("figures", "clinical"):
+        _remove_folder(run_dir / name)
 
 
 def _remove_folder(path: Path) -> None:

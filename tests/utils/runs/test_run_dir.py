@@ -28,7 +28,7 @@ def test_the_files_of_folds_are_found_by_number(tmp_path: Path):
 
 def test_results_of_some_folds_are_removed_with_what_is_of_all(tmp_path: Path):
     put(tmp_path, "fold0/log.csv", "fold1/log.csv", "run.json", "notes.txt")
-    put(tmp_path, "summary.md", "report.html", "figures/a.png")
+    put(tmp_path, "summary.md", "report.html", "figures/a.png", "clinical/clinical.json")
     remove_results(tmp_path, [1, 7])
     assert files(tmp_path) == {"fold0/log.csv", "run.json", "notes.txt"}
     remove_results(tmp_path, [0])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +19,7 @@ _ROW = 26.0
 _GAP = 12.0
 _FAR = 4.0
 _WIDEST_LABEL = 190.0
+_MOST_TICKS = 7  # of an axis of ratios
 _STRONG = 1.12  # strong letters are that much wider
 
 
@@ -31,7 +34,9 @@ class ForestRow:
     emphasis: bool = False
 
 
-def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference: float | None = None) -> Chart:
+def forest_chart(
+    rows: Sequence[ForestRow], *, title: str, axis: str, reference: float | None = None, is_ratio: bool = False
+) -> Chart:
     """A row per value: label, interval and mark on a common axis, and the numbers.
 
     Args:
@@ -39,6 +44,7 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
         title: of the chart.
         axis: what the values are, with their unit.
         reference: a value to compare with (0.5 for an AUC, 0 for a difference), drawn as a dotted line.
+        is_ratio: whether values are ratios, above 0: their axis is logarithmic.
 
     The axis spans all values, and limits unless they are four times as far from their value as limits usually are:
     those end in an arrow, and the numbers beside them are whole.
@@ -46,26 +52,56 @@ def forest_chart(rows: Sequence[ForestRow], *, title: str, axis: str, reference:
     known = [number for row in rows for number in (row.value, row.low, row.high) if number is not None]
     if not known:
         return Chart(title, "", "Nothing to draw: " + ("every value is undefined." if rows else "there is no row."))
-    low, high = _reach(rows, reference)
-    digits = 3 if min(known) >= 0 and max(known) < 10 else 2
+    place = _logarithm if is_ratio else _as_it_is
+    low, high = _reach([_placed(row, place) for row in rows], None if reference is None else place(reference))
+    digits = 2 if is_ratio or min(known) < 0 or max(known) >= 10 else 3
     shown = shortened_apart([row.label for row in rows], fitting(_WIDEST_LABEL / _STRONG))
     labels = max(_width(label, row) for label, row in zip(shown, rows, strict=True))
     left, right = labels + _GAP + 8, max(_width(numbers(row, digits), row) for row in rows) + _GAP + 6
     plot = Plot((low, high), (len(rows), 0), left=left, right=right, height=_ROW * len(rows) + 8)
-    plot.x_axis(nice_ticks(low, high, 4), axis)
+    if is_ratio:
+        plot.x_axis(_ratio_ticks(low, high), axis, lambda tick: f"{math.exp(tick):g}")
+    else:
+        plot.x_axis(nice_ticks(low, high, 4), axis)
     if reference is not None:
-        at = short(plot.x(reference))
+        at = short(plot.x(place(reference)))
         plot.add(tag("path", class_="chance", d=f"M{at} {short(plot.top)}V{short(plot.bottom)}"))
     for index, row in enumerate(rows):
-        plot.add(_row(plot, row, plot.top + 4 + _ROW * (index + 0.5), digits, shown[index]))
+        y = plot.top + 4 + _ROW * (index + 0.5)
+        plot.add(_row(plot, _placed(row, place), y, numbers(row, digits), shown[index]))
     plot.add(tag("path", class_="axis", d=f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}"))
     missing = sum(row.value is None for row in rows)
-    beyond = any(end is not None and not low <= end <= high for row in rows for end in (row.low, row.high))
+    ends = [end for row in rows for end in (row.low, row.high) if end is not None]
+    beyond = any(not low <= place(end) <= high for end in ends)
     note = sentences(
         f"Undefined: {missing} of {counted(len(rows), 'value')}." if missing else "",
         "Arrows: limits beyond the picture." if beyond else "",
     )
     return Chart(title, plot.svg(title, f"{counted(len(rows), 'value')}: {axis}."), note)
+
+
+def _as_it_is(value: float) -> float:
+    return value
+
+
+def _logarithm(value: float) -> float:
+    return math.log(max(value, sys.float_info.min))
+
+
+def _placed(row: ForestRow, place: Callable[[float], float]) -> ForestRow:
+    """The row with its numbers where they are drawn."""
+    value, low, high = (None if number is None else place(number) for number in (row.value, row.low, row.high))
+    return replace(row, value=value, low=low, high=high)
+
+
+def _ratio_ticks(low: float, high: float) -> list[float]:
+    """Logarithms of round ratios from `low` to `high`, as few as are apart from each other."""
+    for steps in ((1.0, 2.0, 5.0), (1.0,)):
+        ratios = [step * 10.0**power for power in range(-9, 10) for step in steps]
+        ticks = [math.log(ratio) for ratio in ratios if low <= math.log(ratio) <= high]
+        if len(ticks) <= _MOST_TICKS:
+            return ticks
+    return ticks[:: -(-len(ticks) // _MOST_TICKS)]
 
 
 def _reach(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, float]:
@@ -80,12 +116,13 @@ def _reach(rows: Sequence[ForestRow], reference: float | None) -> tuple[float, f
     return padded(min(shown), max(shown))
 
 
-def _row(plot: Plot, row: ForestRow, y: float, digits: int, shown: str) -> str:
+def _row(plot: Plot, row: ForestRow, y: float, words: str, shown: str) -> str:
+    """A row whose numbers are where they are drawn; `words` are those that a reader sees."""
     weight = " strong" if row.emphasis else ""
     parts = [
         tag("rect", class_="hit", x=4, y=y - _ROW / 2, width=WIDTH - 8, height=_ROW),
         text(plot.left - _GAP, y + 4.5, row.label, shown=shown, class_=f"key end{weight}"),
-        text(plot.right + _GAP, y + 4.5, numbers(row, digits), class_=f"tick{weight}"),
+        text(plot.right + _GAP, y + 4.5, words, class_=f"tick{weight}"),
     ]
     if row.low is not None and row.high is not None:
         start, end = short(plot.x(row.low)), short(plot.x(row.high))
@@ -96,7 +133,7 @@ def _row(plot: Plot, row: ForestRow, y: float, digits: int, shown: str) -> str:
     if row.value is not None:
         shape = 2 if row.emphasis else 1
         parts.append(mark(shape, float(plot.x(row.value)), y, class_=f"mark s0{weight}"))
-    return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{numbers(row, digits)}")
+    return tag("g", "".join(parts), class_="row", data_tip=f"{row.label}\n{words}")
 
 
 def _width(words: str, row: ForestRow) -> float:

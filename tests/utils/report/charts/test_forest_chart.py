@@ -84,3 +84,26 @@ def test_one_value_without_limits():
     check_picture(
         forest_chart([ForestRow("only", 0.5, None, None)], title="t", axis="an axis with a rather long name").svg
     )
+
+
+def test_ratios_have_a_logarithmic_axis():
+    """A halved and a doubled hazard are equally far from 1."""
+    rows = [ForestRow("half", 0.5, 0.25, 1.0), ForestRow("double", 2.0, 1.0, 4.0), ForestRow("none", None, None, None)]
+    chart = forest_chart(rows, title="t", axis="hazard ratio", reference=1.0, is_ratio=True)
+    check_picture(chart.svg)
+    assert {"0.50 (0.25–1.00)", "2.00 (1.00–4.00)", "undefined"} <= set(texts(chart.svg))
+    assert {"0.5", "1", "2"} <= set(texts(chart.svg))
+    reference = paths(chart.svg, "chance")[0][0, 0]
+    marks = [p for p in parsed(chart.svg).iter("path") if "mark" in p.attrib["class"].split()]
+    half, double = (float(re.findall(r"[\d.]+", mark.attrib["transform"])[0]) for mark in marks)
+    assert reference - half == pytest.approx(double - reference, abs=0.2)
+    (low, high), _ = (bar[:, 0] for bar in paths(chart.svg, "whisker"))
+    assert high == pytest.approx(reference, abs=0.1)
+    assert reference - low == pytest.approx(2 * (reference - half), abs=0.3)
+
+
+def test_ticks_of_wide_ratios_stay_apart():
+    rows = [ForestRow(str(index), 10.0**index, 10.0**index / 5, 10.0**index * 5) for index in range(-2, 3)]
+    chart = forest_chart(rows, title="t", axis="odds ratio", reference=1.0, is_ratio=True)
+    check_picture(chart.svg)
+    assert len(paths(chart.svg, "grid")) <= 7

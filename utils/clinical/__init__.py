@@ -1,0 +1,1 @@
+"""The clinical question: does the model's risk say something beyond age, stage and grade?"""
