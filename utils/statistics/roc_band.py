@@ -13,7 +13,7 @@ from utils.statistics.calibration import wilson_limits
 from utils.statistics.interval import NO_VARIANCE, Interval, logit_interval
 from utils.statistics.metric_intervals import class_auc
 from utils.statistics.metrics import missing_classes
-from utils.statistics.resampled_metrics import resampled_patients
+from utils.statistics.resamples import resampled_patients
 from utils.statistics.share_interval import independent_cases
 from utils.statistics.survival_stats import UndefinedMetricError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from utils.statistics.survival_stats import UndefinedMetricError, resampled_pairs
+from utils.statistics.delete_one import pairs_of_cases
+from utils.statistics.survival_stats import UndefinedMetricError
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def stratified_concordance(tables: Mapping[int, pd.DataFrame]) -> StratifiedConc
     concordant, n_pairs, folds = 0.0, 0.0, []
     for fold, table in tables.items():
         event, time, risk = (table[name].to_numpy() for name in ("event", "time", "risk"))
-        once = np.ones((1, len(table)))
-        of_fold, pairs = (float(values[0]) for values in resampled_pairs(event, time, risk, once))
+        of_fold, pairs = (float(of_cases.sum()) / 2 for of_cases in pairs_of_cases(event, time, risk))
         concordant, n_pairs = concordant + of_fold, n_pairs + pairs
         if pairs:
             folds.append(fold)

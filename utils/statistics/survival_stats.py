@@ -15,7 +15,6 @@ from sksurv.nonparametric import kaplan_meier_estimator
 from sksurv.util import Surv
 
 TIED_RISK = 1e-8  # risks that differ by no more are tied, as in the released protocol and in scikit-survival
-_ROWS_PER_BLOCK = 256
 
 
 class UndefinedMetricError(ValueError):
@@ -88,46 +87,6 @@ def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
     risk = check_risk(risk, len(event))
     _require_comparable_pair(event, time)
     return float(concordance_index_censored(event, time, risk, tied_tol=TIED_RISK)[0])
-
-
-def resample_counts(n_cases: int, n_resamples: int, seed: int) -> np.ndarray:
-    """(n_resamples, n_cases): how often each case is drawn when n_cases are drawn with replacement."""
-    if n_cases < 1 or n_resamples < 1:
-        raise ValueError(f"expected at least one case and one resample, got {n_cases} and {n_resamples}")
-    drawn = np.random.default_rng(seed).integers(0, n_cases, size=(n_resamples, n_cases))
-    offset = n_cases * np.arange(n_resamples)[:, None]
-    return np.bincount((drawn + offset).ravel(), minlength=drawn.size).reshape(drawn.shape)
-
-
-def resampled_pairs(
-    event: np.ndarray, time: np.ndarray, risk: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Concordant and comparable pairs of each resample b: (W N W^T)_bb and (W D W^T)_bb, both (n_resamples,).
-
-    `counts` W (n_resamples, n): copies of each case. D_ij = 1 where the pair (i, j) is comparable (see `concordance`);
-    N_ij = D_ij times 1, 0.5 or 0 where the risk of i is higher than, tied with or lower than that of j. Harrell's C of
-    resample b is the quotient. The sums are exact (halves below 2^53), so it equals scikit-survival's C of the literal
-    resample to the last bit. 1000 resamples of 400 cases take 0.02 s on two CPU cores this way, 3.7 s one by one. Rows
-    of D and N are made in blocks: memory grows with n, not with n^2.
-
-    Two models are compared on the same resamples by passing the same `counts`.
-    """
-    event, time = check_survival(event, time)
-    risk = check_risk(risk, len(event))
-    if counts.ndim != 2 or counts.shape[1] != len(event):
-        raise ValueError(f"counts: expected shape (n_resamples, {len(event)}), got {counts.shape}")
-    copies = counts.astype(np.float64)
-    concordant, comparable = np.zeros(len(copies)), np.zeros(len(copies))
-    deaths = np.flatnonzero(event)
-    for start in range(0, len(deaths), _ROWS_PER_BLOCK):
-        rows = deaths[start : start + _ROWS_PER_BLOCK]
-        pairs = (time > time[rows, None]) | ((time == time[rows, None]) & ~event)  # (rows, n): D
-        difference = risk[rows, None] - risk
-        tied = np.abs(difference) <= TIED_RISK
-        weights = pairs * np.where(tied, 0.5, difference > 0)  # (rows, n): N
-        comparable += (copies[:, rows] * (copies @ pairs.T)).sum(axis=1)
-        concordant += (copies[:, rows] * (copies @ weights.T)).sum(axis=1)
-    return concordant, comparable
 
 
 def risk_halves(risk: np.ndarray) -> np.ndarray:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sksurv.metrics import concordance_index_censored
 
 from utils.runs.predictions import classification_table, survival_table
 from utils.statistics.delete_one import delete_one_patient, pairs_of_cases
 from utils.statistics.delong import auc_interval
-from utils.statistics.survival_stats import resampled_pairs
 from utils.tables.summary import fold_metrics
 
 
@@ -88,16 +88,19 @@ def test_the_variance_of_an_auc_is_about_that_of_delong():
     assert np.sqrt(found.variance) == pytest.approx(error, rel=0.01)
 
 
-def test_pairs_are_those_of_the_resamples():
-    """Of each case the pairs that vanish when it is drawn no more; several blocks of rows."""
+def test_pairs_are_those_of_scikit_survival():
+    """All of them, and those that vanish without a case; ties, and several blocks of rows."""
     rng = np.random.default_rng(1)
     n = 600
     event, time, risk = rng.random(n) < 0.9, rng.integers(1, 50, n).astype(float), rng.integers(0, 30, n) / 7
+
+    def counted(kept: np.ndarray) -> tuple[float, float]:
+        _, concordant, discordant, tied, _ = concordance_index_censored(event[kept], time[kept], risk[kept])
+        return concordant + tied / 2, concordant + discordant + tied
+
     concordant, comparable = pairs_of_cases(event, time, risk)
-    whole = resampled_pairs(event, time, risk, np.ones((1, n)))
-    assert [concordant.sum() / 2, comparable.sum() / 2] == [float(part[0]) for part in whole]
-    some = np.arange(0, n, 97)
-    without = 1 - np.eye(n)[some]
-    left = resampled_pairs(event, time, risk, without)
-    assert (whole[0] - concordant[some]).tolist() == left[0].tolist()
-    assert (whole[1] - comparable[some]).tolist() == left[1].tolist()
+    whole = counted(np.ones(n, dtype=bool))
+    assert (concordant.sum() / 2, comparable.sum() / 2) == whole
+    for case in range(0, n, 97):
+        left = counted(np.arange(n) != case)
+        assert (whole[0] - concordant[case], whole[1] - comparable[case]) == left

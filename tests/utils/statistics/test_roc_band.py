@@ -9,8 +9,9 @@ from statsmodels.stats.proportion import proportion_confint
 from tests.utils.report.cohorts import classification_fold, table_of_classes
 from utils.machine.seed import derive_seed
 from utils.statistics.metric_intervals import metric_intervals
+from utils.statistics.resamples import resample_counts
 from utils.statistics.roc_band import roc_band, roc_points
-from utils.statistics.survival_stats import UndefinedMetricError, resample_counts
+from utils.statistics.survival_stats import UndefinedMetricError
 
 
 def _two_classes(label: list[int], positive: list[float]) -> pd.DataFrame:

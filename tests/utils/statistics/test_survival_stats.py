@@ -4,17 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from sksurv.metrics import concordance_index_censored
 
-from utils.statistics import survival_stats
 from utils.statistics.survival_stats import (
     UndefinedMetricError,
     concordance,
     kaplan_meier,
     logrank_p,
     n_at_risk,
-    resample_counts,
-    resampled_pairs,
     risk_halves,
     survival_at,
 )
@@ -46,40 +42,6 @@ def test_a_higher_risk_means_an_earlier_death():
     assert concordance(event, time, -time) == 1.0
     assert concordance(event, time, time) == 0.0
     assert concordance(event, time, np.zeros(4)) == 0.5
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_pair_form_equals_scikit_survival_on_each_literal_resample(seed: int):
-    event, time, risk = _tied_cohort(seed, n_cases=14)
-    risk = risk + np.where(np.arange(14) % 3 == 0, 5e-9, 0)
-    counts = resample_counts(14, 120, seed)
-    concordant, comparable = resampled_pairs(event, time, risk, counts)
-    for row, copies in enumerate(counts):
-        drawn = np.repeat(np.arange(14), copies)
-        assert len(drawn) == 14
-        if comparable[row] == 0:
-            with pytest.raises(UndefinedMetricError):
-                concordance(event[drawn], time[drawn], risk[drawn])
-            continue
-        expected = concordance_index_censored(event[drawn], time[drawn], risk[drawn])
-        assert concordant[row] / comparable[row] == expected[0]  # to the last bit
-        assert comparable[row] == sum(expected[1:4])
-
-
-def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch):
-    event, time, risk = _tied_cohort(1, n_cases=40)
-    counts = resample_counts(40, 50, seed=0)
-    whole = resampled_pairs(event, time, risk, counts)
-    monkeypatch.setattr(survival_stats, "_ROWS_PER_BLOCK", 3)
-    np.testing.assert_array_equal(resampled_pairs(event, time, risk, counts), whole)
-
-
-def test_resamples_are_seeded_and_draw_n_cases():
-    counts = resample_counts(9, 20, seed=5)
-    assert counts.shape == (20, 9)
-    assert (counts.sum(axis=1) == 9).all()
-    np.testing.assert_array_equal(counts, resample_counts(9, 20, seed=5))
-    assert (counts != resample_counts(9, 20, seed=6)).any()
 
 
 @pytest.mark.parametrize(
@@ -118,13 +80,6 @@ def test_a_case_censored_at_the_time_of_the_only_death_is_comparable():
 def test_nonsense_is_refused(event: np.ndarray, time: np.ndarray, risk: np.ndarray, message: str):
     with pytest.raises(ValueError, match=message):
         concordance(event, time, risk)
-
-
-def test_counts_of_another_cohort_are_refused():
-    with pytest.raises(ValueError, match=r"counts: expected shape \(n_resamples, 2\), got \(5, 3\)"):
-        resampled_pairs(np.ones(2), np.arange(2), np.ones(2), resample_counts(3, 5, seed=0))
-    with pytest.raises(ValueError, match="at least one case and one resample"):
-        resample_counts(3, 0, seed=0)
 
 
 @pytest.mark.parametrize(
