@@ -18,6 +18,7 @@ from utils.files.csv_table import CsvTable, read_csv, write_csv
 from utils.runs.predictions import ADVICE
 
 COLUMNS = ("case_id", "time", "event", "bin")
+_MOST_BINS = 2**31  # beyond what any split has, and within int64
 
 
 def write_training_outcomes(
@@ -87,3 +88,4 @@ def _rules(table: pd.DataFrame) -> Iterator[tuple[str, np.ndarray, str]]:
     yield "time", np.isfinite(time) & (time >= 0), "months, 0 or more"
     yield "event", np.isin(table["event"], (0, 1)), "1 (death observed) or 0 (censored)"
     yield "bin", np.isfinite(bins) & (bins >= 0) & (bins == np.floor(bins)), "an integer, 0 or more"
+    yield "bin", bins < _MOST_BINS, f"less than {_MOST_BINS}"

@@ -54,6 +54,7 @@ def test_columns_stand_in_any_order_and_others_are_left_out(tmp_path: Path):
         ({"event": [2, 0, 1]}, "column event, line 2: found '2.0', expected 1 .death observed. or 0"),
         ({"bin": [0, 0.5, 1]}, "column bin, line 3: found '0.5', expected an integer, 0 or more"),
         ({"bin": [0, -1, 1]}, "column bin, line 3: found '-1.0', expected an integer, 0 or more"),
+        ({"bin": [0, 1e308, 1]}, "column bin, line 3: found '1e.308', expected less than 2147483648"),
         ({"case_ids": ["a", "", "b"]}, "column case_id, line 3: found '', expected a text"),
         ({"case_ids": ["a", "b", "a"]}, "column case_id, line 4: found 'a', expected a case that no line above has"),
         ({"case_ids": ["a", "b"]}, r"time: expected 2 numbers, got float64 of shape \(3,\)"),
