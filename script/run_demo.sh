@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole job on real histopathology (UCSB breast cancer, classification) and on a synthetic survival cohort.
-# About two minutes on two CPU cores. Run again, it goes on where it stopped. DEMO_DIR says where everything
+# Two to eight minutes on two CPU cores. Run again, it goes on where it stopped. DEMO_DIR says where everything
 # goes; the report at the end opens in a browser.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
