@@ -151,7 +151,7 @@ def p_values(folds: Mapping[int, FoldPair], rng: np.random.Generator) -> dict[st
 
     ratio = 1 / (N_FOLDS - 1)  # test cases over training cases
     return {
-        "paired_difference": float(result.p or 0.0),
+        "paired_difference": 1.0 if result.p is None else result.p,
         "patients alone": _p(d, of_patients, f_patients),
         "without the folds": with_factor(1.0),
         "factor on all": with_factor(2 - 1 / N_FOLDS),

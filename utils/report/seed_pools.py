@@ -18,7 +18,7 @@ from utils.runs.features_of_runs import same_features
 from utils.runs.protocol import completed
 from utils.runs.tasks import Task
 from utils.statistics.interval import Interval, logit_interval
-from utils.statistics.metric_intervals import mean_estimate
+from utils.statistics.metric_intervals import mean_estimate, repeated_patients
 from utils.tables.averages import cases_of_means, over_folds
 
 
@@ -111,9 +111,17 @@ class SeedPool:
         """
         if len(self.runs) == 1:
             return self.first.intervals[self.metric].overall
-        of_fold = [[run.tables[fold] for run in self.runs if fold in run.tables] for fold in sorted(self.folds)]
-        known = [estimate for tables in of_fold if (estimate := mean_estimate(tables, self.metric)) is not None]
-        return logit_interval(known) if known else Interval(None, None, None, "undefined in every fold")
+        of_fold = (mean_estimate(self.tables_of_fold(fold), self.metric) for fold in sorted(self.folds))
+        known = [estimate for estimate in of_fold if estimate is not None]
+        if not known:
+            return Interval(None, None, None, "undefined in every fold")
+        repeated = repeated_patients([self.tables_of_fold(fold)[0] for fold in sorted(self.folds)])
+        found = logit_interval(known)
+        return found if repeated is None else Interval(found.value, None, None, repeated)
+
+    def tables_of_fold(self, fold: int) -> list[pd.DataFrame]:
+        """The predictions of its test cases, of each seed that has it."""
+        return [run.tables[fold] for run in self.runs if fold in run.tables]
 
 
 Cohorts = dict[tuple[str, str], list[SeedPool]]  # {(task, data set): its runs}

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from utils.statistics.delete_one import pairs_of_cases
-from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, logit_interval
+from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, logit_interval, shared_training
 from utils.statistics.survival_stats import UndefinedMetricError
 
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
@@ -31,9 +31,10 @@ def as_survival(positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def concordance_within_folds(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray) -> Interval:
     """Harrell's C over the pairs within folds, ties in the score one half, with 95 % limits.
 
-    The variance is the jackknife's over cases, `V = (n - 1) / n sum_i (C_(i) - mean_j C_(j))^2`, C_(i) without the
-    pairs of case i; the limits are those of `utils.statistics.interval.logit_interval`. The scores are held fixed:
-    limits say how much the cases matter, not how much another training would.
+    The variance is the jackknife's over cases, `V = (2 - 1/K) (n - 1) / n sum_i (C_(i) - mean_j C_(j))^2`, C_(i)
+    without the pairs of case i, K folds (`utils.statistics.interval.shared_training`); the limits are those of
+    `utils.statistics.interval.logit_interval`. The scores are held fixed: limits say how much the cases matter, not
+    how much another training would.
 
     Args:
         event: (n,) 1 = death observed, 0 = censored.
@@ -51,7 +52,7 @@ def concordance_within_folds(event: np.ndarray, time: np.ndarray, fold: np.ndarr
     0.667
     """
     value, without = _shares(event, time, fold, score)
-    variance = _variance(without)
+    variance = shared_training(len(np.unique(fold))) * _variance(without)
     estimate = Estimate(value, None, _TOO_FEW) if math.isnan(variance) else Estimate(value, variance)
     return logit_interval([estimate])
 

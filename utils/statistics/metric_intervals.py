@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from utils.files.phrases import counted
 from utils.runs.predictions import output_columns, task_of
 from utils.statistics.delong import auc_estimate
 from utils.statistics.interval import Estimate, Interval, logit_interval
@@ -50,7 +51,8 @@ def metric_intervals(tables: Mapping[int, pd.DataFrame]) -> dict[str, MetricInte
 
     The last two are `utils.statistics.interval.logit_interval`, for a fold and for the mean over folds. The trained
     models are held fixed: an interval says how much the test patients matter, not how much another training run would.
-    `benchmarks/coverage.py` measures how often they hold the true value.
+    `benchmarks/coverage.py` and `benchmarks/mean_coverage.py` measure how often they hold the true value. There is no
+    interval of the mean where patients are in the test part of several folds, as in repeated random splits.
 
     Args:
         tables: {fold: predictions as of `utils.runs.predictions.read_predictions`}.
@@ -61,7 +63,21 @@ def metric_intervals(tables: Mapping[int, pd.DataFrame]) -> dict[str, MetricInte
     if not tables:
         raise ValueError("tables: expected at least one fold, got none")
     task = task_of(next(iter(tables.values())))
-    return {metric: _accuracy(tables) if metric == "acc" else _of_folds(tables, metric) for metric in task.compared}
+    found = {metric: _accuracy(tables) if metric == "acc" else _of_folds(tables, metric) for metric in task.compared}
+    repeated = repeated_patients(list(tables.values()))
+    if repeated is None:
+        return found
+    return {
+        metric: replace(one, overall=Interval(one.overall.value, None, None, one.overall.reason or repeated))
+        for metric, one in found.items()
+    }
+
+
+def repeated_patients(tables: Sequence[pd.DataFrame]) -> str | None:
+    """That patients are in the test part of several folds, in words, which take folds for different patients' then."""
+    patients = pd.concat([table["case_id"].drop_duplicates() for table in tables])
+    n_repeated = patients[patients.duplicated()].nunique()
+    return f"{counted(n_repeated, 'patient')} in the test part of more than one fold" if n_repeated else None
 
 
 def metric_estimate(table: pd.DataFrame, metric: str) -> Estimate | None:

@@ -12,10 +12,10 @@ import pandas as pd
 from scipy.stats import t as t_distribution
 
 from utils.errors import UserError
-from utils.runs.predictions import output_columns
 from utils.runs.tasks import TASKS
 from utils.statistics.delete_one import DeleteOne, delete_one_patient
-from utils.statistics.metrics import missing_classes
+from utils.statistics.interval import shared_training
+from utils.statistics.metric_intervals import why_undefined
 from utils.statistics.same_cases import aligned
 from utils.statistics.survival_stats import UndefinedMetricError
 
@@ -35,7 +35,7 @@ class PairedDifference:
         p: two-sided p value of "no difference"; None with one seed, or without limits.
         reason: why p, or p and the limits, are None.
         ours, other: the mean of each model over the same folds and seeds; their difference is `difference`.
-        by_seed: {seed: mean difference over the folds that it has}.
+        by_seed: {seed: mean difference over the folds that it has}; a seed that lacks a fold is of other patients.
         standard_error, degrees: of the t distribution; None without limits.
         n_cases: different patients of the folds.
         n_folds, n_seeds, n_pairs: folds, seeds, and pairs of them that both models have and that define the metric.
@@ -89,20 +89,20 @@ def paired_difference(ours: Predictions, other: Predictions, metric: str) -> Pai
     - Patients: `P = K^-2 sum_p (sum_k mean_s (u_p(ours, s, k) - u_p(other, s, k)))^2`, with the influence u_p of
       patient p on a metric (`utils.statistics.delete_one`): the jackknife variance for the trained models as they are.
       A patient who is in the test part of several folds counts once.
-    - Seeds: `B = K^-2 sum_k sum_model var_s m(model, s, k) / S_k`, var_s with S_k - 1 below. Two trainings also differ
-      by chance on the patients that happen to be in the fold, which P has already:
-      `E = K^-2 sum_k sum_model sum_p var_s u_p(model, s, k) / S_k` is that part of either variance, as in studies of
-      several readers.
+    - Seeds: `B = K^-2 sum_k b / S_k`, b the mean over folds of `sum_model var_s m(model, s, k)`, var_s with S_k - 1
+      below; a fold of one seed takes b from the others. Two trainings also differ by chance on the patients that
+      happen to be in the fold, which P has already: `E = K^-2 sum_k e / S_k`, e the mean over folds of
+      `sum_model sum_p var_s u_p(model, s, k)`, is that part of either variance, as in studies of several readers.
     - Folds: the model of a fold was trained on the test cases of the others, so that the d_k of folds are correlated:
-      by `1/K` if, as Nadeau and Bengio propose, the share of the test cases among all is taken for the correlation.
-      The variance of a mean over K is then `1 + (K - 1) / K` times that of independent folds. The part E is spared: it
+      by `1/K` if, as Nadeau and Bengio propose, the share of the test cases among all is taken for the correlation
+      (`utils.statistics.interval.shared_training`; K is the number of folds that are there). The part E is spared: it
       is of single trainings, which are independent. Without this term, two ridge regressions on noise differ
       "significantly" in 14 % of cross-validations (`python -m benchmarks.comparison_size`).
 
     `d / sqrt(V)` is compared with a t distribution of `V^2 / (V_1^2 / f_1 + V_2^2 / f_2)` degrees of freedom
     (Satterthwaite), V_2 the last term of V and V_1 the others, `f_1 = patients - K` and `f_2 = 2 sum_k (S_k - 1)`. With
-    one seed in a fold B and E are not known: both are taken as 0 in the limits, and there is no p. Equal predictions
-    have difference 0 and p = 1.
+    one seed in every fold B and E are not known: both are taken as 0 in the limits, and there is no p. A difference
+    that no patient changes, such as that of equal predictions, has no variance, and neither limits nor p.
 
     Args:
         ours: {(seed of the run, fold): predictions as of `utils.runs.predictions.read_predictions`}.
@@ -140,7 +140,7 @@ def paired_difference(ours: Predictions, other: Predictions, metric: str) -> Pai
         values = {key: delete_one_patient(metric, table) for key, table in tables.items()}
         first, table = next(iter(values.values())), next(iter(tables.values()))
         if np.isnan(first.value):
-            left_out[fold] = _why_undefined(metric, table)
+            left_out[fold] = why_undefined(table)
         else:
             folds[fold] = FoldPair(seeds, first.patients, values)
     if not folds:
@@ -172,14 +172,14 @@ def difference_of_folds(folds: Mapping[int, FoldPair], left_out: Mapping[int, st
 def _limits(difference: float, folds: Sequence[FoldPair], n_cases: int) -> dict[str, Any]:
     """`low, high, p, reason, standard_error, degrees` of a difference."""
     nothing: dict[str, Any] = dict.fromkeys(("low", "high", "p", "standard_error", "degrees"))
-    if all(_are_equal(fold) for fold in folds):
-        return nothing | {"low": 0.0, "high": 0.0, "p": 1.0, "reason": None}
+    if all(_are_alike(fold) for fold in folds):
+        return nothing | {"reason": "both models have the same value in each fold and seed, whoever is left out"}
     alone = patient_variance(folds)
     if np.isnan(alone):
         return nothing | {"reason": "the metric of a fold hangs on one patient, without whom it is undefined"}
-    has_seeds = all(len(fold.seeds) > 1 for fold in folds)
+    has_seeds = any(len(fold.seeds) > 1 for fold in folds)
     between, shared = seed_variances(folds) if has_seeds else (0.0, 0.0)
-    of_patients = alone + (1 - 1 / len(folds)) * max(0.0, alone - shared)
+    of_patients = alone + (shared_training(len(folds)) - 1) * max(0.0, alone - shared)
     of_seeds = max(0.0, between - shared)
     variance = of_patients + of_seeds
     f_patients, f_seeds = n_cases - len(folds), 2 * sum(len(fold.seeds) - 1 for fold in folds)
@@ -203,20 +203,22 @@ def patient_variance(folds: Sequence[FoldPair]) -> float:
 
 
 def seed_variances(folds: Sequence[FoldPair]) -> tuple[float, float]:
-    """B and E of `paired_difference`; each fold has two seeds at least."""
-    between, shared = 0.0, 0.0
+    """B and E of `paired_difference`; a fold has two seeds at least."""
+    between, shared = [], []
     for fold in folds:
-        for model in ("ours", "other"):
-            between += float(fold.metric(model).var(ddof=1)) / len(fold.seeds)
-            shared += float(fold.influence(model).var(axis=0, ddof=1).sum()) / len(fold.seeds)
-    return between / len(folds) ** 2, shared / len(folds) ** 2
+        if len(fold.seeds) > 1:
+            both = ("ours", "other")
+            between.append(sum(float(fold.metric(model).var(ddof=1)) for model in both))
+            shared.append(sum(float(fold.influence(model).var(axis=0, ddof=1).sum()) for model in both))
+    of_means = sum(1 / len(fold.seeds) for fold in folds) / len(folds) ** 2
+    return float(np.mean(between)) * of_means, float(np.mean(shared)) * of_means
 
 
-def _are_equal(fold: FoldPair) -> bool:
-    """Whether both models have the same mean metric whoever is left out, as those of equal predictions have."""
-    ours, other = (fold.metric(name).mean() for name in ("ours", "other"))
-    influences = (fold.influence("ours") - fold.influence("other")).mean(axis=0)
-    return abs(ours - other) < _ROUNDING and bool((np.abs(influences) < _ROUNDING).all())
+def _are_alike(fold: FoldPair) -> bool:
+    """Whether the models have the same metric in each seed, whoever is left out, as equal predictions have."""
+    values = np.abs(fold.metric("ours") - fold.metric("other"))
+    influences = np.abs(fold.influence("ours") - fold.influence("other"))
+    return bool((values < _ROUNDING).all() and (influences < _ROUNDING).all())
 
 
 def _of_seed(folds: Iterable[FoldPair], seed: int) -> float:
@@ -228,12 +230,6 @@ def _of_seed(folds: Iterable[FoldPair], seed: int) -> float:
 
 def _rounded(difference: float) -> float:
     return 0.0 if abs(difference) < _ROUNDING else difference
-
-
-def _why_undefined(metric: str, table: pd.DataFrame) -> str:
-    if metric == "auc":
-        return str(missing_classes(table["label"].to_numpy(), len(output_columns(table))))
-    return "no comparable pair"
 
 
 def _listed(predictions: Predictions) -> str:

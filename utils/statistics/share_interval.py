@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.statistics.calibration import wilson_limits
-from utils.statistics.interval import Interval
+from utils.statistics.interval import Interval, shared_training
 
 
 def share_interval(shares: Sequence[float], sizes: Sequence[float]) -> Interval:
-    """The mean of the shares of K folds with Wilson's limits for `K^2 / sum_k 1 / n_k` cases, n_k those of fold k.
+    """The mean of the shares of K folds, with Wilson's limits for `K^2 / sum_k 1 / n_k / (2 - 1/K)` cases.
 
-    A share p of each fold has the variance `p (1 - p) / n_k`, so that of their mean is the one of so many cases. That
-    is the sum of the cases where folds are of equal size.
+    A share p of fold k with n_k cases has the variance `p (1 - p) / n_k`, so that of the mean of independent folds is
+    the one of `K^2 / sum_k 1 / n_k` cases: their sum where folds are of equal size. The divisor is that of folds whose
+    models share training cases (`utils.statistics.interval.shared_training`).
 
     Args:
         shares: of each fold; one at least.
@@ -25,7 +26,7 @@ def share_interval(shares: Sequence[float], sizes: Sequence[float]) -> Interval:
     (0.796, 1.0)
     """
     value = float(np.mean(shares))
-    size = len(sizes) ** 2 / sum(1 / n for n in sizes)
+    size = len(sizes) ** 2 / sum(1 / n for n in sizes) / shared_training(len(sizes))
     low, high = wilson_limits(np.array(value), np.array(size))
     return Interval(value, float(low), float(high))
 

@@ -7,13 +7,14 @@ from utils.statistics.paired_difference import PairedDifference
 
 METHOD = (
     "Difference: the mean over folds of the mean over seeds, of the pairs of fold and seed that both models have. By "
-    "seed: the lowest and the highest difference that one seed alone gives.",
+    "seed: the lowest and the highest difference that one seed alone gives, over the folds that it has.",
     "95 % interval and p: of a t distribution whose variance counts the patients of the test folds (jackknife), the "
     "training cases that the models of the folds share (the correction of Nadeau and Bengio), and the seeds, whose "
     "trainings differ.",
     "p says how often a difference at least as large would be found between two models that are equally good on "
     "average over patients and seeds. One seed does not tell how much trainings differ: it has no p, and its interval "
-    "counts patients and folds alone.",
+    "counts patients and folds alone, so that it is too narrow (in simulations that of two trainings of one model left "
+    "out 0 in 2 % with 240 cases, and in 23 % with 1,200).",
 )
 
 

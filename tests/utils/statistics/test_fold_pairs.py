@@ -37,6 +37,7 @@ def test_it_is_the_share_of_pairs_and_the_jackknife_over_cases(seed: int):
     assert found.value == pytest.approx(value, abs=1e-12)
     without = np.array([_share(event, time, fold, score, left_out=i) for i in range(len(event))])
     error = math.sqrt((len(event) - 1) / len(event) * ((without - without.mean()) ** 2).sum())
+    error *= math.sqrt(2 - 1 / len(np.unique(fold)))  # the models of folds share training cases
     reach = 1.959964 * error / (value * (1 - value))
     logit = math.log(value / (1 - value))
     assert [found.low, found.high] == pytest.approx([1 / (1 + math.exp(-logit + s * reach)) for s in (1, -1)], abs=1e-7)

@@ -17,9 +17,11 @@ def test_limits_on_the_logit_scale():
     assert 0 <= low < 0.999 < high <= 1
 
 
-def test_the_mean_of_folds_has_the_variance_of_independent_folds():
+def test_the_mean_of_folds_has_the_variance_of_folds_that_share_training_cases():
     folds = [Estimate(0.6, 0.01), Estimate(0.8, 0.03), Estimate(1.0, 0.0)]
-    assert logit_interval(folds) == Interval(pytest.approx(0.8), *map(pytest.approx, logit_limits(0.8, 0.04 / 9)))
+    assert logit_interval(folds) == Interval(
+        pytest.approx(0.8), *map(pytest.approx, logit_limits(0.8, (2 - 1 / 3) * 0.04 / 9))
+    )
     assert logit_interval(folds[:1]) == Interval(0.6, *logit_limits(0.6, 0.01))
 
 
@@ -31,7 +33,7 @@ def test_separated_classes_have_the_exact_limit():
     mirrored = logit_interval([Estimate(0.0, 0.0, disjoint_pairs=5)])
     assert (mirrored.low, mirrored.high) == (0.0, pytest.approx(1 - one.low))
     folds = [Estimate(1.0, 0.0, disjoint_pairs=pairs) for pairs in (5, 4, 7)]
-    assert logit_interval(folds).low == pytest.approx(0.025 ** (1 / 12))  # three times the fewest
+    assert logit_interval(folds).low == pytest.approx(0.025 ** ((2 - 1 / 3) / 12))  # three times the fewest
 
 
 def test_the_exact_limit_of_several_folds_holds_for_unequal_aucs():
