@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from utils.clinical.clinical_table import ClinicalValues, read_clinical_values
+from utils.clinical.column_values import read_columns
 from utils.clinical.covariates import Design, as_record, design_of
 from utils.clinical.discrimination import discrimination
 from utils.clinical.models import MODELS, fit_models
@@ -28,17 +29,17 @@ def analyse(run_dir: Path, settings: ClinicalSettings) -> dict[str, Any]:
 
     Returns:
         `title`, `task`, `metric`, `outcome` (what `events` counts), `table` (how it was read), `predictions`
-        {fold: SHA-256}, `folds`, `cases` (numbers), `missing`, `covariates`, `models` and `tests` (see
-        `utils.clinical.models.fit_models`), `discrimination`, `n_tests` (p values in all), `subgroups`, `sites`,
-        `notes` and `warnings`. Without `--covariates` there are no `models`, `tests` and `discrimination`.
+        {fold: SHA-256}, `folds` (of the analysed cases), `cases` (numbers), `missing`, `covariates`, `models` and
+        `tests` (see `utils.clinical.models.fit_models`), `discrimination`, `n_tests` (p values in all), `subgroups`,
+        `sites`, `notes` and `warnings`. Without `--covariates` there are no `models`, `tests` and `discrimination`.
 
     Raises:
-        UserError: see `read_predicted_cases`, `read_clinical_values` and `utils.clinical.covariates.design_of`.
+        UserError: see `read_predicted_cases`, `read_clinical_values`, `read_columns` and `design_of`.
     """
     settings = settings.in_plain_text()
     cases = read_predicted_cases(run_dir)
     values = read_clinical_values(settings, cases.case_id.tolist(), cases.slides)
-    categorical = settings.categorical or ()
+    columns = read_columns(values.texts, settings.categorical or ())
     result: dict[str, Any] = {
         "title": _title(cases.run),
         "task": cases.task.name,
@@ -46,20 +47,21 @@ def analyse(run_dir: Path, settings: ClinicalSettings) -> dict[str, Any]:
         "outcome": cases.outcome_words,
         "table": dict(values.record),
         "predictions": dict(cases.digests),
-        "folds": sorted({int(fold) for fold in cases.fold}),
     }
-    notes, warnings = [*cases.notes, *values.notes], list[str]()
+    notes = [*cases.notes, *values.notes, *(note for column in columns.values() for note in column.notes)]
+    warnings = [warning for column in columns.values() for warning in column.warnings]
     kept = values.found
     if settings.covariates:
-        texts = {name: values.texts[name] for name in settings.covariates}
-        design = design_of(texts, cases.outcome, categorical, is_survival=cases.is_survival)
+        covariates = {name: columns[name] for name in settings.covariates}
+        design = design_of(covariates, cases.outcome, is_survival=cases.is_survival)
         kept = design.kept
         result |= _models(cases.only(kept), design)
         notes += design.notes
         warnings += _few_events(cases.only(kept), design.columns.shape[1])
     result |= {"cases": _counts(cases, values, kept), "missing": {k: dict(v) for k, v in values.missing.items()}}
-    groups = {name: values.texts[name] for name in settings.subgroups or ()}
-    result["subgroups"] = subgroup_rows(cases, groups, categorical) if groups else []
+    result["folds"] = sorted({int(fold) for fold in cases.fold[kept]})
+    groups = {name: columns[name] for name in settings.subgroups or ()}
+    result["subgroups"] = subgroup_rows(cases, groups) if groups else []
     result["sites"], small_sites = site_rows(cases)
     result["notes"] = [_sentence(note) for note in (*notes, small_sites) if note]
     result["warnings"] = warnings

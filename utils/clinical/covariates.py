@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from utils.clinical.column_values import ColumnValues
 from utils.errors import UserError
-from utils.files.cell_text import number_of, printable
+from utils.files.cell_text import printable
 from utils.files.phrases import counted, quoted
 
 FEWEST_CASES = 5  # of a group; smaller ones, and those without an event, are left out and named
-_MOST_GROUPS = 20
 _FEW_VALUES = 10  # of a column of numbers that may be names of groups
+_NAMED = 5  # groups in the sentence of an error
 
 
 @dataclass(frozen=True)
@@ -82,72 +83,34 @@ def named(column: str, level: str) -> str:
     return level if level.casefold().startswith(f"{column.casefold()} ") else f"{column} {level}".strip()
 
 
-def design_of(
-    texts: Mapping[str, np.ndarray], outcome: np.ndarray, categorical: Sequence[str], *, is_survival: bool
-) -> Design:
-    """The design of the columns `texts` {column: (n_all,) texts, empty without a value}.
+def design_of(columns: Mapping[str, ColumnValues], outcome: np.ndarray, *, is_survival: bool) -> Design:
+    """The design of the columns {name: values of n_all cases}.
 
-    A column whose values are all numbers, more than two different ones, is one of numbers unless it is `categorical`.
     Groups of fewer than 5 cases, without a death, or with one class only have no estimate that is worth a line: their
     cases are left out of all models, and counted. For groups without a death, or of one class, the other coefficients
     are those that maximum likelihood comes to in the limit with them.
 
     Args:
-        texts: of the columns.
+        columns: at least one, of n_all cases each.
         outcome: (n_all,) bool, deaths or positive cases.
-        categorical: columns whose numbers are names of groups.
         is_survival: whether the outcome is a time; a group may then consist of deaths alone.
 
     Raises:
-        UserError: a column without any value, of numbers among which are texts, of more than 20 groups, or with the
-            same value for all cases; no case with all values.
+        UserError: no case with all values; a column with fewer than two groups that have an estimate, or with the same
+            value for all cases that are left.
     """
-    read = {name: read_column(name, cells, name in categorical) for name, cells in texts.items()}
-    kept = np.all([cells != "" for cells in texts.values()], axis=0)
+    read = {name: column.values for name, column in columns.items()}
+    kept = np.all([column.known for column in columns.values()], axis=0)
     if not kept.any():
-        raise UserError(f"no case has a value in all of the columns {', '.join(texts)}: leave one out")
+        raise UserError(f"no case has a value in all of the columns {', '.join(columns)}: leave one out")
     rare: dict[str, dict[str, tuple[int, int]]] = {}
     while found := _first_rare(read, kept, outcome, is_survival=is_survival):
         name, level, counts = found
         rare.setdefault(name, {})[level] = counts
         kept &= read[name] != level
+    _check_groups_left(read, kept, rare)
     covariates = tuple(_covariate(name, values[kept]) for name, values in read.items())
     return Design(covariates, kept, rare, tuple(_notes(covariates, read, rare)))
-
-
-def read_column(name: str, cells: np.ndarray, is_categorical: bool) -> np.ndarray:
-    """The values of a column (n,): float64 with NaN, or texts with `""` where there is none.
-
-    Raises:
-        UserError: see `design_of`.
-    """
-    filled = [cell for cell in cells if cell != ""]
-    if not filled:
-        raise UserError(f"column {name} has a value for none of the {counted(len(cells), 'case')}: leave it out")
-    numbers = [number_of(cell) for cell in filled]
-    others = [cell for cell, number in zip(filled, numbers, strict=True) if number is None or not np.isfinite(number)]
-    if not is_categorical and not others and len(set(numbers)) > 2:
-        return np.array([np.nan if cell == "" else float(cell) for cell in cells])
-    if not is_categorical and len(others) * 2 < len(filled) and len(set(filled)) > 2:
-        raise UserError(
-            f"column {name} holds {printable(others[0] if others else filled[0])} where "
-            f"{len(filled) - len(others)} other cases have numbers: expected numbers or names of groups; correct it, "
-            "leave the cell blank, name it with --missing, or read all as groups with --categorical"
-        )
-    groups = np.array([_group(cell) for cell in cells], dtype=object)
-    n_groups = len(set(groups[groups != ""]))
-    if n_groups > _MOST_GROUPS:
-        raise UserError(
-            f"column {name} has {n_groups} different values, such as {printable(filled[0])}: expected numbers, or at "
-            f"most {_MOST_GROUPS} groups; leave it out, or name groups in a column of their own"
-        )
-    return groups
-
-
-def _group(cell: str) -> str:
-    """The name of a group; `1.0` is `1`."""
-    number = number_of(cell)
-    return str(int(number)) if number is not None and number == int(number) else cell
 
 
 def _first_rare(
@@ -164,6 +127,27 @@ def _first_rare(
             if n_cases < FEWEST_CASES or one_sided:
                 return name, level, (n_cases, n_events)
     return None
+
+
+def _check_groups_left(
+    read: Mapping[str, np.ndarray], kept: np.ndarray, rare: Mapping[str, Mapping[str, tuple[int, int]]]
+) -> None:
+    """Raise UserError where a column has lost the groups that could be compared; of several, that of most cases."""
+    bare = [name for name in rare if len(set(read[name][kept])) < 2]
+    if bare:
+        name = max(bare, key=lambda name: sum(n_cases for n_cases, _ in rare[name].values()))
+        lost = [f"{printable(level)} ({_why_rare(*counts)})" for level, counts in rare[name].items()]
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        raise UserError(
+            f"column {name} has fewer than two groups that can be compared, without {', '.join(lost[:_NAMED])}{more}: "
+            f"expected groups of {FEWEST_CASES} cases or more in which outcomes differ, among the cases with a value "
+            "in every column; merge groups in the table, or leave it out"
+        )
+
+
+def _why_rare(n_cases: int, n_events: int) -> str:
+    few = n_cases < FEWEST_CASES
+    return counted(n_cases, "case") if few else f"{n_events} of {counted(n_cases, 'case')} with the outcome"
 
 
 def _covariate(name: str, values: np.ndarray) -> Covariate:

@@ -61,13 +61,15 @@ def cross_fitted(cases: PredictedCases, covariates: np.ndarray, terms: Sequence[
     (or above) all others, and left out of the fit.
 
     Raises:
-        UndefinedMetricError: one fold; a model cannot be fitted.
+        UndefinedMetricError: all cases are of one fold; a model cannot be fitted.
     """
     risk = standardised_within_folds(cases.score, cases.fold)
     columns, names = columns_of(model, risk, covariates), names_of(model, terms)
     folds = np.unique(cases.fold)
     if len(folds) < 2:
-        raise UndefinedMetricError("there is one fold, and no cases of others to fit the covariates to")
+        raise UndefinedMetricError(
+            f"the cases are all of fold {folds[0]}, and there are none of others to fit the covariates to"
+        )
     score = np.zeros(len(columns))
     for fold in folds:
         own = cases.fold == fold

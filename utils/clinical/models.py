@@ -17,7 +17,7 @@ from utils.statistics.survival_stats import UndefinedMetricError
 
 RISK, COVARIATES, BOTH = MODELS = ("risk", "covariates", "both")
 RISK_TERM = "model's risk, per SD"
-SHARED_TRAINING = 2.0  # by which the variance of a score over folds may be larger than over independent ones
+SHARED_TRAINING_FACTOR = 2.0  # by which the variance of a score over folds may be larger than over independent ones
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def fit_models(cases: PredictedCases, covariates: np.ndarray, terms: Sequence[st
         `models` {model: `terms` (list of `term`, `effect`: the hazard or odds ratio, `low`, `high`, `p`),
         `log_likelihood`, `reason`}, and `tests`: `risk_added` (both against the covariates alone) and
         `covariates_added` (both against the risk alone), each with `statistic`, `df`, `p`, `reason`; that of the risk
-        also with `p_corrected`, see `_corrected`.
+        also with `p_corrected`, null for cases of one fold, see `_corrected`.
     """
     risk = standardised_within_folds(cases.score, cases.fold)
     names = {model: names_of(model, terms) for model in MODELS}
@@ -102,7 +102,7 @@ def fit_models(cases: PredictedCases, covariates: np.ndarray, terms: Sequence[st
             fitted[model] = str(error)
     models = {model: _as_record(found, names[model]) for model, found in fitted.items()}
     tests = {
-        "risk_added": _corrected(_likelihood_ratio(models, BOTH, COVARIATES)),
+        "risk_added": _corrected(_likelihood_ratio(models, BOTH, COVARIATES), len(np.unique(cases.fold))),
         "covariates_added": _likelihood_ratio(models, BOTH, RISK),
     }
     return {"models": models, "tests": tests}
@@ -139,7 +139,7 @@ def _likelihood_ratio(models: Mapping[str, Any], full: str, part: str) -> dict[s
     return {"statistic": statistic, "df": df, "p": float(chi2.sf(statistic, df)), "reason": None}
 
 
-def _corrected(test: dict[str, Any]) -> dict[str, Any]:
+def _corrected(test: dict[str, Any], n_folds: int) -> dict[str, Any]:
     """The test of the risk with `p_corrected`, of half the statistic: for models that share training cases.
 
     The risk of fold k comes from a model of the outcomes of the other folds. Where the risk says nothing, the score of
@@ -147,8 +147,8 @@ def _corrected(test: dict[str, Any]) -> dict[str, Any]:
     independent, with the variance `sum_{j != k} Var(y_k' B_kj y_j)`. But the pair (j, k) is there twice, as
     `y_k' B_kj y_j` and `y_j' B_jk y_k`, and by Cauchy and Schwarz their covariance adds at most as much again (it does
     for a linear model, where B_kj is the transpose of B_jk). So the statistic is too large by a factor of 2 at most.
-    `benchmarks/clinical_size.py` shows it.
+    `benchmarks/clinical_size.py` shows it. Cases of one fold share no training with each other: nothing to correct.
     """
-    if test["p"] is None:
+    if test["p"] is None or n_folds < 2:
         return test | {"p_corrected": None}
-    return test | {"p_corrected": float(chi2.sf(test["statistic"] / SHARED_TRAINING, test["df"]))}
+    return test | {"p_corrected": float(chi2.sf(test["statistic"] / SHARED_TRAINING_FACTOR, test["df"]))}

@@ -29,17 +29,19 @@ def verdict(result: Mapping[str, Any]) -> Iterator[str]:
     if "models" not in result:
         return
     names, both = listed(_names(result)), result["models"][BOTH]
-    ratio = "hazard ratio" if result["task"] == "surv" else "odds ratio"
+    ratio = "a hazard ratio" if result["task"] == "surv" else "an odds ratio"
     if both["reason"]:
         yield f"Whether the risk says something beyond {names} cannot be told: {both['reason']}."
         return
     term = both["terms"][0]
     opposite = "live longer" if result["task"] == "surv" else f"are less often {result['outcome']}"
     turned = f" (below 1: cases of higher risk {opposite})" if term["effect"] < 1 else ""
-    p = p_text(result["tests"]["risk_added"]["p_corrected"])
+    several = _has_several_folds(result)
+    p = p_text(result["tests"]["risk_added"]["p_corrected" if several else "p"])
+    corrected = ", corrected for folds that share training cases" if several else ""
     yield (
-        f"Beyond {names}, the risk has a {ratio} of {ratio_text(term)} per standard deviation{turned}; likelihood-"
-        f"ratio test of adding it, corrected for folds that share training cases: p {p}."
+        f"Beyond {names}, the risk has {ratio} of {ratio_text(term)} per standard deviation{turned}; likelihood-"
+        f"ratio test of adding it{corrected}: p {p}."
     )
     metric, found = METRIC_WORDS[result["metric"]], result["discrimination"]
     baseline, added = found["models"][COVARIATES], found["differences"]["risk_added"]
@@ -68,15 +70,17 @@ def cases_in_words(result: Mapping[str, Any]) -> Iterator[str]:
 
 def model_method(result: Mapping[str, Any]) -> Iterator[str]:
     """How the three models were made, and what their p values mean."""
+    several = _has_several_folds(result)
     if result["task"] == "surv":
-        kind = "Cox's proportional hazards, stratified by fold (Efron's ties)"
+        kind = f"Cox's proportional hazards{', stratified by fold' if several else ''} (Efron's ties)"
         means = "HR: hazard ratio, above 1 = earlier death"
     else:
-        kind = "Logistic regression with an intercept for each fold"
+        kind = f"Logistic regression{' with an intercept for each fold' if several else ''}"
         means = f"OR: odds ratio of {result['outcome']}; the risk is the logit of its predicted probability"
+    scale = " within its fold, since the folds' models have no common scale" if several else ""
     yield (
-        f"{kind}. {means}. The three models are of the same cases. The risk is per standard deviation within its fold, "
-        "since the folds' models have no common scale; numbers are per standard deviation (SD in brackets), and "
+        f"{kind}. {means}. The three models are of the same cases. The risk is per standard deviation{scale}; "
+        "numbers are per standard deviation (SD in brackets), and "
         "clinical.csv has them per unit too; groups are compared with the most frequent one."
     )
     yield (
@@ -88,18 +92,32 @@ def model_method(result: Mapping[str, Any]) -> Iterator[str]:
         f"{counted(result['n_tests'], 'p value')} in all, none corrected for their number: of 20 tests without any "
         "effect, about one has p < 0.05."
     )
-    yield DEPENDENCE
+    if several:
+        yield DEPENDENCE
 
 
 def ranking_method(result: Mapping[str, Any]) -> str:
     """How the rankings were made."""
-    metric, pairs = METRIC_WORDS[result["metric"]], "pairs of cases of the same fold"
+    metric = METRIC_WORDS[result["metric"]]
+    limits = "Limits: 95 %, from leaving out one case at a time, with the models held fixed."
+    if not _has_several_folds(result):
+        return (
+            f"{metric} over pairs of cases. All cases are of one fold: there are none of other folds to fit a model of "
+            f"the covariates to, and so no ranking by them. {limits}"
+        )
+    n_others = len(result["folds"]) - 1
+    others = f"{n_others} folds" if n_others > 1 else "fold"
     return (
-        f"{metric} over {pairs}. The covariates are cross-fitted: the cases of a fold are ranked by a model that was "
-        f"fitted to the test cases of the other {counted(len(result['folds']) - 1, 'fold')}, as the risk of a case "
-        "comes from a model that was trained without it. Limits: 95 %, from leaving out one case at a time, with "
-        "the models held fixed. No test is made of the differences."
+        f"{metric} over pairs of cases of the same fold. The covariates are cross-fitted: the cases of a fold are "
+        f"ranked by a model that was fitted to the test cases of the other {others}, "
+        f"as the risk of a case comes from a model that was trained without it. {limits} No test is made of the "
+        "differences."
     )
+
+
+def _has_several_folds(result: Mapping[str, Any]) -> bool:
+    """Whether cases of several models are analysed together, as `folds` of the result says."""
+    return len(result["folds"]) > 1
 
 
 def _names(result: Mapping[str, Any]) -> list[str]:

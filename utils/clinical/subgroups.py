@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from datasets.folds.cases import patient_of
 from datasets.make_splits.site_folds import site_of
-from utils.clinical.covariates import read_column
+from utils.clinical.column_values import ColumnValues
 from utils.clinical.predicted_cases import PredictedCases
 from utils.errors import UserError
 from utils.files.phrases import counted
@@ -21,27 +21,19 @@ FEWEST_CASES, FEWEST_EVENTS = 10, 3  # of a group that is evaluated
 FEWEST_SITES = 2
 
 
-def subgroup_rows(
-    cases: PredictedCases, texts: Mapping[str, np.ndarray], categorical: Sequence[str]
-) -> list[dict[str, Any]]:
+def subgroup_rows(cases: PredictedCases, columns: Mapping[str, ColumnValues]) -> list[dict[str, Any]]:
     """The metric within each group of each column, as JSON values (see `_measured`); all cases first.
 
     Numbers are divided at the median of the cases that have one: `age up to 61` and `age above 61`.
 
     Args:
         cases: n cases, with or without values of the covariates.
-        texts: {column: (n,) texts, empty where there is no value}.
-        categorical: columns whose numbers are names of groups.
-
-    Raises:
-        UserError: see `utils.clinical.covariates.read_column`.
+        columns: {name: values of the n cases}.
     """
     everyone = np.ones(len(cases.case_id), dtype=bool)
     rows = [_measured(cases, everyone, "all cases", "")]
-    for column, cells in texts.items():
-        values = read_column(column, cells, column in categorical)
-        groups = list(_groups(values))
-        rows += [_measured(cases, members, column, level) for level, members in groups]
+    for name, column in columns.items():
+        rows += [_measured(cases, members, name, level) for level, members in _groups(column.values)]
     return rows
 
 

@@ -99,7 +99,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             line = {"part": "ratio", "model": model, "name": term["term"], **counts, "note": fitted["reason"]}
             line |= {"value": term["effect"], **{name: term[name] for name in ("low", "high", "p")}}
             if term["term"] in deviations and term["effect"] is not None:
-                line["value_per_unit"] = math.exp(math.log(term["effect"]) / deviations[term["term"]])
+                line["value_per_unit"] = _ratio_per_unit(term["effect"], deviations[term["term"]])
             yield line
     for name, test in result.get("tests", {}).items():
         tested = {key: test.get(key) for key in ("statistic", "df", "p", "p_corrected")}
@@ -111,6 +111,12 @@ def _lines(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for row in result[part]:
             of_row = {"cases": row["n"], "events": row["events"]}
             yield {"part": part, "name": group_name(row), **of_row, **_measured(row)}
+
+
+def _ratio_per_unit(ratio: float, deviation: float) -> float | None:
+    """`ratio^(1 / deviation)`; None beyond float64, where a unit is far more than the column spans."""
+    exponent = math.log(ratio) / deviation
+    return math.exp(exponent) if abs(exponent) < 700 else None
 
 
 def _measured(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Proportional hazards with several covariates and strata: coefficients, Wald limits, likelihood-ratio tests."""
+"""Proportional hazards with several covariates and strata: coefficients, Wald limits, log partial likelihoods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from utils.statistics.efron import EfronLikelihood
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival
@@ -25,7 +25,7 @@ class CoxModel:
         log_hazard: (p,) log hazard ratio per unit of each covariate; above 0: higher values die earlier.
         covariance: (p, p) of the coefficients, the inverse of the observed information.
         log_likelihood: Efron's log partial likelihood at the maximum; `log_likelihood_null` with all coefficients 0.
-        n, deaths: cases and deaths it was fitted to.
+        n: cases it was fitted to.
     """
 
     log_hazard: np.ndarray
@@ -36,21 +36,11 @@ class CoxModel:
     log_likelihood: float
     log_likelihood_null: float
     n: int
-    deaths: int
 
     @property
     def standard_error(self) -> np.ndarray:
         """(p,) of the coefficients."""
         return np.sqrt(np.diag(self.covariance))
-
-
-@dataclass(frozen=True)
-class LikelihoodRatio:
-    """`2 (log L_full - log L_part)`, chi-squared with `df` degrees of freedom if the part is enough; its p value."""
-
-    statistic: float
-    df: int
-    p: float
 
 
 def cox(
@@ -117,26 +107,7 @@ def cox(
         log_likelihood=likelihood.value(at_maximum),
         log_likelihood_null=null,
         n=len(event),
-        deaths=int(event.sum()),
     )
-
-
-def likelihood_ratio(full: CoxModel, part: CoxModel | None = None) -> LikelihoodRatio:
-    """Whether the covariates that the full model has beyond the part add anything; None: the model without covariates.
-
-    Both have to be fitted to the same cases and strata, and the covariates of the part be among those of the full one.
-
-    Raises:
-        ValueError: the models were fitted to other cases, or the part has no covariate fewer.
-    """
-    of_part, p_part = (full.log_likelihood_null, 0) if part is None else (part.log_likelihood, len(part.log_hazard))
-    df = len(full.log_hazard) - p_part
-    if df < 1:
-        raise ValueError(f"expected fewer covariates than {len(full.log_hazard)} in the part, got {p_part}")
-    if part is not None and not np.isclose(full.log_likelihood_null, part.log_likelihood_null, rtol=1e-9, atol=1e-9):
-        raise ValueError("expected two models of the same cases and strata, got others")
-    statistic = max(2 * (full.log_likelihood - of_part), 0.0)
-    return LikelihoodRatio(statistic, df, float(chi2.sf(statistic, df)))
 
 
 def _check_covariates(covariates: np.ndarray, n_cases: int) -> np.ndarray:

@@ -11,8 +11,8 @@ from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.risk_groups import RELEASED_SIZE, SHARED_TRAINING
 
 HEADER = ("fold", "high: cases (deaths)", "low: cases (deaths)", "hazard ratio", "95 % interval", "log-rank p")
-STRATIFIED = "stratified by fold"
-RELEASED = "released: pooled, not stratified"
+STRATIFIED_ROW = "stratified by fold"
+RELEASED_ROW = "released: pooled, not stratified"
 # Below each table that shows it, here and in the report.
 POOLED_METHOD = (
     "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
@@ -51,9 +51,9 @@ def risk_group_rows(summary: Mapping[str, Any], notes: list[str]) -> Iterator[li
     found = summary["risk_groups"]
     for row in found["folds"]:
         yield [str(row["fold"]), *_cells(row, f"fold {row['fold']}", notes)]
-    yield [STRATIFIED, *_cells(found["stratified"], STRATIFIED, notes)]
+    yield [STRATIFIED_ROW, *_cells(found["stratified"], STRATIFIED_ROW, notes)]
     yield [
-        RELEASED,
+        RELEASED_ROW,
         *[""] * (len(HEADER) - 2),
         pooled_p_text(summary["pooled"]),  # its reason stands at the table of the folds
     ]

@@ -89,6 +89,19 @@ def text_among_numbers() -> str:
     return ASK
 
 
+@case("A number of a covariate that is not finite")
+def infinite() -> str:
+    _table()
+    set_cell(TABLE, "age", "inf", row=len(SLIDES) - 1)
+    return ASK
+
+
+@case("A covariate of groups that are all too small")
+def small_groups() -> str:
+    _table(stage=[f"group {index // 2}" for index in range(len(SLIDES))])
+    return f"{ASK} stage"
+
+
 @case("Two values of one patient")
 def two_values() -> str:
     _table()

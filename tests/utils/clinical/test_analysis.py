@@ -189,3 +189,18 @@ def test_a_table_of_other_patients_is_an_error(tmp_path: Path):
     table.write_text(table.read_text().replace("P", "Q"))
     with pytest.raises(UserError, match="none of the 686 test cases"):
         analyse(run_dir, ClinicalSettings(clinical=table, covariates=("age",)))
+
+
+def test_odd_columns_are_said_of_covariates_and_subgroups(tmp_path: Path):
+    run_dir, table = write_gbsg2(tmp_path, "surv")
+    cells = [line.split(",") for line in table.read_text().splitlines()]
+    for row in cells[1:4]:
+        row[0], row[4] = "-999", row[4].upper()
+    table.write_text("\n".join(",".join(row) for row in cells) + "\n")
+    settings = ClinicalSettings(clinical=table, covariates=("age",), subgroups=("horTh", "age"))
+    result = analyse(run_dir, settings)
+    assert [text[:29] for text in result["warnings"]] == ["Column age is -999 for 3 cases"[:29]]
+    assert any("which differ in letter case only" in note for note in result["notes"])
+    assert [row["level"] for row in result["subgroups"][1:3]] == ["no", "yes"]
+    named = analyse(run_dir, ClinicalSettings(clinical=table, covariates=("age",), missing=("-999",)))
+    assert (named["warnings"], named["missing"]["age"]) == ([], {"-999": 3})

@@ -84,7 +84,9 @@ def test_one_fold_has_no_clinical_baseline_and_says_why():
     one = survival_cases(cases.outcome, cases.time, np.zeros(120, dtype=int), cases.score)
     found = discrimination(one, x, ("age", "sex"))
     assert found["models"]["risk"]["value"] is not None
-    assert found["models"]["covariates"]["reason"].startswith("there is one fold")
+    assert found["models"]["covariates"]["reason"].startswith(
+        "the cases are all of fold 0, and there are none of others"
+    )
     assert found["differences"]["risk_added"]["value"] is None
 
 

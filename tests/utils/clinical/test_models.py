@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,16 @@ def test_the_risk_is_standardised_within_its_fold():
     np.testing.assert_allclose(found, standardised_within_folds(score, fold))
     for one in range(4):
         assert (found[fold == one].mean(), found[fold == one].std()) == (pytest.approx(0), pytest.approx(1))
+
+
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_the_test_is_corrected_where_folds_share_training_cases(n_folds: int):
+    rng = np.random.default_rng(3)
+    x, score = rng.normal(size=(60, 1)), rng.normal(size=60)
+    cases = survival_cases(rng.random(60) < 0.8, rng.exponential(np.exp(-score)), np.arange(60) % n_folds, score)
+    test = fit_models(cases, x, ["age"])["tests"]["risk_added"]
+    half = math.erfc(math.sqrt(test["statistic"] / 4))  # P(Z^2 > half of it)
+    assert test["p_corrected"] == (None if n_folds == 1 else pytest.approx(half))
 
 
 def test_a_constant_risk_has_no_ratio_and_leaves_the_covariates_theirs():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.utils.clinical.cases import class_cases, survival_cases
+from utils.clinical.column_values import read_columns
 from utils.clinical.subgroups import site_rows, subgroup_rows
 from utils.statistics.survival_stats import concordance
 
@@ -22,7 +23,7 @@ def numbers() -> dict[str, np.ndarray]:
 def test_each_group_has_its_own_concordance(numbers: dict[str, np.ndarray]):
     cases = survival_cases(**numbers, fold=np.zeros(60, dtype=int))
     sex = np.array(["f", "m"] * 30)
-    rows = subgroup_rows(cases, {"sex": _texts(sex)}, ())
+    rows = subgroup_rows(cases, read_columns({"sex": _texts(sex)}, ()))
     assert [(row["column"], row["level"], row["n"]) for row in rows] == [
         ("all cases", "", 60),
         ("sex", "f", 30),
@@ -39,10 +40,10 @@ def test_each_group_has_its_own_concordance(numbers: dict[str, np.ndarray]):
 def test_numbers_are_divided_at_their_median(numbers: dict[str, np.ndarray]):
     cases = survival_cases(**numbers, fold=np.zeros(60, dtype=int))
     ages = [*range(41, 100), ""]
-    _, low, high = subgroup_rows(cases, {"age": _texts(ages)}, ())
+    _, low, high = subgroup_rows(cases, read_columns({"age": _texts(ages)}, ()))
     assert (low["level"], low["n"], high["level"], high["n"]) == ("up to 70", 30, "above 70", 29)
     skewed = [1, 2, *[3] * 58]
-    _, low, high = subgroup_rows(cases, {"grade": _texts(skewed)}, ())
+    _, low, high = subgroup_rows(cases, read_columns({"grade": _texts(skewed)}, ()))
     assert (low["level"], low["n"], high["level"], high["n"]) == ("below 3", 2, "from 3 on", 58)
 
 
@@ -50,7 +51,7 @@ def test_small_groups_say_too_few(numbers: dict[str, np.ndarray]):
     numbers["event"] = np.arange(60) >= 30
     cases = survival_cases(**numbers, fold=np.zeros(60, dtype=int))
     stage = ["I"] * 9 + ["II"] * 23 + ["III"] * 28
-    _, few_cases, few_deaths, enough = subgroup_rows(cases, {"stage": _texts(stage)}, ())
+    _, few_cases, few_deaths, enough = subgroup_rows(cases, read_columns({"stage": _texts(stage)}, ()))
     assert few_cases["reason"] == few_deaths["reason"] == "too few: fewer than 10 cases or 3 deaths"
     assert few_cases["value"] is None
     assert enough["value"] is not None
@@ -59,7 +60,9 @@ def test_small_groups_say_too_few(numbers: dict[str, np.ndarray]):
 def test_classes_need_three_of_each():
     fold, score = np.zeros(24, dtype=int), np.arange(24.0)
     positive = np.array([True] * 10 + [False] * 2 + [True, False] * 6)
-    _, one_sided, mixed = subgroup_rows(class_cases(positive, fold, score), {"g": _texts(["a"] * 12 + ["b"] * 12)}, ())
+    _, one_sided, mixed = subgroup_rows(
+        class_cases(positive, fold, score), read_columns({"g": _texts(["a"] * 12 + ["b"] * 12)}, ())
+    )
     assert one_sided["reason"] == "too few: fewer than 10 cases or 3 cases of each class"
     assert mixed["value"] == pytest.approx(
         15 / 36

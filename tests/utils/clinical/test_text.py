@@ -89,3 +89,47 @@ def test_subgroups_alone_make_one_table(tmp_path: Path):
     assert list(verdict(result)) == []
     assert markdown(result)
     assert latex(result).count(r"\begin{table}") == 1
+
+
+def _with_cases_of(table: Path, n_folds: int) -> None:
+    """Keep the rows of the test cases of the first folds; case i is of fold i mod 4."""
+    header, *lines = table.read_text().splitlines()
+    table.write_text("\n".join([header, *(line for i, line in enumerate(lines) if i % 4 < n_folds)]) + "\n")
+
+
+@pytest.mark.parametrize("task", ["surv", "cls"])
+def test_cases_of_one_fold_need_no_correction_and_have_no_ranking_of_covariates(tmp_path: Path, task: str):
+    """Whether the run has one fold, or the table the cases of one."""
+    run_dir, table = write_gbsg2(tmp_path, task)
+    _with_cases_of(table, 1)
+    result = analyse(run_dir, ClinicalSettings(clinical=table, **ASKED))
+    assert result["folds"] == [0]
+    text = markdown(result)
+    for words in ("corrected for folds", "corrected (below)", "share training cases", "other 0", "other 3", "by fold"):
+        assert words not in text, words
+    answer = next(iter(verdict(result)))
+    assert ("has a hazard ratio" if task == "surv" else "has an odds ratio") in answer
+    assert f"p = {result['tests']['risk_added']['p']:.3f}." in answer or "p < 0.001." in answer
+    assert [row[1] for row in cells(text, table=1)[2:]] == ["–"] * 4
+    assert "the cases are all of fold 0, and there are none of others to fit the covariates to" in text
+    assert csv(result)
+
+
+def test_the_other_folds_are_those_of_the_analysed_cases(tmp_path: Path):
+    run_dir, table = write_gbsg2(tmp_path, "surv")
+    _with_cases_of(table, 2)
+    text = markdown(analyse(run_dir, ClinicalSettings(clinical=table, **ASKED)))
+    assert "fitted to the test cases of the other fold," in text
+    assert "share training cases" in text
+
+
+def test_a_ratio_per_unit_beyond_float64_is_left_blank(tmp_path: Path):
+    run_dir, table = write_gbsg2(tmp_path, "surv")
+    cells_of = [line.split(",") for line in table.read_text().splitlines()]
+    for row in cells_of[1:]:
+        row[1] = f"{row[1]}e-6"
+    table.write_text("\n".join(",".join(row) for row in cells_of) + "\n")
+    lines = csv_module.DictReader(
+        io.StringIO(csv(analyse(run_dir, ClinicalSettings(clinical=table, covariates=("tsize",)))))
+    )
+    assert [line["value_per_unit"] for line in lines if line["name"].startswith("tsize")] == ["", ""]
