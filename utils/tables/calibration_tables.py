@@ -12,6 +12,7 @@ from utils.runs.tasks import AT_THRESHOLD, METRIC_WORDS, SURVIVAL, TASKS
 from utils.statistics.calibration_metrics import TWO_CLASSES
 from utils.statistics.calibration_slope import CLIP
 from utils.tables.averages import shortfall
+from utils.tables.row_notes import RowNotes
 
 _UNDEFINED = "–"
 IBS_METHOD = (
@@ -122,20 +123,16 @@ def _table(
     first: str,
 ) -> CalibrationTable:
     words = METRIC_WORDS | {"ece": "ECE (expected)"}
-    notes: list[str] = []
+    notes = RowNotes()
     lines = []
     for name, row in rows:
         reasons = {column: row["reasons"][column] for column in columns if column in row["reasons"]}
-        marks: dict[str, str] = {}
-        for reason in dict.fromkeys(reasons.values()):
-            undefined = [column for column in reasons if reasons[column] == reason]
-            named = ", ".join(METRIC_WORDS[column] for column in undefined)
-            notes.append(f"({len(notes) + 1}) {name}, {named} undefined: {reason}")
-            marks |= dict.fromkeys(undefined, f"{_UNDEFINED} ({len(notes)})")
+        marks = notes.undefined(reasons, name)
         lines.append((Entry(name), *(_entry(row, column, marks) for column in columns)))
+    said = notes.lines()
     if "calibration_slope" in columns:
         clipped = [(name, row["n_clipped"]) for name, row in rows if row.get("n_clipped")]
-        notes += [
+        said += [
             f"{name}: {counted(n, 'prediction')} closer to 0 or 1 than {CLIP:g} "
             f"{agreeing(n, 'was', 'were')} taken as {CLIP:g} away for the slope"
             for name, n in clipped
@@ -143,7 +140,7 @@ def _table(
     several = len(averages["folds"]) > 1
     footer = ((Entry("mean ± std"), *(_mean(averages, column) for column in columns)),) if several else ()
     header = (first, *(words[column] for column in columns))
-    return CalibrationTable(caption, header, tuple(lines), footer, (method, *notes))
+    return CalibrationTable(caption, header, tuple(lines), footer, (method, *said))
 
 
 def _entry(row: Mapping[str, Any], name: str, marks: Mapping[str, str]) -> Entry:
