@@ -13,6 +13,7 @@ from utils.files.text_table import STARRED_BELOW, format_p, format_ratio
 from utils.paper.grids import Entry, Footnotes, PaperTable, TableRow, csv_line
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.runs.tasks import SURVIVAL
+from utils.statistics.group_effect import RATIO_OF_0
 from utils.statistics.risk_groups import SHARED_TRAINING
 
 NAME = "table1_logrank"
@@ -35,7 +36,8 @@ _RULES = (
     "stratified by fold, and as the released evaluation reports it for a cohort, pooled and not stratified.",
     SHARED_TRAINING,
     f"A star, as in the released evaluation, at its p alone: p < {STARRED_BELOW}, without correction for the number of "
-    "tests; with several seeds: the p value of every planned seed is below. No star where a fold or a seed is missing.",
+    "tests; with several seeds: the p value of every planned seed is below. The test has two sides: where the "
+    "hazard ratio is below 1, the cell of a star says it. No star where a fold or a seed is missing.",
     "Several seeds: the median of one figure per seed (of an interval, of each limit), and their range in brackets; "
     "the same patients are never pooled twice. The brackets also say what part of the planned folds or seeds a cell is "
     "made of; missing: planned, no results yet; not planned: not among the runs of the plan.",
@@ -57,6 +59,7 @@ class GroupFigure:
         n_tested: seeds with predictions, whether they define the figure or not.
         remarks: why a seed has none, and which folds are left out of one.
         run_dirs: the planned folders, as the plan writes them.
+        n_below_1: of the seeds with a value, how many have a hazard ratio below 1 (the high half lives longer).
     """
 
     metric: str
@@ -69,6 +72,7 @@ class GroupFigure:
     n_tested: int
     remarks: tuple[str, ...]
     run_dirs: tuple[str, ...]
+    n_below_1: int = 0
 
     @property
     def has_star(self) -> bool:
@@ -101,6 +105,7 @@ def group_figure(runs: Sequence[PlannedResult], metric: str, n_folds_planned: in
     values: list[float] = []
     limits: list[tuple[float, float]] = []
     folds: list[int] = []
+    n_below_1 = 0
     remarks: list[str] = []
     tested = [run for run in runs if run.summary is not None]
     for run in tested:
@@ -119,6 +124,7 @@ def group_figure(runs: Sequence[PlannedResult], metric: str, n_folds_planned: in
             values.append(value)
             limits += of_value
             folds += pooled["folds"]
+            n_below_1 += _is_below_1(summary["risk_groups"]["stratified"])
     return GroupFigure(
         metric=metric,
         values=tuple(values),
@@ -130,7 +136,14 @@ def group_figure(runs: Sequence[PlannedResult], metric: str, n_folds_planned: in
         n_tested=len(tested),
         remarks=tuple(remarks),
         run_dirs=tuple(run.planned.run_dir for run in runs),
+        n_below_1=n_below_1,
     )
+
+
+def _is_below_1(row: Mapping[str, Any]) -> bool:
+    """Whether the high half lives longer, a hazard ratio of 0 included, which has no value."""
+    ratio = row["hazard_ratio"]
+    return row["reasons"].get("hazard_ratio") == RATIO_OF_0 if ratio is None else ratio < 1
 
 
 def _figure(summary: Mapping[str, Any], metric: str) -> tuple[float | None, list[tuple[float, float]], str | None]:
@@ -157,7 +170,7 @@ def figure_text(cell: GroupFigure, note: int | None = None) -> str:
     brackets = [] if note is None else [f"note {note}"]
     if not cell.values:
         return "undefined" + (f" ({brackets[0]})" if brackets else "")
-    brackets = [*_seeds(cell), *_shortfall(cell), *brackets]
+    brackets = [*_seeds(cell), *_shortfall(cell), *_direction(cell), *brackets]
     shown = _written(cell, float(np.median(cell.values))) + "*" * cell.has_star
     if cell.limits:
         low, high = np.median(cell.limits, axis=0)
@@ -167,6 +180,15 @@ def figure_text(cell: GroupFigure, note: int | None = None) -> str:
 
 def _written(cell: GroupFigure, value: float) -> str:
     return format_ratio(value) if cell.metric == HAZARD_RATIO else format_p(value)
+
+
+def _direction(cell: GroupFigure) -> list[str]:
+    """That a star is no success where the half called high-risk lives longer."""
+    if not cell.has_star or cell.n_below_1 == 0:
+        return []
+    n_seeds = len(cell.values)
+    of_some = f" with {cell.n_below_1} of {n_seeds} seeds" if cell.n_below_1 < n_seeds else ""
+    return [f"hazard ratio below 1{of_some}"]
 
 
 def _seeds(cell: GroupFigure) -> list[str]:
@@ -208,7 +230,7 @@ def _csv_values(cell: GroupFigure) -> Mapping[str, str]:
     if cell.n_tested == 0:
         note = figure_text(cell)  # missing or not planned
     else:
-        note = "; ".join([*(_shortfall(cell) if cell.values else []), *cell.remarks])
+        note = "; ".join([*(_shortfall(cell) if cell.values else []), *_direction(cell), *cell.remarks])
     return {
         **{name: repr(float(shown[name])) if name in shown else "" for name in _VALUES},
         "star": "*" * cell.has_star,

@@ -29,7 +29,7 @@ from utils.report.run_folders import find_runs, read_runs
 from utils.report.run_page import REPORT, run_page, write_run_report
 from utils.report.validation_page import write_validation_report
 from utils.runs.predict_dir import is_cohort
-from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.roc_band import N_RESAMPLES
 
 
 def get_args_parser() -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from utils.report.page_warnings import shared_warnings, warning_blocks
 from utils.report.run_folders import RunFolders, read_runs
 from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
+from utils.report.sections.calibration_tables import calibration_blocks
 from utils.report.sections.cohort_table import cohort_blocks
 from utils.report.sections.metric_tables import mean_text, metric_table
 from utils.report.sections.model_comparison import (
@@ -34,10 +35,11 @@ from utils.report.sections.model_comparison import (
 )
 from utils.report.sections.option_table import option_table
 from utils.report.sections.overview_tables import overview_tables, seed_table
+from utils.report.sections.risk_group_table import risk_group_table
 from utils.report.sections.run_charts import calibration, learning, outcome_charts
 from utils.report.seed_pools import Cohorts, SeedPool, seed_pools
 from utils.runs.tasks import METRIC_WORDS, TASKS
-from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.roc_band import N_RESAMPLES
 
 
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
@@ -143,7 +145,9 @@ def _unfinished(folders: RunFolders, cohorts: Cohorts) -> Iterator[Block]:
 
 def _run_blocks(run: RunResults, results_dir: Path) -> tuple[Block, ...]:
     charts = (*outcome_charts(run), *learning(run), *calibration(run))
-    return (Text(f"{run.model}, {_place(run, results_dir)}"), metric_table(run), Charts(charts))
+    line, summary = Text(f"{run.model}, {_place(run, results_dir)}"), run.summary or {}
+    groups = [risk_group_table(summary)] if "risk_groups" in summary else []
+    return (line, metric_table(run), *groups, *calibration_blocks(summary), Charts(charts))
 
 
 def _run_title(run: RunResults) -> str:

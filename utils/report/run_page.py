@@ -22,7 +22,7 @@ from utils.report.sections.risk_group_table import risk_group_table
 from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.sections.settings_tables import settings_blocks
 from utils.runs.tasks import SURVIVAL
-from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.roc_band import N_RESAMPLES
 
 REPORT = "report.html"
 

@@ -49,7 +49,7 @@ from utils.runs.predictions import output_columns
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.cut_off import divided_with_p
-from utils.statistics.metrics import N_RESAMPLES
+from utils.statistics.roc_band import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
@@ -212,7 +212,7 @@ def _metric_table(found: Validation) -> Table:
     header = ("model", *(_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
     of_ensemble = found.summary["ensemble"]
     measured = of_ensemble["intervals"][shown[0]]
-    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval_words(measured))]
+    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval_words(measured["low"], measured["high"]))]
     rows += [row(f"fold {fold['fold']}", *_cells(fold, shown, more), "") for fold in found.summary["folds"]]
     notes = dict.fromkeys(
         f"{METRIC_WORDS[name]} undefined: {reason}."
@@ -234,7 +234,9 @@ def _by_patient(patients: Mapping[str, Any]) -> Table:
     if patients["left_out"]:
         notes.append(f"Left out, with slides of different labels: {', '.join(patients['left_out'])}.")
     values = (number(patients[name]) for name in names)
-    cells = row("ensemble", count(patients["n_test"]), *values, interval_words(patients["intervals"][main]))
+    interval = patients["intervals"][main]
+    shown = interval_words(interval["low"], interval["high"])
+    cells = row("ensemble", count(patients["n_test"]), *values, shown)
     return Table("Metrics of the patients", header, (cells,), notes=tuple(notes))
 
 

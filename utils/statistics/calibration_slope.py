@@ -20,6 +20,8 @@ CLIP = 1e-6  # probabilities of 0 and 1 have no logit: they are moved this far i
 _Z = NormalDist().inv_cdf(0.975)
 _MAX_STEPS = 100
 _SCORE_LEFT = 1e-6
+FEWEST_PATIENTS = 10  # of whom several slides are taken together: with fewer the sandwich estimate is far too small
+_NO_WIDTH = 1e-6  # standard error, as a share of the coefficient (or of 1), that is none but for rounding
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def logistic_calibration(prob: np.ndarray, occurred: np.ndarray, patient: np.nda
     """Slope b and intercept a of `logit P(occurred_i) = a + b logit(prob_i)`, by maximum likelihood.
 
     A calibrated model has b = 1 and a = 0. Wald limits; where patients have several slides, their variance is the
-    sandwich estimate that takes the slides of a patient together.
+    sandwich estimate that takes the slides of a patient together; it needs `FEWEST_PATIENTS` patients.
 
     Args:
         prob: (n,) predicted probability, moved to [1e-6, 1 - 1e-6].
@@ -60,8 +62,9 @@ def logistic_calibration(prob: np.ndarray, occurred: np.ndarray, patient: np.nda
         patient: (n,) whose slide it is.
 
     Raises:
-        UndefinedMetricError: one class only, predictions that are all equal, or classes that the predictions separate
-            (then the likelihood rises forever with the slope).
+        UndefinedMetricError: one class only, predictions that are all equal, classes that the predictions separate
+            (then the likelihood rises forever with the slope), or several slides of a patient and fewer than
+            `FEWEST_PATIENTS` patients, or such that their sandwich estimate is 0.
 
     References:
         Cox: Two further applications of a model for binary regression. Biometrika 45(3-4), 562-565, 1958.
@@ -74,7 +77,13 @@ def logistic_calibration(prob: np.ndarray, occurred: np.ndarray, patient: np.nda
     design = np.stack([np.ones(len(x)), x], axis=1)
     model = Logit(np.asarray(occurred, dtype=np.float64), design)
     groups = np.unique(patient, return_inverse=True)[1]
-    cluster = {"cov_type": "cluster", "cov_kwds": {"groups": groups}} if groups.max() + 1 < len(groups) else {}
+    n_patients = int(groups.max()) + 1
+    cluster = {"cov_type": "cluster", "cov_kwds": {"groups": groups}} if n_patients < len(groups) else {}
+    if cluster and n_patients < FEWEST_PATIENTS:
+        raise UndefinedMetricError(
+            f"too few patients for limits that take the slides of a patient together ({n_patients}, expected at least "
+            f"{FEWEST_PATIENTS})"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no convergence, overflow
         try:
@@ -83,7 +92,10 @@ def logistic_calibration(prob: np.ndarray, occurred: np.ndarray, patient: np.nda
             raise UndefinedMetricError("the calibration slope did not converge") from error
     if np.abs(model.score(fit.params)).max() > _SCORE_LEFT * len(x):
         raise UndefinedMetricError("the calibration slope did not converge")
-    values, errors = np.asarray(fit.params), np.asarray(fit.bse)
+    values, variances = np.asarray(fit.params), np.diag(fit.cov_params())
+    errors = np.sqrt(np.maximum(variances, 0))  # rounding may leave less than 0
+    if (errors <= _NO_WIDTH * np.maximum(1, np.abs(values))).any():
+        raise UndefinedMetricError("the patients are too much alike: their sandwich variance is 0")
     intercept, slope = (
         Coefficient(float(value), float(value - _Z * error), float(value + _Z * error))
         for value, error in zip(values, errors, strict=True)

@@ -11,6 +11,7 @@ from utils.statistics.cox import cox
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival, n_at_risk
 
 HAZARD_RATIO = ("hazard_ratio", "hazard_ratio_low", "hazard_ratio_high")  # the names of it and its limits in summaries
+RATIO_OF_0 = "0: while both groups are at risk, only low-risk cases die"  # the reason of a ratio without a limit below
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _hazard_ratio(
     if not (d - d_1)[both].any():
         raise UndefinedMetricError("infinite: while both groups are at risk, only high-risk cases die")
     if not d_1[both].any():
-        raise UndefinedMetricError("0: while both groups are at risk, only low-risk cases die")
+        raise UndefinedMetricError(RATIO_OF_0)
     model = cox(event, time, np.asarray(high, dtype=np.float64)[:, None], strata, names=["risk group"])
     ratio, low, high_limit = np.exp([model.log_hazard[0], model.low[0], model.high[0]])
     return float(ratio), float(low), float(high_limit)

@@ -31,7 +31,6 @@ from utils.statistics.survival_stats import (
     risk_halves,
 )
 
-N_RESAMPLES = 1000
 NO_TRAINING_OUTCOMES = "the outcomes of the training cases are not there (outcomes_train.csv)"
 
 

@@ -18,6 +18,7 @@ from utils.statistics.share_interval import independent_cases
 from utils.statistics.survival_stats import UndefinedMetricError
 
 N_RATES = 101
+N_RESAMPLES = 1000  # of the band
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class RocBand:
     n_skipped: int
 
 
-def roc_band(tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_resamples: int = 1000) -> RocBand:
+def roc_band(
+    tables: Mapping[int, pd.DataFrame], positive: int, *, seed: int, n_resamples: int = N_RESAMPLES
+) -> RocBand:
     """Mean over folds of `T_k(f)`, the sensitivity of fold k at false positive rate f, for class `positive`.
 
     `T_k` joins the points of the fold's ROC by straight lines (a tie of a positive and a negative is a slope); where

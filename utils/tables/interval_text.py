@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from utils.files.phrases import listed
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
@@ -32,13 +31,12 @@ INTERVAL_METHOD = {
 }
 
 
-def interval_words(interval: Mapping[str, Any]) -> str:
+def interval_words(low: float | None, high: float | None) -> str:
     """`0.626 to 0.943`; a dash where it is undefined.
 
-    >>> interval_words({"low": 0.62, "high": 0.94}), interval_words({"low": None, "high": None})
+    >>> interval_words(0.62, 0.94), interval_words(None, None)
     ('0.620 to 0.940', '–')
     """
-    low, high = interval["low"], interval["high"]
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import listed
+from utils.files.phrases import agreeing, listed
 from utils.files.text_table import format_p, format_ratio, markdown_table, starred_p
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.risk_groups import RELEASED_SIZE, SHARED_TRAINING
+from utils.tables.row_notes import RowNotes
 
 HEADER = ("fold", "high: cases (deaths)", "low: cases (deaths)", "hazard ratio", "95 % interval", "log-rank p")
 STRATIFIED_ROW = "stratified by fold"
@@ -23,9 +24,10 @@ POOLED_METHOD = (
 )
 METHOD = (
     "Hazard ratio of the high half (risk >= median of the fold) against the low half, by Cox regression with Efron's "
-    "ties: above 1 the high half dies earlier, below 1 it lives longer. Stratified by fold: cases are compared within "
-    "their fold only, by Cox regression and log-rank test. The released evaluation pools the halves of all folds in "
-    "one log-rank test."
+    "ties: above 1 the high half dies earlier, below 1 it lives longer."
+)
+STRATIFIED_METHOD = (
+    "Stratified by fold: cases are compared within their fold only, by Cox regression and log-rank test."
 )
 TURNED_AROUND = (
     "The hazard ratio and its interval lie below 1: the half that the model calls high-risk lives longer. The risk may "
@@ -37,31 +39,37 @@ def risk_group_blocks(summary: Mapping[str, Any]) -> Iterator[str]:
     """Heading, table and notes in Markdown, from the content of summary.json; nothing where it has no risk groups."""
     if "risk_groups" not in summary:
         return
-    notes: list[str] = []
+    notes = RowNotes()
     rows = [list(HEADER), *risk_group_rows(summary, notes)]
     yield "## Risk groups"
     yield markdown_table(rows)
     yield from risk_group_method(summary)
-    if notes:
-        yield "\n".join(f"- {note}" for note in notes)
+    lines = notes.lines()
+    if lines:
+        yield "\n".join(f"- {line}" for line in lines)
 
 
-def risk_group_rows(summary: Mapping[str, Any], notes: list[str]) -> Iterator[list[str]]:
-    """The cells below `HEADER`: each fold, stratified by fold, and the released p; footnotes are added to `notes`."""
+def risk_group_rows(summary: Mapping[str, Any], notes: RowNotes) -> Iterator[list[str]]:
+    """The cells below `HEADER`: each fold, stratified by fold, and the released p; footnotes are added to `notes`.
+
+    A single fold has its own row only, as both others would repeat it.
+    """
     found = summary["risk_groups"]
     for row in found["folds"]:
         yield [str(row["fold"]), *_cells(row, f"fold {row['fold']}", notes)]
-    yield [STRATIFIED_ROW, *_cells(found["stratified"], STRATIFIED_ROW, notes)]
-    yield [
-        RELEASED_ROW,
-        *[""] * (len(HEADER) - 2),
-        pooled_p_text(summary["pooled"]),  # its reason stands at the table of the folds
-    ]
+    if len(found["folds"]) > 1:
+        yield [STRATIFIED_ROW, *_cells(found["stratified"], STRATIFIED_ROW, notes)]
+        pooled = summary["pooled"]
+        marks = "".join(f" ({notes.number(text)})" for text in pooled_notes(pooled))
+        yield [RELEASED_ROW, *[""] * (len(HEADER) - 2), pooled_p_text(pooled) + marks]
 
 
 def risk_group_method(summary: Mapping[str, Any]) -> Iterator[str]:
     """What the figures are, the caveat of several folds, and that the direction is wrong where it is."""
     yield METHOD
+    if len(summary["risk_groups"]["folds"]) > 1:
+        yield STRATIFIED_METHOD
+        yield f"Released, {POOLED_METHOD}"
     if len(summary["pooled"]["folds"]) > 1:
         yield SHARED_TRAINING
     highest = summary["risk_groups"]["stratified"]["hazard_ratio_high"]
@@ -80,8 +88,9 @@ def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
     """What to know about `pooled` of summary.json: why its p value is undefined, and which folds are left out."""
     if pooled["reason"]:
         yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
-    for fold, reason in pooled["left_out"].items():
-        yield f"pooled: without fold {fold} ({reason})"
+    for reason in dict.fromkeys(pooled["left_out"].values()):
+        folds = [fold for fold, why in pooled["left_out"].items() if why == reason]
+        yield f"pooled: without {agreeing(len(folds), 'fold', 'folds')} {listed(folds)} ({reason})"
 
 
 def hazard_ratio_text(row: Mapping[str, Any]) -> str:
@@ -97,14 +106,8 @@ def hazard_interval_text(row: Mapping[str, Any]) -> str:
     return "–" if low is None else f"{format_ratio(low)} to {format_ratio(high)}"
 
 
-def _cells(row: Mapping[str, Any], name: str, notes: list[str]) -> list[str]:
-    marks: dict[str, str] = {}
-    for reason in dict.fromkeys(row["reasons"].values()):
-        undefined = [metric for metric in row["reasons"] if row["reasons"][metric] == reason]
-        notes.append(
-            f"({len(notes) + 1}) {name}, {listed(METRIC_WORDS[metric] for metric in undefined)} undefined: {reason}"
-        )
-        marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
+def _cells(row: Mapping[str, Any], name: str, notes: RowNotes) -> list[str]:
+    marks = notes.undefined(row["reasons"], name)
     counts = [f"{row[f'n_{half}']} ({row[f'deaths_{half}']})" for half in ("high", "low")]
     ratio = marks["hazard_ratio"] if row["hazard_ratio"] is None else format_ratio(row["hazard_ratio"])
     p = marks["logrank_p"] if row["logrank_p"] is None else format_p(row["logrank_p"])

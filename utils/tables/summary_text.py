@@ -14,7 +14,8 @@ from utils.tables.averages import shortfall
 from utils.tables.calibration_text import calibration_text
 from utils.tables.fold_warnings import merged
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
-from utils.tables.risk_groups_text import POOLED_METHOD, pooled_notes, pooled_p_text, risk_group_blocks
+from utils.tables.risk_groups_text import risk_group_blocks
+from utils.tables.row_notes import RowNotes
 
 _INTERVAL = {"c_index_low": "interval", "c_index_high": "interval"}  # both ends stand in one column
 _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of test cases
@@ -46,10 +47,8 @@ def is_averaged(name: str) -> bool:
 
 def format_summary(summary: dict[str, Any]) -> str:
     """The text of summary.md, from the content of summary.json (see `utils.tables.summarise`)."""
-    notes: list[str] = []
+    notes = RowNotes()
     rows = _rows(summary, notes)
-    if "pooled" in summary:
-        rows.append(_pooled_row(summary, notes))
     name = f", run {summary['run_name']}" if summary.get("run_name") else ""
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"])
     task = TASKS[summary["task"]]
@@ -59,10 +58,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
     blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
     blocks += _intervals(summary)
-    if "pooled" in summary:
-        blocks.append(POOLED_METHOD)
-    if notes:
-        blocks.append("\n".join(notes))
+    blocks += _listed(notes)
     if "by_patient" in summary:
         blocks += _by_patient(summary)
     blocks += risk_group_blocks(summary)
@@ -80,21 +76,27 @@ def format_summary(summary: dict[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _rows(summary: dict[str, Any], notes: list[str]) -> list[list[str]]:
+def _rows(summary: dict[str, Any], notes: RowNotes) -> list[list[str]]:
     """The table of the folds with their mean; footnotes are added to `notes`."""
     return [_header(summary), *_fold_rows(summary, notes), _mean_row(summary), _sample_row(summary)]
 
 
 def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
     """Heading, table and notes of the patients of a run that predicts slides."""
-    notes: list[str] = []
+    notes = RowNotes()
     rows = _rows(summary | summary["by_patient"] | {"unit": "patient"}, notes)
     yield "## By patient (mean of the slides' probabilities)"
     yield markdown_table(rows)
     yield BY_PATIENT_METHOD
     yield from _intervals_of_means(summary["by_patient"])
-    if notes:
-        yield "\n".join(notes)
+    yield from _listed(notes)
+
+
+def _listed(notes: RowNotes) -> Iterator[str]:
+    """The footnotes of a table as a list; nothing where there are none."""
+    lines = notes.lines()
+    if lines:
+        yield "\n".join(f"- {line}" for line in lines)
 
 
 def _intervals(summary: dict[str, Any]) -> Iterator[str]:
@@ -111,9 +113,11 @@ def _intervals(summary: dict[str, Any]) -> Iterator[str]:
 
 def _intervals_of_means(summary: Mapping[str, Any]) -> Iterator[str]:
     means = {METRIC_WORDS[metric]: content["mean"] for metric, content in summary.get("intervals", {}).items()}
-    shown = ", ".join(f"{word} {interval_words(mean)}" for word, mean in means.items() if mean["low"] is not None)
+    shown = ", ".join(
+        f"{word} {interval_words(mean['low'], mean['high'])}" for word, mean in means.items() if mean["low"] is not None
+    )
     if shown:
-        yield f"95 % intervals of the mean over folds: {shown}."
+        yield f"95 % intervals of the {'mean over folds' if len(summary['folds']) > 1 else 'fold'}: {shown}."
 
 
 def _columns(task: Task) -> list[str]:
@@ -127,7 +131,7 @@ def _header(summary: dict[str, Any]) -> list[str]:
     return ["fold", f"test {summary['unit']}s", *(words[name] for name in _columns(TASKS[summary["task"]]))]
 
 
-def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]:
+def _fold_rows(summary: dict[str, Any], notes: RowNotes) -> Iterator[list[str]]:
     """Cells of each fold, missing ones included; a footnote per reason is added to `notes`."""
     task = TASKS[summary["task"]]
     columns, rows = _columns(task), {row["fold"]: row for row in summary["folds"]}
@@ -138,14 +142,9 @@ def _fold_rows(summary: dict[str, Any], notes: list[str]) -> Iterator[list[str]]
         row = rows[fold]
         size = str(row["n_test"])
         if row.get("left_out"):
-            notes.append(f"- ({len(notes) + 1}) fold {fold}: {_left_out_text(row['left_out'])}")
-            size += f" ({len(notes)})"
-        marks: dict[str, str] = {}
+            size += f" ({notes.number(_left_out_text(row['left_out']), f'fold {fold}')})"
         reasons = {name: reason for name, reason in row["reasons"].items() if name in task.metrics}
-        for reason in dict.fromkeys(reasons.values()):
-            undefined = [name for name in reasons if reasons[name] == reason]
-            notes.append(f"- ({len(notes) + 1}) fold {fold}, {', '.join(undefined)} undefined: {reason}")
-            marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
+        marks = notes.undefined(reasons, f"fold {fold}")
         yield [str(fold), size, *[_cell(row, name, marks) for name in columns]]
 
 
@@ -158,8 +157,7 @@ def _left_out_text(patients: Sequence[str]) -> str:
 
 def _cell(row: dict[str, Any], name: str, marks: dict[str, str]) -> str:
     if name == "interval":
-        limits = {"low": row["c_index_low"], "high": row["c_index_high"]}
-        return marks.get("c_index_low", interval_words(limits))
+        return marks.get("c_index_low", interval_words(row["c_index_low"], row["c_index_high"]))
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -171,8 +169,8 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
     cells = []
     for name in _columns(TASKS[summary["task"]]):
         if name == "interval":
-            of_mean = summary.get("intervals", {}).get("c_index")  # a summary of before has none
-            cells.append("" if of_mean is None else interval_words(of_mean["mean"]))
+            measured = summary.get("intervals", {}).get("c_index")  # a summary of before has none
+            cells.append("" if measured is None else interval_words(measured["mean"]["low"], measured["mean"]["high"]))
             continue
         if not is_averaged(name):
             cells.append("")
@@ -205,18 +203,6 @@ def _sample_row(summary: dict[str, Any]) -> list[str]:
 
 def _digits(name: str) -> int:
     return 1 if name in _COUNTS else 3
-
-
-def _pooled_row(summary: dict[str, Any], notes: list[str]) -> list[str]:
-    """The log-rank p over all folds, with its cases and deaths; what it lacks is added to `notes`."""
-    pooled = summary["pooled"]
-    shown = pooled_p_text(pooled)
-    for text in pooled_notes(pooled):
-        notes.append(f"- ({len(notes) + 1}) {text}")
-        shown += f" ({len(notes)})"
-    cells = {"n_events": str(pooled["deaths_high"] + pooled["deaths_low"]), "logrank_p": shown}
-    columns = _columns(TASKS[summary["task"]])
-    return ["pooled", str(pooled["n_cases"]), *(cells.get(name, "") for name in columns)]
 
 
 def _sources(summary: dict[str, Any]) -> Iterator[str]:

@@ -106,7 +106,11 @@ def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]
     if name == "interval":
         limits = {"low": row.get("c_index_low"), "high": row.get("c_index_high")}
         interval = row.get("intervals", {}).get(main, limits)
-        return interval_words(interval) if interval["low"] is not None else marks.get(f"{main}_low", "")
+        return (
+            interval_words(interval["low"], interval["high"])
+            if interval["low"] is not None
+            else marks.get(f"{main}_low", "")
+        )
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -147,7 +151,8 @@ def _by_patient(row: Mapping[str, Any]) -> str:
     names = ("auc", "acc", "balanced_acc", "f1")
     auc, *others = ["–" if row[name] is None else f"{row[name]:.3f}" for name in names]
     header = [METRIC_WORDS["auc"], "95 % interval", *(METRIC_WORDS[name] for name in names[1:])]
-    interval = interval_words(row["intervals"]["auc"])
+    of_auc = row["intervals"]["auc"]
+    interval = interval_words(of_auc["low"], of_auc["high"])
     table = markdown_table(
         [["by patient", "patients", *header], ["ensemble", str(row["n_test"]), auc, interval, *others]]
     )

@@ -3,10 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.utils.report.cohorts import survival_fold as cohort_fold
 from tests.utils.run_folders import C_0, C_1, C_1_2, C_5_6, RIGHT, Plan, cells, classification_folds, survival_folds
 from tests.utils.run_folders import survival_fold as fold
 from utils.paper.layout import survival_table
@@ -58,10 +60,14 @@ def test_the_table_cell_by_cell(tmp_path: Path):
         [model, words] for model in ("MiCo", "ABMIL", "newmil", "TransMIL") for words in FIGURES.values()
     ]
     # Median over seeds: of MiCo the middle p of three; of ABMIL the mean of two, both below 0.05.
-    released = FIGURES[RELEASED]
+    released, below = FIGURES[RELEASED], "hazard ratio below 1"  # a ratio of 0 is one
     assert [[row[0], *row[2:]] for row in rows if row[1] == released] == [
         ["MiCo", "0.045 (3 seeds, 0.025 to 0.830)", "0.225 (1 of 2 folds, note 3)"],
-        ["ABMIL", f"{(TWO + REVERSED) / 2:.3f}* (2 seeds, 0.025 to 0.045)", "0.025 (1 of 2 seeds)"],
+        [
+            "ABMIL",
+            f"{(TWO + REVERSED) / 2:.3f}* (2 seeds, 0.025 to 0.045, {below} with 1 of 2 seeds)",
+            "0.025 (1 of 2 seeds)",
+        ],
         ["newmil", "0.225 (1 of 2 folds)", "undefined (note 6)"],
         ["TransMIL", "missing", "not planned"],
     ]
@@ -89,7 +95,7 @@ def test_the_table_cell_by_cell(tmp_path: Path):
         f"note 5: A, risk halves: undefined ({infinite})",
         "note 6: B, risk halves: undefined (no events)",
     )
-    assert r"0.035* (2 seeds, 0.025 to 0.045)" in files["table1_survival.tex"]
+    assert r"0.035* (2 seeds, 0.025 to 0.045, hazard ratio below 1 with 1 of 2 seeds)" in files["table1_survival.tex"]
     said = " ".join(table.explanation)
     for words in (
         "high: risk >= median of the fold",
@@ -114,7 +120,7 @@ def test_the_csv_file_has_all_digits(tmp_path: Path):
     names = ("value", "lowest", "highest")
     assert [float(mico[name]) for name in names] == pytest.approx([(TWO + REVERSED) / 2, REVERSED, TWO], abs=1e-12)
     counts = ("star", "n_folds", "n_folds_planned", "n_seeds", "n_seeds_planned", "note")
-    assert [mico[name] for name in counts] == ["*", "2", "2", "2", "2", ""]
+    assert [mico[name] for name in counts] == ["*", "2", "2", "2", "2", "hazard ratio below 1 with 1 of 2 seeds"]
     assert (mico["dataset"], mico["n_clusters"], abmil["n_clusters"]) == ("A", "64", "")
     assert mico["run_dirs"] == "surv_A_mico_released_64_1;surv_A_mico_released_64_2"
     left_out = "1 of 2 folds; fold 1 left out (all risks equal)"
@@ -154,6 +160,22 @@ def _cell(*p: float, planned: int, n_folds: int = 4) -> GroupFigure:
 )
 def test_the_text_of_a_cell(p: tuple[float, ...], planned: int, text: str):
     assert figure_text(_cell(*p, planned=planned)) == text
+
+
+def test_a_star_of_the_wrong_direction_says_so():
+    assert figure_text(replace(_cell(0.0123, planned=1), n_below_1=1)) == "0.012* (hazard ratio below 1)"
+    assert figure_text(replace(_cell(0.2, planned=1), n_below_1=1)) == "0.200"  # nothing is claimed
+
+
+def test_a_hazard_ratio_below_1_is_counted(tmp_path: Path):
+    plan = Plan(tmp_path)
+    turned = {number: cohort_fold(number).assign(risk=lambda table: -table["risk"]) for number in (0, 1)}
+    plan.add("surv", "A", {number: cohort_fold(number) for number in (0, 1)})
+    plan.add("surv", "A", turned, model="abmil")
+    table = logrank_table(load_results(plan.path))
+    upright, wrong = (table.rows[index].entries[0].text for index in (2, 5))
+    assert upright.endswith("*")
+    assert wrong.endswith("* (hazard ratio below 1)")
 
 
 def test_folds_that_are_not_there_are_said():

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.utils.report.page_reader import PageReader
 from tests.utils.report.report_folders import write_run
+from tests.utils.run_folders import C_1, Plan, survival_folds
 from utils.errors import UserError
 from utils.files.text_table import format_p, starred_p
 from utils.report.all_runs_page import write_all_runs_report
@@ -25,6 +26,8 @@ from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import paired_difference
+from utils.tables.interval_text import INTERVAL_METHOD
+from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.summary import summarise
 
 N_RESAMPLES = 60
@@ -53,6 +56,9 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     assert rows[3]["C-index"] == f"{summary['mean']['c_index']:.3f} ± {summary['std']['c_index']:.3f}"
     assert rows[3]["folds"] == "2 of 2"
     assert rows[3]["log-rank p, folds pooled"] == starred_p(summary["pooled"]["logrank_p"])
+    stratified = summary["risk_groups"]["stratified"]
+    assert rows[3]["hazard ratio of the risk halves (95 % interval)"] == hazard_ratio_text(stratified)
+    assert {*INTERVAL_METHOD.values()} <= {*page.text.splitlines()}
     assert "log-rank p, folds pooled: one log-rank test over the test cases of all folds" in page.text
     (mico,) = [row for row in page.rows("Classification runs") if row["run"] == "mico"]
     assert "log-rank p, folds pooled" not in mico
@@ -61,6 +67,26 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
         f"{summary['mean'][name]:.3f} ± {summary['std'][name]:.3f}" for name in ("auc", "acc", "f1")
     }
     assert "9 runs with results in 3 cohorts; 0 runs without test predictions, 0 damaged runs." in page.text
+
+
+def test_the_part_of_a_run_has_its_risk_groups_and_calibration(tmp_path: Path):
+    write_run(tmp_path / "surv" / "LUAD" / "mico", "surv")
+    write_run(tmp_path / "cls" / "BRCA" / "mico", "cls")
+    page = read(tmp_path)
+    groups = page.rows("Risk groups: high against low half")
+    assert [row["fold"] for row in groups] == ["0", "1", "stratified by fold", "released: pooled, not stratified"]
+    assert len(page.rows("Calibration of the predicted survival")) == 3
+    assert len(page.rows("Precision and calibration of the probabilities")) == 3
+    assert len(page.rows("Two classes at a threshold")) == 3
+    assert "C-index over the pairs of all folds" in page.text
+
+
+def test_a_run_without_a_hazard_ratio_says_why(tmp_path: Path):
+    Plan(tmp_path / "surv" / "LUAD").add("surv", "LUAD", survival_folds(C_1, C_1))
+    page = read(tmp_path)
+    (row,) = page.rows("Survival runs")
+    assert row["hazard ratio of the risk halves (95 % interval)"] == "–"
+    assert ": hazard ratio undefined: infinite: while both groups are at risk, only high-risk cases die." in page.text
 
 
 def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(tmp_path: Path):
@@ -239,6 +265,10 @@ def test_runs_that_differ_by_their_seed_only_stand_together(tmp_path: Path):
     assert low < per_fold.mean() < high
     p = sorted(summary["pooled"]["logrank_p"] for summary in summaries)
     assert rows[1]["log-rank p, folds pooled"].startswith(format_p(float(np.mean(p))))
+    ratios = sorted(summary["risk_groups"]["stratified"]["hazard_ratio"] for summary in summaries)
+    shown = rows[1]["hazard ratio of the risk halves (95 % interval)"]
+    assert shown.startswith(f"{np.mean(ratios):.2f} (")
+    assert shown.endswith(f"); 2 seeds, {ratios[0]:.2f} to {ratios[1]:.2f}")
     (against,) = page.rows("C-index of mico_released (seeds 1 and 2) minus")
     assert against["against"] == "abmil (seeds 1 and 2)"
     assert against["based on"] == "2 folds, 2 seeds, 60 patients; mico_released (seeds 1 and 2)"

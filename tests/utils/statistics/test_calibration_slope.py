@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sksurv.datasets import load_whas500
 
-from utils.statistics.calibration_slope import CLIP, logistic_calibration, survival_slope
+from utils.statistics.calibration_slope import CLIP, FEWEST_PATIENTS, logistic_calibration, survival_slope
 from utils.statistics.survival_stats import UndefinedMetricError
 
 
@@ -48,6 +48,27 @@ def test_slides_of_a_patient_are_taken_together(whas500: pd.DataFrame):
     assert (found.intercept.low, found.intercept.high) == pytest.approx(
         (-0.168600198085411, 0.235070437770412), abs=1e-8
     )
+
+
+@pytest.mark.parametrize("n_patients", [1, 2, FEWEST_PATIENTS - 1])
+def test_few_patients_of_several_slides_have_no_slope(whas500: pd.DataFrame, n_patients: int):
+    patient = np.arange(500) % n_patients
+    with pytest.raises(UndefinedMetricError, match=rf"too few patients .*\({n_patients}, expected at least 10\)"):
+        logistic_calibration(whas500["p"].to_numpy(), whas500["event"].to_numpy(), patient)
+    logistic_calibration(whas500["p"].to_numpy(), whas500["event"].to_numpy(), np.arange(500) % FEWEST_PATIENTS)
+
+
+def test_few_patients_of_one_slide_each_have_a_slope():
+    found = logistic_calibration(np.array([0.2, 0.6, 0.4, 0.7, 0.5]), np.array([0, 0, 1, 1, 0]), np.arange(5))
+    assert found.slope.low < found.slope.value < found.slope.high
+
+
+def test_limits_without_width_are_refused():
+    """The scores of all slides sum to 0, so those of each of 12 equal patients do, and with them the sandwich."""
+    prob, occurred = np.tile([0.2, 0.6, 0.4, 0.7], 12), np.tile([0, 0, 1, 1], 12)
+    with pytest.raises(UndefinedMetricError, match="too much alike: their sandwich variance is 0"):
+        logistic_calibration(prob, occurred, np.repeat(np.arange(12), 4))
+    logistic_calibration(prob, occurred, np.arange(48))
 
 
 def test_predictions_that_are_too_extreme_have_a_slope_below_1():

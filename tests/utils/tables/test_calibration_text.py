@@ -62,7 +62,7 @@ def test_what_is_undefined_has_a_footnote_and_the_mean_its_cases(tmp_path: Path)
     assert second[1:] == ["– (1)"] * 5
     assert mean[1].endswith(" (1 of 2 folds, 30 slides)")
     reason = "the predictions of the validation cases are not there (predictions_val.csv)"
-    assert f"- (1) fold 1, threshold, sensitivity, specificity, PPV, NPV undefined: {reason}" in text
+    assert f"- (1) fold 1: threshold, sensitivity, specificity, PPV and NPV undefined: {reason}" in text
 
 
 def test_predictions_of_0_or_1_are_counted(tmp_path: Path):

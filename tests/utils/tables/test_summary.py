@@ -164,10 +164,9 @@ def test_the_pooled_logrank_from_prediction_files_to_the_three_files(survival_ru
     stratified = {name: float(cell) for name, cell in rows[-2].items() if cell and name != "fold"}
     assert effect.hazard_ratio is None  # only high-risk cases die while both halves are at risk
     assert stratified == {"n_test": 12, "n_events": 9, "logrank_p": effect.p}
-    (line,) = [line for line in (survival_run / "summary.md").read_text().splitlines() if line.startswith("| pooled")]
+    (line,) = [line for line in (survival_run / "summary.md").read_text().splitlines() if line.startswith("| released")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert 0.01 < p < 0.05
-    assert cells[:3] == ["pooled", "12", "9"]
     assert cells[5].startswith(f"{p:.3f} (")  # below 0.05, but a fold is left out: no star
 
 
@@ -390,6 +389,24 @@ def test_several_slides_of_a_patient_are_evaluated_by_patient_too(tmp_path: Path
         ("mean", "", "", "0.75", "0.75"), ("std", "", "", "0.0", "0.25"),
         ("sample_std", "", "", "0.0", repr(0.125**0.5)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_patients", [1, 2])
+def test_a_fold_of_slides_of_very_few_patients_has_its_tables(tmp_path: Path, n_patients: int):
+    """A patient with slides of both labels: the calibration slope has no limits, and the rest is there."""
+    label, positive = np.array([0, 1, 0, 1, 0, 1]), np.array([0.2, 0.7, 0.6, 0.4, 0.3, 0.8])
+    patients = [f"P{index % n_patients}" for index in (0, 1, 1, 0, 1, 0)]
+    table = classification_table(patients, [[f"S{i}"] for i in range(6)], label, np.stack([1 - positive, positive], 1))
+    run_dir = write_run(tmp_path, "cls")
+    write_predictions(run_dir / "fold0" / "predictions_test.csv", table)
+    (fold,) = write_summary(run_dir)["folds"]
+    assert fold["calibration_slope"] is None
+    assert fold["reasons"]["calibration_slope_low"].startswith("too few patients")
+    assert fold["auc"] == pytest.approx(8 / 9)
+    assert (
+        "fold 0: calibration slope and calibration intercept undefined: too few patients"
+        in (run_dir / "summary.md").read_text()
+    )
 
 
 def test_one_slide_of_each_patient_has_no_second_table(classification_run: Path):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
+from utils.tables.risk_groups_text import RELEASED
 from utils.tables.summary_text import format_summary
 
 
@@ -60,30 +61,54 @@ def test_a_fold_and_the_mean():
     assert "std: over folds, population standard deviation (divided by the number of folds n); sample std: " in text
 
 
-def test_the_pooled_logrank_is_the_last_row():
-    summary = _survival_summary(_survival_row(0), _survival_row(1))
-    text = format_summary(summary)
-    assert _cells(text, "pooled") == ["pooled", "40", "17", "", "", "0.032*", "", "", ""]
-    table = [line for line in text.splitlines() if line.startswith("|")]
-    assert table[-1].startswith("| pooled")
+def test_folds_of_one_reason_share_a_footnote():
+    lacking = {"c_index_ipcw": None, "reasons": {"c_index_ipcw": "not there"}}
+    other = {"ibs": None, "reasons": {"ibs": "no edges"}}
+    rows = (_survival_row(0, **lacking), _survival_row(1, **other), _survival_row(2, **lacking))
+    text = format_summary(_survival_summary(*rows))
+    assert [_cells(text, str(fold))[6] for fold in range(3)] == ["– (1)", "0.598", "– (1)"]
+    assert "- (1) folds 0 and 2: Uno's C undefined: not there\n- (2) fold 1: IBS undefined: no edges\n" in text
+
+
+def _group_row(**more: Any) -> dict[str, Any]:
+    row = {"n_high": 10, "n_low": 10, "deaths_high": 6, "deaths_low": 3, "logrank_p": 0.03, "reasons": {}}
+    return row | {"hazard_ratio": 1.8, "hazard_ratio_low": 1.2, "hazard_ratio_high": 2.7} | more
+
+
+def _with_groups(n_folds: int, **pooled: Any) -> str:
+    summary = _survival_summary(*(_survival_row(fold) for fold in range(n_folds)))
+    summary["pooled"] |= pooled
+    groups = {"folds": [{"fold": fold} | _group_row() for fold in range(n_folds)], "stratified": _group_row()}
+    return format_summary(summary | {"risk_groups": groups})
+
+
+def test_the_pooled_logrank_stands_once_among_the_risk_groups():
+    text = _with_groups(2)
+    assert not [line for line in text.splitlines() if line.startswith("| pooled")]
+    assert _cells(text, RELEASED)[-1] == "0.032*"
+    assert text.count("0.032") == 1
     assert "log-rank test between the halves of the fold's test cases (high: risk >= median of the fold)." in text
-    assert (
-        "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released"
-        in text
-    )
-    summary["pooled"]["logrank_p"] = 0.05
-    assert _cells(format_summary(summary), "pooled")[5] == "0.050"
-    summary["pooled"]["logrank_p"] = 1e-9
-    assert _cells(format_summary(summary), "pooled")[5] == "<0.001*"
+    assert "Released, pooled: one log-rank test over the test cases of all folds, not stratified; the p value" in text
+    assert _cells(_with_groups(2, logrank_p=0.05), RELEASED)[-1] == "0.050"
+    assert _cells(_with_groups(2, logrank_p=1e-9), RELEASED)[-1] == "<0.001*"
 
 
 def test_what_the_pooled_logrank_lacks_has_a_footnote():
-    pooled = {"n_cases": 20, "n_high": 10, "deaths_high": 0, "deaths_low": 0, "folds": [0]}
-    pooled |= {"logrank_p": None, "reason": "no events", "left_out": {"1": "all risks equal"}}
-    text = format_summary(_survival_summary(_survival_row(0), _survival_row(1), pooled=pooled))
-    assert _cells(text, "pooled") == ["pooled", "20", "0", "", "", "– (1) (2)", "", "", ""]
-    assert "- (1) pooled log-rank p undefined: no events\n- (2) pooled: without fold 1 (all risks equal)\n" in text
-    assert len({len(line) for line in text.splitlines() if line.startswith("|")}) == 1
+    left_out = {"1": "all risks equal", "2": "missing", "3": "all risks equal"}
+    text = _with_groups(2, logrank_p=None, reason="no events", left_out=left_out)
+    assert _cells(text, RELEASED)[-1] == "– (1) (2) (3)"
+    assert (
+        "- (1) pooled log-rank p undefined: no events\n- (2) pooled: without folds 1 and 3 (all risks equal)\n"
+        "- (3) pooled: without fold 2 (missing)\n" in text
+    )
+    assert len({len(line) for line in text.split("## Risk groups")[1].splitlines() if line.startswith("|")}) == 1
+
+
+def test_nothing_repeats_a_single_fold():
+    block = _with_groups(1, folds=[0]).split("## Risk groups")[1]
+    assert [line.split("|")[1].strip() for line in block.splitlines() if line.startswith("| ")] == ["fold", "0"]
+    assert "tratified" not in block
+    assert "eleased" not in block
 
 
 def test_a_summary_of_before_the_pooled_logrank_can_still_be_printed():
@@ -128,8 +153,8 @@ def test_nulls_have_footnotes_and_missing_folds_stand_in_the_table():
     assert _cells(text, "0")[4] == "0.500 to 0.700"
     assert _cells(text, "1") == ["1", "missing", *[""] * 7]
     assert _cells(text, "2") == ["2", "20", "0", "– (1)", "– (1)", "– (1)", "– (2)", "– (2)", "– (2)"]
-    assert "(1) fold 2, c_index, c_index_low, c_index_high, logrank_p undefined: no events" in text
-    assert "(2) fold 2, c_index_ipcw, td_auc, ibs undefined: not there" in text
+    assert "(1) fold 2: C-index, 95 % interval and log-rank p undefined: no events" in text
+    assert "(2) fold 2: Uno's C, AUC(t) and IBS undefined: not there" in text
     assert _cells(text, "mean")[1] == "40 in 2 of 3 folds"
     assert _cells(text, "mean")[3] == "0.600 (1 of 2 folds, 20 cases, 9 deaths)"
     assert "- fold 1 is missing: it has no predictions_test.csv yet" in text
@@ -185,10 +210,13 @@ def test_intervals_of_the_means_and_why_there_is_none():
         "acc": {"folds": [], "mean": _interval(0.5, 0.4, 0.6)},
         "f1": {"folds": of_folds, "mean": _interval(1.0, None, None, "nothing varies")},
     }
-    summary = _survival_summary(_classification_row(0), intervals=intervals) | {"task": "cls", **_averages()}
+    rows = (_classification_row(0), _classification_row(1))
+    summary = _survival_summary(*rows, intervals=intervals) | {"task": "cls", **_averages()}
     del summary["pooled"]
     text = format_summary(summary)
     assert "95 % intervals of the mean over folds: AUC 0.600 to 0.860, ACC 0.400 to 0.600." in text
+    one_fold = format_summary(summary | {"folds": [_classification_row(0)]})
+    assert "95 % intervals of the fold: AUC 0.600 to 0.860, ACC 0.400 to 0.600." in one_fold
     assert "95 % intervals: of the accuracy Wilson's" in text
     assert (
         "- no interval of the macro F1: no variance (fold 0 and 2)\n- no interval of the mean macro F1: nothing varies"
@@ -237,7 +265,7 @@ def test_a_second_table_by_patient():
                 "alike.",
                 "- (1) fold 0: 7 patients have slides of different labels and are left out: P0, P1, P2, P3, P4, ...\n"
                 "- (2) fold 2: 1 patient has slides of different labels and is left out: P9\n"
-                "- (3) fold 2, auc undefined: only class 1",
+                "- (3) fold 2: AUC undefined: only class 1",
                 "Warnings:\n",
             ]
         )

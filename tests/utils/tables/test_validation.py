@@ -162,7 +162,7 @@ def test_folds_of_the_same_cases_are_not_added_up(tmp_path: Path):
     assert "n_test" not in summary
     text = format_validation(summary)
     assert "| 0.250 (1 of 2 folds) |" in text
-    assert "fold 2, threshold, sensitivity, specificity, PPV, NPV undefined: no threshold of the run's" in text
+    assert "fold 2: threshold, sensitivity, specificity, PPV and NPV undefined: no threshold of the run's" in text
 
 
 def test_the_reference_of_survival_is_the_cohort_itself(tmp_path: Path):

@@ -15,8 +15,7 @@ from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.interval import Interval
 from utils.tables.averages import cases_in_words, shortfall
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
-from utils.tables.interval_text import INTERVAL_METHOD, without_interval
-from utils.tables.risk_groups_text import POOLED_METHOD, pooled_notes, pooled_p_text
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
 from utils.tables.summary_text import of_present_folds
 
 _SURVIVAL_METRICS = (
@@ -45,21 +44,10 @@ def _mean_and_deviation(summary: Mapping[str, Any], metric: str) -> str:
     return f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
 
 
-def interval_text(interval: Interval | None) -> str:
-    """`0.626 to 0.943`; a dash where it is undefined."""
-    if interval is None or interval.low is None or interval.high is None:
-        return UNDEFINED
-    return f"{interval.low:.3f} to {interval.high:.3f}"
-
-
 def interval_cell(interval: Interval | None) -> Cell:
     """An interval, sorted by its lower end."""
-    return Cell(interval_text(interval), interval.low if interval is not None else None)
-
-
-def pooled_p(summary: Mapping[str, Any]) -> Cell:
-    """The log-rank p of the pooled folds of a survival run, with a star below 0.05; a dash where it is undefined."""
-    return Cell(pooled_p_text(summary["pooled"]), summary["pooled"]["logrank_p"])
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return Cell(interval_words(low, high), low)
 
 
 def verdict(results: RunResults) -> tuple[str, ...]:
@@ -78,7 +66,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     line = f"{word} {_mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
     if overall.low is None or overall.high is None:
         return (f"{line}; no 95 % interval: {overall.reason}.",)
-    line += f"; 95 % interval of the mean {interval_text(overall)}."
+    line += f"; 95 % interval of the mean {interval_words(overall.low, overall.high)}."
     if overall.low <= CHANCE <= overall.high:
         return (line, f"The interval holds {CHANCE}, the value of chance: these test {noun}s do not show a signal.")
     if is_below_chance(overall.low, overall.high):
@@ -114,7 +102,7 @@ def metric_table(results: RunResults) -> Table:
         caption=f"Metrics of the test {results.unit}s, fold by fold",
         header=tuple(header),
         rows=(*folds, *missing),
-        footer=(tuple(_mean_cells(results, metrics)), *([tuple(_pooled_cells(results, metrics))] if survival else [])),
+        footer=(tuple(_mean_cells(results, metrics)),),
         notes=tuple(_notes(results)),
     )
 
@@ -149,21 +137,6 @@ def _mean_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]
             yield Cell(mean_text(validation_averages([results]), metric))
 
 
-def _pooled_cells(results: RunResults, metrics: tuple[str, ...]) -> Iterator[Cell]:
-    """The log-rank p over the test cases of all folds, with their number and deaths."""
-    summary: Any = results.summary
-    pooled = summary["pooled"]
-    yield from (Cell("pooled"), count(pooled["n_cases"]), count(pooled["deaths_high"] + pooled["deaths_low"]))
-    for metric in metrics:
-        yield Cell("")
-        if metric in results.intervals:
-            yield Cell("")
-        if metric == "c_index":
-            yield pooled_p(summary)
-        if metric == results.metric and results.validation:
-            yield Cell("")
-
-
 def _classification_metrics(results: RunResults) -> str:
     words = results.classes
     auc = "the mean over classes, each against the rest" if len(words.names) > 2 else f"of {words.full(1)}"
@@ -178,16 +151,12 @@ def _notes(results: RunResults) -> Iterator[str]:
     yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
     yield from (f"{text}." for text in without_interval(results.intervals))
     yield "std: population standard deviation over folds."
-    if results.task == SURVIVAL:
-        yield POOLED_METHOD
     for metric in results.task.shown:
         reason = reasons_in_words(summary, metric)
         if reason:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
     if results.task == SURVIVAL and reasons_in_words(summary, "logrank_p"):
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
-    if results.task == SURVIVAL:
-        yield from (f"{text}." for text in pooled_notes(summary["pooled"]))
 
 
 def metric_forest(results: RunResults) -> Chart:

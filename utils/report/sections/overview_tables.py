@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 from urllib.parse import quote
 
-from utils.files.text_table import format_p
-from utils.report.content import UNDEFINED, Block, Cell, Table, count, number, row
+from utils.report.content import Block, Cell, Table, count, number, row
 from utils.report.page_warnings import page_warnings
 from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import interval_cell, mean_text, pooled_p
+from utils.report.sections.metric_tables import interval_cell, mean_text
+from utils.report.sections.risk_group_cells import hazard_ratio_cell, released_p_cell, undefined_ratios
 from utils.report.seed_pools import Cohorts, SeedPool
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS_OF_THE_PAPER
-from utils.tables.risk_groups_text import POOLED_METHOD
+from utils.tables.interval_text import INTERVAL_METHOD
+from utils.tables.risk_groups_text import METHOD, POOLED_METHOD, STRATIFIED_METHOD
+
+_GROUP_HEADER = ("hazard ratio of the risk halves (95 % interval)", f"{METRIC_WORDS['logrank_p']}, folds pooled")
 
 
 def overview_tables(cohorts: Cohorts, results_dir: Path) -> Iterator[Block]:
@@ -28,8 +30,8 @@ def overview_tables(cohorts: Cohorts, results_dir: Path) -> Iterator[Block]:
             continue
         main, *others = (METRIC_WORDS[metric] for metric in task.compared)
         several = any(len(pool.runs) > 1 for pool in pools)
-        pooled = [f"{METRIC_WORDS['logrank_p']}, folds pooled"] if task == SURVIVAL else []
-        own = (f"{main}, 95 % interval", validation_word(task.metric), *others, *pooled)
+        groups = _GROUP_HEADER if task == SURVIVAL else ()
+        own = (f"{main}, 95 % interval", validation_word(task.metric), *others, *groups)
         header = ("run", "data set", main, *own, "model", *(["seeds"] if several else []), "folds", "warnings")
         seeds = "; of several seeds, the mean over seeds of each fold comes first" if several else ""
         yield Table(
@@ -38,11 +40,24 @@ def overview_tables(cohorts: Cohorts, results_dir: Path) -> Iterator[Block]:
             rows=tuple(_overview_row(pool, results_dir, with_seeds=several) for pool in pools),
             notes=(
                 f"mean ± population standard deviation over folds; interval of the mean over folds{seeds}.",
+                INTERVAL_METHOD[task.name],
                 VALIDATION_NOTE,
-                *([f"{METRIC_WORDS['logrank_p']}, folds {POOLED_METHOD}"] if pooled else []),
-                *(["Of several seeds: the median of their p values."] if pooled and several else []),
+                *(_group_notes(pools) if groups else ()),
             ),
         )
+
+
+def _group_notes(pools: Sequence[SeedPool]) -> Iterator[str]:
+    """What hazard ratio and released p are, and why a ratio is undefined."""
+    yield f"{METHOD} {STRATIFIED_METHOD}"
+    yield f"{METRIC_WORDS['logrank_p']}, folds {POOLED_METHOD}"
+    if any(len(pool.runs) > 1 for pool in pools):
+        yield (
+            "Of several seeds: the median of their hazard ratios and of each limit, and the median of their p values, "
+            "each with the range over seeds."
+        )
+    for pool in pools:
+        yield from undefined_ratios(pool)
 
 
 def seed_table(pool: SeedPool, results_dir: Path) -> Table:
@@ -73,7 +88,7 @@ def _overview_row(pool: SeedPool, results_dir: Path, *, with_seeds: bool) -> tup
         interval_cell(pool.interval),
         _mean_cell(pool.validation, pool.metric),
         *others,
-        *([_pooled_p(pool)] if pool.task == SURVIVAL else []),
+        *([hazard_ratio_cell(pool), released_p_cell(pool)] if pool.task == SURVIVAL else []),
         pool.model,
         *([count(len(pool.runs))] if with_seeds else []),
         Cell(f"{n_folds} of {n_planned}", float(n_folds)),
@@ -83,19 +98,6 @@ def _overview_row(pool: SeedPool, results_dir: Path, *, with_seeds: bool) -> tup
 
 def _mean_cell(averages: Mapping[str, Mapping[str, Any]], metric: str) -> Cell:
     return Cell(mean_text(averages, metric), averages["mean"][metric])
-
-
-def _pooled_p(pool: SeedPool) -> Cell:
-    """The log-rank p over the pooled folds: of one run with its star, of several seeds their median and range."""
-    if len(pool.runs) == 1:
-        return pooled_p(pool.first.summary or {})
-    found = [run.summary["pooled"]["logrank_p"] for run in pool.runs if run.summary is not None]
-    known = sorted(p for p in found if p is not None)
-    if not known:
-        return Cell(UNDEFINED)
-    middle = median(known)
-    low, high = format_p(known[0]), format_p(known[-1])
-    return Cell(format_p(middle) + (f" ({low} to {high})" if low != high else ""), middle)
 
 
 def _link(run: RunResults, results_dir: Path) -> str:

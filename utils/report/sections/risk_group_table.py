@@ -7,11 +7,12 @@ from typing import Any
 
 from utils.report.content import Cell, Table
 from utils.tables.risk_groups_text import HEADER, risk_group_method, risk_group_rows
+from utils.tables.row_notes import RowNotes
 
 
 def risk_group_table(summary: Mapping[str, Any]) -> Table:
     """The block "Risk groups" of summary.md as a table."""
-    notes: list[str] = []
+    notes = RowNotes()
     rows = [tuple(Cell(text) for text in cells) for cells in risk_group_rows(summary, notes)]
     n_folds = len(summary["risk_groups"]["folds"])
     method = tuple(risk_group_method(summary))
@@ -20,6 +21,6 @@ def risk_group_table(summary: Mapping[str, Any]) -> Table:
         HEADER,
         tuple(rows[:n_folds]),
         tuple(rows[n_folds:]),
-        notes=(*method, *(f"{note}." for note in notes)),
+        notes=(*method, *(f"{note}." for note in notes.lines())),
         is_sortable=False,
     )
