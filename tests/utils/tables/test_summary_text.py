@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
-from utils.tables.risk_groups_text import RELEASED
+from utils.tables.risk_groups_text import RELEASED_ROW
 from utils.tables.summary_text import format_summary
 
 
@@ -85,18 +85,18 @@ def _with_groups(n_folds: int, **pooled: Any) -> str:
 def test_the_pooled_logrank_stands_once_among_the_risk_groups():
     text = _with_groups(2)
     assert not [line for line in text.splitlines() if line.startswith("| pooled")]
-    assert _cells(text, RELEASED)[-1] == "0.032*"
+    assert _cells(text, RELEASED_ROW)[-1] == "0.032*"
     assert text.count("0.032") == 1
     assert "log-rank test between the halves of the fold's test cases (high: risk >= median of the fold)." in text
     assert "Released, pooled: one log-rank test over the test cases of all folds, not stratified; the p value" in text
-    assert _cells(_with_groups(2, logrank_p=0.05), RELEASED)[-1] == "0.050"
-    assert _cells(_with_groups(2, logrank_p=1e-9), RELEASED)[-1] == "<0.001*"
+    assert _cells(_with_groups(2, logrank_p=0.05), RELEASED_ROW)[-1] == "0.050"
+    assert _cells(_with_groups(2, logrank_p=1e-9), RELEASED_ROW)[-1] == "<0.001*"
 
 
 def test_what_the_pooled_logrank_lacks_has_a_footnote():
     left_out = {"1": "all risks equal", "2": "missing", "3": "all risks equal"}
     text = _with_groups(2, logrank_p=None, reason="no events", left_out=left_out)
-    assert _cells(text, RELEASED)[-1] == "– (1) (2) (3)"
+    assert _cells(text, RELEASED_ROW)[-1] == "– (1) (2) (3)"
     assert (
         "- (1) pooled log-rank p undefined: no events\n- (2) pooled: without folds 1 and 3 (all risks equal)\n"
         "- (3) pooled: without fold 2 (missing)\n" in text
