@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+from utils.machine.memory import memory_error
 
 Value = str | int | float | None
 TRACEBACK_LINES = 12
@@ -153,5 +153,5 @@ def first_line(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device has too little memory; cuBLAS and cuDNN say so in words of their own."""
-    return isinstance(error, torch.OutOfMemoryError) or "_ALLOC_FAILED" in str(error)
+    """Whether memory ran out: what torch and libraries of CUDA raise, or what the training loop says of it."""
+    return any(memory_error(e) is not None for e in (error, error.__cause__) if e is not None)

@@ -11,6 +11,7 @@ from benchmarks.gpu_check.report import PartReport, Table, is_out_of_memory
 from benchmarks.gpu_check.steps import CALLS
 from benchmarks.gpu_check.variants import GRAPHS, MICO, Variant, case_of, installed, random_slide
 from datasets.bags import Batch
+from utils.errors import MachineError
 
 LONGEST_SECONDS = 20.0
 WHOLE_ROWS = 10**7  # as `--recompute_above`: training cuts no slide into blocks
@@ -87,7 +88,7 @@ def add_row(check: Check, table: Table, job: Job, batch: Batch) -> None:
     what = job.variant.name, job.variant.form, job.precision, job.task
     try:
         timing = timing_of(check, job, batch)
-    except RuntimeError as error:  # torch.OutOfMemoryError is one, and so is what cuBLAS and cuDNN raise
+    except (RuntimeError, MachineError) as error:
         if not is_out_of_memory(error):
             raise
         table.add(*what, None, None, None, None, None, None, "out of memory")

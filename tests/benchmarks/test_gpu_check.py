@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from benchmarks.gpu_check import __main__ as command
-from benchmarks.gpu_check import compiled, measuring
+from benchmarks.gpu_check import compiled, measuring, slide_sizes
 from benchmarks.gpu_check.check import Check, deadline_after
 from benchmarks.gpu_check.kernels import Trace, synchronising
 from benchmarks.gpu_check.page import JSON, PAGE
@@ -23,8 +23,10 @@ from benchmarks.gpu_check.parts import PARTS, Part
 from benchmarks.gpu_check.precisions import Evaluated, differences
 from benchmarks.gpu_check.report import PartReport
 from benchmarks.gpu_check.sizes import SMALL
-from benchmarks.gpu_check.variants import VARIANTS
+from benchmarks.gpu_check.steps import CALLS
+from benchmarks.gpu_check.variants import VARIANTS, case_of, random_slide
 from models import MODELS
+from models.bag_model import BagModel
 
 ROOT = Path(__file__).parents[2]
 # Libraries that a machine with a GPU may lack.
@@ -152,6 +154,21 @@ def test_too_little_memory_is_a_result():
             raise error
     assert report.notes == ["a call: out of memory"] * 2
     assert report.status == "passed"
+
+
+@pytest.mark.parametrize("task", CALLS)
+def test_a_slide_too_large_for_the_memory_has_a_row(monkeypatch, task: str):
+    def too_large(self: torch.nn.Module, *arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7.63 GiB. GPU 0 has ...")
+
+    check, report = Check(torch.device("cpu"), SMALL, deadline_after(60)), report_of()
+    monkeypatch.setattr(BagModel, "forward", too_large)
+    job = slide_sizes.Job(next(v for v in VARIANTS if v.name == "transmil"), "fp32", task)
+    table = report.table("Slides", *(str(i) for i in range(11)))
+    with report.attempt("a row"):
+        slide_sizes.add_row(check, table, job, case_of([random_slide(60, SMALL.dim, check.device)]))
+    assert [row[-1] for row in table.rows] == ["out of memory"]
+    assert not report.failures
 
 
 def test_a_call_that_would_take_too_long_is_foreseen():

@@ -16,7 +16,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MMAP_FROM = 2**30
 # What errors of torch say where memory ran out, also while its libraries are loaded.
 _MEMORY_WORDS = (
-    *("can't allocate memory", "Cannot allocate memory", "out of memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"),
+    *("can't allocate memory", "Cannot allocate memory", "out of memory", "bad_alloc", "_STATUS_ALLOC_FAILED"),
     "failed to map segment",
 )
 # Folder of the limits, of a control group and those around it; file of the limit, of the use, and name in memory.stat
