@@ -236,15 +236,21 @@ def test_mistakes_are_one_sentence_and_write_nothing(cls_cohort, run_main, tmp_p
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """Slides of 80 to 120 patches: 4 to 8 neighbours of class 1 are of a tissue that class 0 does not have."""
-    settings = CohortSettings(task="cls", n_cases=120, patches_per_slide=(80, 120), n_folds=2)
+    """Slides of 80 to 120 patches: 4 to 8 neighbours of class 1 are of a tissue that class 0 does not have.
+
+    Noise 0.5: with noise 1, which planted patches the paper form's attention finds is a matter of rounding (precision
+    0.815 with AVX-512, 0.978 with AVX2, at one seed) and of the seed. With AVX-512 none of the 32 (of 178) that chose
+    the other of the two anchors of the last stage had attention. Training does not correct that: one planted patch is
+    enough for the label, so the loss is 0 without the others.
+    """
+    settings = CohortSettings(task="cls", n_cases=120, patches_per_slide=(80, 120), n_folds=2, noise=0.5)
     return make_cohort(tmp_path_factory.mktemp("planted"), settings)
 
 
 @pytest.mark.parametrize("formulation", ["released", "paper"])
 def test_maps_show_what_was_planted(planted, run_main, run_clustering, tmp_path, formulation):
-    """Average precision of the attention 0.995 (released) and 0.978 (paper; 0.815 on another processor, where training
-    took another path), by chance 0.06; adjusted Rand index of the nearest anchors 0.836; means over test slides."""
+    """Average precision of the attention 1.000 (paper form: 13 seeds, also with AVX2; released form: 6 seeds), by
+    chance 0.06, untrained 0.04 to 0.52; adjusted Rand index of the nearest anchors 0.831; means over test slides."""
     clusters = ["--dataset_name", "p", "--n_clusters", "8", "--scope", "dataset", "--output_dir", tmp_path / "a"]
     fold = ["--fold_csv", planted.splits_dir / "fold0.csv"]
     run_clustering(*clusters, "--input_dir", planted.features_dir, *fold).check()
@@ -264,7 +270,7 @@ def test_maps_show_what_was_planted(planted, run_main, run_clustering, tmp_path,
         if case.label == 1:
             precision.append(average_precision_score(tissue == 0, table["attention"]))
             chance.append((tissue == 0).mean())
-    assert np.mean(precision) > (0.9 if formulation == "released" else 0.75)
+    assert np.mean(precision) > 0.9
     assert np.mean(chance) < 0.1
     assert np.mean(agreement) > 0.75
 
