@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 from utils.statistics.metric_intervals import MetricInterval
 
@@ -41,7 +41,7 @@ def interval_words(low: float | None, high: float | None) -> str:
 
 
 def without_interval(intervals: Mapping[str, MetricInterval], *, with_folds: bool = True) -> Iterator[str]:
-    """Why a value has no interval: `no interval of the C-index: a value of 1 has no variance ... (fold 0 and 2)`.
+    """Why a value has no interval: `no interval of the C-index: a value of 1 has no variance ... (folds 0 and 2)`.
 
     `with_folds`: of the folds too, not only of the mean.
     """
@@ -51,6 +51,6 @@ def without_interval(intervals: Mapping[str, MetricInterval], *, with_folds: boo
             if with_folds and one.value is not None and one.reason is not None:
                 reasons.setdefault(one.reason, []).append(fold)
         for reason, folds in reasons.items():
-            yield f"no interval of the {METRIC_WORDS[metric]}: {reason} (fold {listed(folds)})"
+            yield f"no interval of the {METRIC_WORDS[metric]}: {reason} ({numbered('fold', folds)})"
         if interval.overall.value is not None and interval.overall.reason is not None:
             yield f"no interval of the mean {METRIC_WORDS[metric]}: {interval.overall.reason}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import agreeing, listed
+from utils.files.phrases import numbered
 from utils.files.text_table import format_p, format_ratio, markdown_table, starred_p
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.risk_groups import RELEASED_SIZE, SHARED_TRAINING
@@ -90,7 +90,7 @@ def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
         yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
     for reason in dict.fromkeys(pooled["left_out"].values()):
         folds = [fold for fold, why in pooled["left_out"].items() if why == reason]
-        yield f"pooled: without {agreeing(len(folds), 'fold', 'folds')} {listed(folds)} ({reason})"
+        yield f"pooled: without {numbered('fold', folds)} ({reason})"
 
 
 def hazard_ratio_text(row: Mapping[str, Any]) -> str:

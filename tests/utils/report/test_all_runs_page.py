@@ -218,7 +218,7 @@ def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
     assert compared[0].result is not None
     assert compared[0].result.difference == 0
     assert [one.result is None for one in compared] == [False, False, False, True]
-    assert compared[3].reason == "no mico (released) run of its seed, 3"
+    assert compared[3].reason == "no mico (released) run of its seed 3"
 
 
 def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):

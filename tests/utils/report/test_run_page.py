@@ -80,7 +80,7 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     assert "share training cases" in page.text
     assert [row["Uno's C"] for row in rows[:3]] == ["–"] * 3
     assert "Uno's C undefined: the outcomes of the training cases are not there" in page.text
-    assert "(fold 0, 1 and 2)" in page.text
+    assert "(folds 0, 1 and 2)" in page.text
 
 
 def test_a_run_worse_than_chance_says_so_first(tmp_path: Path):

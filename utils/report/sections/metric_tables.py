@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value, row
@@ -80,7 +80,7 @@ def reasons_in_words(summary: Mapping[str, Any], metric: str) -> str:
     for fold in summary["folds"]:
         if metric in fold["reasons"]:
             folds_of.setdefault(fold["reasons"][metric], []).append(fold["fold"])
-    return "; ".join(f"{reason} (fold {listed(folds)})" for reason, folds in folds_of.items())
+    return "; ".join(f"{reason} ({numbered('fold', folds)})" for reason, folds in folds_of.items())
 
 
 def metric_table(results: RunResults) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from utils.errors import UserError
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
@@ -66,7 +66,7 @@ def differences(pools: Sequence[SeedPool]) -> list[Difference]:
     for pool in pools if references else ():
         ours = next((one for one in references if set(one.seeds) & set(pool.seeds)), None)
         if ours is None:
-            reason = f"no {references[0].model} run of its {_seeds(pool)}"
+            reason = f"no {references[0].model} run of its {numbered('seed', pool.seeds)}"
             compared.append(Difference(references[0], pool, None, reason))
         elif ours is not pool:
             compared.append(_difference(ours, pool))
@@ -119,7 +119,7 @@ def _basis(one: Difference, result: PairedDifference) -> Iterator[str]:
     yield basis_text(result)
     shared = sorted({*one.ours.seeds} & {*one.other.seeds})
     if len(shared) < max(len(one.ours.seeds), len(one.other.seeds)):  # the means beside it are of other seeds
-        yield f"seed{'s' * (len(shared) > 1)} {listed(shared)} only"
+        yield f"{numbered('seed', shared)} only"
     yield from (f"without fold {fold} ({why})" for fold, why in result.left_out.items())
     if result.reason is not None:
         yield result.reason
@@ -173,10 +173,6 @@ def _usual_name(pool: SeedPool) -> str:
     return f"{pool.first.run['model']}_{_form(pool)}"
 
 
-def _seeds(pool: SeedPool) -> str:
-    return f"seed{'s' * (len(pool.seeds) > 1)}, {listed(pool.seeds)}"
-
-
 def _reference(compared: Sequence[Difference]) -> str:
     names = dict.fromkeys(one.ours.name for one in compared)
     return next(iter(names)) if len(names) == 1 else "the MiCo run of the same seed"
@@ -186,7 +182,7 @@ def _why_reference(compared: Sequence[Difference]) -> str:
     references = {one.ours.name: one.ours for one in compared}
     form = _form(compared[0].ours)
     named = "; ".join(
-        pool.name if len(pool.runs) > 1 else f"{pool.name} ({_seeds(pool).replace(',', '')})"
+        pool.name if len(pool.runs) > 1 else f"{pool.name} ({numbered('seed', pool.seeds)})"
         for pool in references.values()
     )
     return (
