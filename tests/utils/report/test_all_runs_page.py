@@ -26,6 +26,7 @@ from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import paired_difference
+from utils.statistics.risk_groups import SHARED_TRAINING
 from utils.tables.interval_text import INTERVAL_METHOD
 from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.summary import summarise
@@ -60,6 +61,8 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     assert rows[3]["hazard ratio of the risk halves (95 % interval)"] == hazard_ratio_text(stratified)
     assert {*INTERVAL_METHOD.values()} <= {*page.text.splitlines()}
     assert "log-rank p, folds pooled: one log-rank test over the test cases of all folds" in page.text
+    overview = page.text[page.text.index("Survival runs") : page.text.index("Classification runs")]
+    assert overview.count(SHARED_TRAINING) == 1  # beside the intervals of hazard ratios and the pooled p
     (mico,) = [row for row in page.rows("Classification runs") if row["run"] == "mico"]
     assert "log-rank p, folds pooled" not in mico
     summary = summarise(results / "cls" / "BRCA" / "mico")
