@@ -12,6 +12,7 @@ from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metric_intervals import MetricInterval
 from utils.tables.averages import shortfall
 from utils.tables.calibration_text import calibration_text
+from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.fold_warnings import merged
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
 from utils.tables.risk_groups_text import risk_group_blocks
@@ -57,6 +58,8 @@ def format_summary(summary: dict[str, Any]) -> str:
     names = summary.get("class_names")
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
     blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
+    if within := concordance_within_folds(summary):
+        blocks.append(within)
     blocks += _intervals(summary)
     blocks += _listed(notes)
     if "by_patient" in summary:

@@ -15,6 +15,7 @@ from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.interval import Interval
 from utils.tables.averages import cases_in_words, shortfall
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
+from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
 from utils.tables.summary_text import of_present_folds
 
@@ -151,6 +152,8 @@ def _notes(results: RunResults) -> Iterator[str]:
     yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
     yield from (f"{text}." for text in without_interval(results.intervals))
     yield "std: population standard deviation over folds."
+    if within := concordance_within_folds(summary):
+        yield within
     for metric in results.task.shown:
         reason = reasons_in_words(summary, metric)
         if reason:
