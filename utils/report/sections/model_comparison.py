@@ -83,6 +83,7 @@ def adjusted(family: Sequence[Difference]) -> list[Difference]:
 def difference_table(compared: Sequence[Difference]) -> Table:
     """A row per comparison; those that cannot be made say why."""
     rows = []
+    has_several = len({one.ours.name for one in compared}) > 1
     for one in compared:
         names = (one.other.name, one.other.model)
         result = one.result
@@ -94,11 +95,11 @@ def difference_table(compared: Sequence[Difference]) -> Table:
             row(
                 *names,
                 Cell(f"{result.difference:+.3f}", result.difference),
-                spread_text(result),
+                Cell(spread_text(result), min(result.by_seed.values()) if result.n_seeds > 1 else None),
                 Cell(interval, result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
-                "; ".join(_basis(one, result)),
+                "; ".join([*_basis(one, result), *([one.ours.name] if has_several else [])]),
             )
         )
     word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.first.unit
@@ -123,7 +124,6 @@ def _basis(one: Difference, result: PairedDifference) -> Iterator[str]:
     yield from (f"without fold {fold} ({why})" for fold, why in result.left_out.items())
     if result.reason is not None:
         yield result.reason
-    yield one.ours.name
 
 
 def _size(compared: Sequence[Difference]) -> str:
