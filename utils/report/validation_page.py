@@ -42,7 +42,6 @@ from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
-from utils.report.sections.metric_tables import mean_text
 from utils.runs.class_words import ClassWords
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predictions import output_columns
@@ -52,6 +51,7 @@ from utils.statistics.cut_off import divided_with_p
 from utils.statistics.roc_band import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
+from utils.tables.averages import mean_text
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
 from utils.tables.risk_groups_text import hazard_ratio_text

@@ -43,9 +43,7 @@ def risk_group_blocks(summary: Mapping[str, Any]) -> Iterator[str]:
     yield "## Risk groups"
     yield markdown_table(rows)
     yield from risk_group_method(summary)
-    lines = notes.lines()
-    if lines:
-        yield "\n".join(f"- {line}" for line in lines)
+    yield from notes.blocks()
 
 
 def risk_group_rows(summary: Mapping[str, Any], notes: RowNotes) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from utils.files.phrases import listed, numbered
 from utils.runs.tasks import METRIC_WORDS
@@ -38,6 +38,11 @@ class RowNotes:
             f"({number}) {_rows_in_words(rows)}: {text}" if rows else f"({number}) {text}"
             for number, (text, rows) in enumerate(self._rows.items(), start=1)
         ]
+
+    def blocks(self) -> Iterator[str]:
+        """The notes as one list in Markdown; nothing where there are none."""
+        if lines := self.lines():
+            yield "\n".join(f"- {line}" for line in lines)
 
 
 def _in_words(metrics: Iterable[str]) -> str:

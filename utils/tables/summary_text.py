@@ -10,7 +10,7 @@ from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metric_intervals import MetricInterval
-from utils.tables.averages import shortfall
+from utils.tables.averages import mean_text
 from utils.tables.calibration_text import calibration_text
 from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.fold_warnings import merged
@@ -61,7 +61,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     if within := concordance_within_folds(summary):
         blocks.append(within)
     blocks += _intervals(summary)
-    blocks += _listed(notes)
+    blocks += notes.blocks()
     if "by_patient" in summary:
         blocks += _by_patient(summary)
     blocks += risk_group_blocks(summary)
@@ -92,14 +92,7 @@ def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
     yield markdown_table(rows)
     yield BY_PATIENT_METHOD
     yield from _intervals_of_means(summary["by_patient"])
-    yield from _listed(notes)
-
-
-def _listed(notes: RowNotes) -> Iterator[str]:
-    """The footnotes of a table as a list; nothing where there are none."""
-    lines = notes.lines()
-    if lines:
-        yield "\n".join(f"- {line}" for line in lines)
+    yield from notes.blocks()
 
 
 def _intervals(summary: dict[str, Any]) -> Iterator[str]:
@@ -178,14 +171,7 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
         if not is_averaged(name):
             cells.append("")
             continue
-        if summary["mean"][name] is None:
-            cells.append("–")
-            continue
-        digits, defined = _digits(name), summary["n_defined"][name]
-        # One fold has no deviation: ± 0.000 would read as a result that never varies.
-        deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
-        text = f"{summary['mean'][name]:.{digits}f}{deviation}"
-        cells.append(text + shortfall(summary, name, len(summary["folds"])))
+        cells.append(mean_text(summary, name, _digits(name)))
     return ["mean ± std", of_present_folds(summary), *cells]
 
 

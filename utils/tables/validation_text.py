@@ -9,10 +9,12 @@ from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
+from utils.tables.averages import mean_text
 from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
 from utils.tables.calibration_text import table_text
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words
 from utils.tables.risk_groups_text import hazard_ratio_text
+from utils.tables.row_notes import RowNotes
 from utils.tables.summary_text import is_averaged
 
 OF_COHORT = Wording(
@@ -38,7 +40,7 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     task = TASKS[summary["task"]]
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"] or [])
     unit = summary["unit"]
-    notes: list[str] = []
+    notes = RowNotes()
     rows = [_header(summary), _row("ensemble", summary["ensemble"], summary, notes)]
     rows += [_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"]]
     if len(summary["folds"]) > 1:
@@ -53,8 +55,7 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     blocks += cut_off_in_words(summary)
     if "by_patient" in summary:
         blocks.append(_by_patient(summary["by_patient"]))
-    if notes:
-        blocks.append("\n".join(notes))
+    blocks += notes.blocks()
     for table in calibration_of_cohort(summary):
         blocks += table_text(table)
     if summary["warnings"]:
@@ -84,21 +85,15 @@ def _header(summary: Mapping[str, Any]) -> list[str]:
     return ["", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
 
 
-def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
-    marks: dict[str, str] = {}
-    shown = (*TASKS[summary["task"]].metrics, "hazard_ratio")  # the others have tables of their own
+def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: RowNotes) -> list[str]:
+    task = TASKS[summary["task"]]
+    shown, main = (*task.metrics, "hazard_ratio"), task.metric  # the others have tables of their own
     reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in shown}
-    for reason in dict.fromkeys(reasons.values()):
-        undefined = [metric for metric in reasons if reasons[metric] == reason]
-        words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
-        notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
-        marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
-    main = TASKS[summary["task"]].metric
+    marks = notes.undefined(reasons, name)
     interval = row.get("intervals", {}).get(main)
-    explained = main in row["reasons"] or f"{main}_low" in row["reasons"]
-    if interval is not None and interval["reason"] is not None and not explained:
-        notes.append(f"- ({len(notes) + 1}) {name}, no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}")
-        marks[f"{main}_low"] = f"– ({len(notes)})"
+    if interval is not None and interval["reason"] is not None and not {main, f"{main}_low"} & reasons.keys():
+        number = notes.number(f"no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}", name)
+        marks[f"{main}_low"] = f"– ({number})"
     return [name, str(row["n_test"]), *(_cell(row, metric, main, marks) for metric in _columns(summary))]
 
 
@@ -106,11 +101,9 @@ def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]
     if name == "interval":
         limits = {"low": row.get("c_index_low"), "high": row.get("c_index_high")}
         interval = row.get("intervals", {}).get(main, limits)
-        return (
-            interval_words(interval["low"], interval["high"])
-            if interval["low"] is not None
-            else marks.get(f"{main}_low", "")
-        )
+        if interval["low"] is None:
+            return marks.get(f"{main}_low", "")
+        return interval_words(interval["low"], interval["high"])
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -127,11 +120,7 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
     if name in ("n_events", "hazard_ratio") or not is_averaged(name):
         return ""
-    mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
-    if mean is None:
-        return "–"
-    text = f"{mean:.3f} ± {std:.3f}"
-    return text if defined == len(summary["folds"]) else f"{text} ({defined} of {len(summary['folds'])} folds)"
+    return mean_text(summary, name)
 
 
 def _sample_row(summary: Mapping[str, Any]) -> list[str]:

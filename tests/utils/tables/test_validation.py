@@ -63,7 +63,7 @@ def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_pat
     text = format_validation(summary)
     row = next(line for line in text.splitlines() if line.startswith("| ensemble"))
     assert "1.000 | – (1)" in " ".join(row.split())
-    assert "(1) ensemble, c_index_low, c_index_high undefined: a value of 1 has no variance" in text
+    assert "(1) ensemble: 95 % interval undefined: a value of 1 has no variance" in text
 
 
 def test_separated_classes_have_a_lower_limit(tmp_path: Path):
@@ -92,7 +92,7 @@ def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
 def test_what_is_undefined_has_its_reason(tmp_path: Path):
     summary = validate(survival_folder(tmp_path, cut_off=-100.0))
     assert summary["ensemble"]["logrank_p"] is None
-    said = "ensemble, log-rank p, hazard ratio undefined: the risk of every case is at or above the cut-off"
+    said = "(1) folds 0 and 2, ensemble: log-rank p and hazard ratio undefined: the risk of every case is at or"
     assert said in format_validation(summary)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from utils.files.phrases import counted, numbered
 from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
-from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value, row
+from utils.report.content import Cell, Table, count, number, p_value, row
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_metric, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.interval import Interval
-from utils.tables.averages import cases_in_words, shortfall
+from utils.tables.averages import cases_in_words, mean_and_deviation, mean_text
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
 from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
@@ -25,24 +25,6 @@ _SURVIVAL_METRICS = (
     "training cases: Uno's C, the mean cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the "
     "integrated Brier score, IBS (lower is better)."
 )
-
-
-def mean_text(summary: Mapping[str, Any], metric: str) -> str:
-    """Mean and population standard deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it
-    is undefined.
-
-    Where `summary` has its `folds` and some do not define the metric, with the cases of those that do:
-    `0.789 ± 0.021 (3 of 4 folds, 45 slides)`.
-    """
-    text = _mean_and_deviation(summary, metric)
-    return text if text == UNDEFINED else text + shortfall(summary, metric, len(summary.get("folds", ())))
-
-
-def _mean_and_deviation(summary: Mapping[str, Any], metric: str) -> str:
-    mean, deviation, defined = (summary[name][metric] for name in ("mean", "std", "n_defined"))
-    if mean is None:
-        return UNDEFINED
-    return f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
 
 
 def interval_cell(interval: Interval | None) -> Cell:
@@ -64,7 +46,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     spread = "mean ± population standard deviation over " if n_folds > 1 else ""
     of_folds = counted(n_folds, "fold") if n_folds == n_planned else f"{n_folds} of {counted(n_planned, 'fold')}"
     cases = cases_in_words(summary, results.metric)
-    line = f"{word} {_mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
+    line = f"{word} {mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
     if overall.low is None or overall.high is None:
         return (f"{line}; no 95 % interval: {overall.reason}.",)
     line += f"; 95 % interval of the mean {interval_words(overall.low, overall.high)}."

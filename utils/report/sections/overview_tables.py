@@ -11,12 +11,13 @@ from utils.report.content import Block, Cell, Table, count, number, row
 from utils.report.page_warnings import page_warnings
 from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import interval_cell, mean_text
+from utils.report.sections.metric_tables import interval_cell
 from utils.report.sections.risk_group_cells import hazard_ratio_cell, released_p_cell, undefined_ratios
 from utils.report.seed_pools import Cohorts, SeedPool
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS_OF_THE_PAPER
 from utils.statistics.risk_groups import SHARED_TRAINING
+from utils.tables.averages import mean_text
 from utils.tables.interval_text import INTERVAL_METHOD
 from utils.tables.risk_groups_text import METHOD, POOLED_METHOD, STRATIFIED_METHOD
 
