@@ -45,6 +45,7 @@ from utils.statistics.roc_band import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
+from utils.tables.interval_text import interval_words
 from utils.tables.row_notes import RowNotes
 from utils.tables.validation_text import (
     calibration_of_cohort,
@@ -93,7 +94,7 @@ def _verdict(found: Validation) -> Iterator[str]:
     if measured["low"] is None:
         yield f"{line}; no 95 % interval: {measured['reason']}."
         return
-    yield f"{line}; 95 % interval {measured['low']:.3f} to {measured['high']:.3f}."
+    yield f"{line}; 95 % interval {interval_words(measured['low'], measured['high'])}."
     if measured["low"] <= CHANCE <= measured["high"]:
         yield f"The interval holds {CHANCE}, the value of chance: this cohort does not show a signal."
     if is_below_chance(measured["low"], measured["high"]):
@@ -152,7 +153,10 @@ def _metric_blocks(found: Validation) -> Iterator[Block]:
     yield from blocks_of(calibration_of_cohort(found.summary))
     metric = found.task.metric
     measured = found.summary["ensemble"]["intervals"][metric]
-    rows = [ForestRow(f"fold {fold['fold']}", fold[metric], None, None) for fold in found.summary["folds"]]
+    rows = [
+        ForestRow(f"fold {fold['fold']}", fold[metric], fold.get(f"{metric}_low"), fold.get(f"{metric}_high"))
+        for fold in found.summary["folds"]
+    ]
     rows.append(ForestRow("ensemble", measured["value"], measured["low"], measured["high"], emphasis=True))
     known = [one for one in rows if one.value is not None]
     title = f"{METRIC_WORDS[metric]} of folds and ensemble"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from utils.files.phrases import numbered
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
@@ -38,6 +39,16 @@ def interval_words(low: float | None, high: float | None) -> str:
     ('0.620 to 0.940', '–')
     """
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def intervals_in_words(what: str, intervals: Mapping[str, Mapping[str, Any]]) -> str:
+    """Intervals {metric: with `low` and `high`} in a sentence; a dash where one is undefined.
+
+    >>> intervals_in_words("95 % intervals", {"acc": {"low": 0.5, "high": 0.8}, "f1": {"low": None, "high": None}})
+    '95 % intervals: ACC 0.500 to 0.800, macro F1 –.'
+    """
+    words = (f"{METRIC_WORDS[name]} {interval_words(one['low'], one['high'])}" for name, one in intervals.items())
+    return f"{what}: {', '.join(words)}."
 
 
 def without_interval(intervals: Mapping[str, MetricInterval], *, with_folds: bool = True) -> Iterator[str]:

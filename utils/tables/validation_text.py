@@ -12,7 +12,7 @@ from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS
 from utils.tables.averages import mean_text
 from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
 from utils.tables.calibration_text import table_text
-from utils.tables.interval_text import INTERVAL_METHOD, interval_words
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, intervals_in_words
 from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.row_notes import RowNotes
 from utils.tables.summary_text import DEVIATIONS, is_averaged
@@ -73,8 +73,12 @@ def methods(summary: Mapping[str, Any]) -> Iterator[str]:
     """What the numbers of `metric_rows` are, a paragraph each."""
     deviations = f" {DEVIATIONS} The folds are of the same cases." if len(summary["folds"]) > 1 else ""
     yield METHOD[summary["task"]] + deviations
-    yield INTERVAL_METHOD[summary["task"]]
     row = summary["ensemble"]
+    if summary["task"] == CLASSIFICATION.name:  # that of the AUC stands in the table
+        yield intervals_in_words(
+            "95 % intervals of the ensemble", {"acc": row["intervals"]["acc"], "f1": row["intervals"]["f1"]}
+        )
+    yield INTERVAL_METHOD[summary["task"]]
     if summary["task"] == SURVIVAL.name and row["cut_off"] is not None:
         yield (
             f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off of the training cases, "

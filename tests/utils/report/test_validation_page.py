@@ -49,6 +49,10 @@ def test_its_table_is_that_of_the_summary(tmp_path: Path, make):
     if summary["task"] == "cls":
         (of_patients,) = page.rows("Metrics of the patients")
         assert list(of_patients.values()) == patient_rows(summary["by_patient"])[1]
+    else:
+        first = summary["folds"][0]
+        limits = f"{first['c_index_low']:.3f}–{first['c_index_high']:.3f}"
+        assert f"{first['c_index']:.3f} ({limits})" in page.text  # of the forest chart
 
 
 def test_one_group_is_said(tmp_path: Path):

@@ -49,7 +49,10 @@ def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
     expected = metric_intervals({0: ensemble})["auc"].per_fold[0]
     found = summary["ensemble"]["intervals"]["auc"]
     assert (found["value"], found["low"], found["high"]) == (expected.value, expected.low, expected.high)
-    assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
+    text = format_validation(summary)
+    assert f"{found['low']:.3f} to {found['high']:.3f}" in text
+    acc = summary["ensemble"]["intervals"]["acc"]
+    assert f"95 % intervals of the ensemble: ACC {acc['low']:.3f} to {acc['high']:.3f}, macro F1 " in text
 
 
 def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_path: Path):
