@@ -121,7 +121,7 @@ def _table(
     method: str,
     first: str,
 ) -> CalibrationTable:
-    words = METRIC_WORDS | {"ece": "ECE (expected)"}
+    words = METRIC_WORDS | {"ece": "ECE (if calibrated)"}
     notes = RowNotes()
     lines = []
     for name, row in rows:

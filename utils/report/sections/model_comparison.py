@@ -12,12 +12,12 @@ from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, p_value, row
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import CHANCE
 from utils.report.seed_pools import SeedPool
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
+from utils.tables.below_chance import CHANCE
 from utils.tables.difference_text import METHOD, basis_text, spread_text
 
 
