@@ -14,7 +14,7 @@ from utils.tables.averages import mean_text
 from utils.tables.calibration_text import calibration_text
 from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.fold_warnings import merged
-from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, intervals_in_words, without_interval
 from utils.tables.risk_groups_text import risk_group_blocks
 from utils.tables.row_notes import RowNotes
 
@@ -23,13 +23,13 @@ _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of 
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
 _NOT_AVERAGED = ("interval", "logrank_p")
 _LIMITS = ("_low", "_high")
-_METHOD = {
+METHOD = {
     CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
     "class against the rest beyond two classes.",
     SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half); log-rank test between "
     "the halves of the fold's test cases (high: risk >= median of the fold). Weighted by the censoring of the fold's "
-    "training cases: Uno's C up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the "
-    "inner edges, and the integrated Brier score between them (lower is better).",
+    "training cases: Uno's C up to the last inner edge of the time bins; AUC(t), the cumulative/dynamic AUC averaged "
+    "over the inner edges; and IBS, the integrated Brier score between them (lower is better).",
 }
 DEVIATIONS = (
     "mean ± std: over folds, population standard deviation (divided by the number of folds n); sample std: divided by "
@@ -57,7 +57,7 @@ def format_summary(summary: dict[str, Any]) -> str:
     blocks = [title, markdown_table(rows)]
     names = summary.get("class_names")
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
-    blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
+    blocks.append(METHOD[task.name] + classes + f" {DEVIATIONS}")
     if within := concordance_within_folds(summary):
         blocks.append(within)
     blocks += _intervals(summary)
@@ -108,12 +108,11 @@ def _intervals(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _intervals_of_means(summary: Mapping[str, Any]) -> Iterator[str]:
-    means = {METRIC_WORDS[metric]: content["mean"] for metric, content in summary.get("intervals", {}).items()}
-    shown = ", ".join(
-        f"{word} {interval_words(mean['low'], mean['high'])}" for word, mean in means.items() if mean["low"] is not None
-    )
-    if shown:
-        yield f"95 % intervals of the {'mean over folds' if len(summary['folds']) > 1 else 'fold'}: {shown}."
+    means = {metric: content["mean"] for metric, content in summary.get("intervals", {}).items()}
+    known = {metric: mean for metric, mean in means.items() if mean["low"] is not None}
+    if known:
+        what = "mean over folds" if len(summary["folds"]) > 1 else "fold"
+        yield intervals_in_words(f"95 % intervals of the {what}", known)
 
 
 def _columns(task: Task) -> list[str]:

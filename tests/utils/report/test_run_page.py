@@ -55,6 +55,7 @@ def test_a_survival_run_worked_by_hand(tmp_path: Path):
     rows = page.rows("Metrics of the test cases")
     assert [row["fold"] for row in rows] == ["0", "1", "2", "mean ± std"]
     assert [row["C-index"] for row in rows] == ["1.000", "0.833", "0.667", "0.833 ± 0.136"]
+    assert "The sample standard deviation (divided by n - 1): C-index 0.167." in page.text  # sqrt(2 / 2) / 6
     assert [row["deaths"] for row in rows] == ["3", "3", "3", "3.0"]
     # Deaths at 1, 2 and 3 months. The low half of each fold is the case of the lowest risk, the one at 3 months: high
     # die at 1 and 2. One fold: at 1, 3 at risk, 2 high: expected 2/3, variance 2/9; at 2, 2 and 1: 1/2 and 1/4; so

@@ -17,14 +17,7 @@ from utils.tables.averages import cases_in_words, mean_and_deviation, mean_text
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
 from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
-from utils.tables.summary_text import of_present_folds
-
-_SURVIVAL_METRICS = (
-    "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
-    "the halves of the fold's test cases (high: risk >= median of the fold). Corrected for the censoring of the "
-    "training cases: Uno's C, the mean cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the "
-    "integrated Brier score, IBS (lower is better)."
-)
+from utils.tables.summary_text import METHOD, of_present_folds
 
 
 def interval_cell(interval: Interval | None) -> Cell:
@@ -128,12 +121,12 @@ def _classification_metrics(results: RunResults) -> str:
 
 def _notes(results: RunResults) -> Iterator[str]:
     summary: Any = results.summary
-    yield _SURVIVAL_METRICS if results.task == SURVIVAL else _classification_metrics(results)
+    yield METHOD[SURVIVAL.name] if results.task == SURVIVAL else _classification_metrics(results)
     if results.validation:
         yield VALIDATION_NOTE
     yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
     yield from (f"{text}." for text in without_interval(results.intervals))
-    yield "std: population standard deviation over folds."
+    yield _deviations(summary, results.task.shown)
     if within := concordance_within_folds(summary):
         yield within
     for metric in results.task.shown:
@@ -142,6 +135,14 @@ def _notes(results: RunResults) -> Iterator[str]:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
     if results.task == SURVIVAL and reasons_in_words(summary, "logrank_p"):
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
+
+
+def _deviations(summary: Mapping[str, Any], metrics: tuple[str, ...]) -> str:
+    """Which standard deviation stands at ±, and the other one, which one fold does not have."""
+    known = {metric: summary["sample_std"][metric] for metric in metrics if summary["sample_std"][metric] is not None}
+    samples = ", ".join(f"{METRIC_WORDS[metric]} {value:.3f}" for metric, value in known.items())
+    sample = f" The sample standard deviation (divided by n - 1): {samples}." if known else ""
+    return f"std: population standard deviation over folds (divided by their number n).{sample}"
 
 
 def metric_forest(results: RunResults) -> Chart:
