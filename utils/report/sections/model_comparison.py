@@ -18,7 +18,7 @@ from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.tables.below_chance import CHANCE
-from utils.tables.difference_text import METHOD, basis_text, spread_text
+from utils.tables.difference_text import METHOD, basis_text, interval_text, spread_text
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,12 @@ def difference_table(compared: Sequence[Difference]) -> Table:
         if result is None:
             rows.append(row(*names, *[UNDEFINED] * 5, one.reason))
             continue
-        interval = UNDEFINED if result.low is None else f"{result.low:+.3f} to {result.high:+.3f}"
         rows.append(
             row(
                 *names,
                 Cell(f"{result.difference:+.3f}", result.difference),
                 Cell(spread_text(result), min(result.by_seed.values()) if result.n_seeds > 1 else None),
-                Cell(interval, result.low),
+                Cell(interval_text(result), result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
                 "; ".join([*_basis(one, result), *([one.ours.name] if has_several else [])]),
