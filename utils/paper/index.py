@@ -174,6 +174,9 @@ def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
                 warned[text] = warned.get(text, 0) + 1
         for text, count in warned.items():
             yield f"{where}, {count} of {len(runs)} runs: {text}"
+        for run in runs:  # of the mean over folds, whose interval may lie below chance where that of no fold does
+            if run.summary is not None and run.summary["below_chance"]:
+                yield f"{_about(run)}: {run.summary['below_chance']}"
         n_folds = sum(len(_tested(run)) for run in runs)
         for text, names in _doubts(runs).items():
             of_them = f"{len(names)} of {counted(n_folds, 'trained fold')} ({'; '.join(dict.fromkeys(names))})"
