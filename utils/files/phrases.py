@@ -42,6 +42,16 @@ def listed(items: Iterable[object]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def numbered(noun: str, numbers: Iterable[int]) -> str:
+    """Things that have numbers, with these.
+
+    >>> numbered("fold", [3]), numbered("seed", [2024, 2025])
+    ('fold 3', 'seeds 2024 and 2025')
+    """
+    words = [str(number) for number in numbers]
+    return f"{agreeing(len(words), noun, noun + 's')} {listed(words)}"
+
+
 def duration(seconds: float) -> str:
     """A time span for a reader, rounded to what matters.
 

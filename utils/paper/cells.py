@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from utils.paper.planned_results import PlannedResult, folds_in_words
+from utils.files.phrases import numbered
+from utils.paper.planned_results import PlannedResult
 from utils.tables.averages import cases_in_words, cases_of_means
 
 
@@ -109,7 +110,7 @@ def cell_text(cell: Cell, *, always_folds: bool = False, note: int | None = None
 
 def undefined_text(cell: Cell) -> str:
     """In which folds the metric is undefined, and why: `undefined in fold 2 (no events)`; empty if in none."""
-    parts = [f"in {folds_in_words(folds)} ({reason})" for reason, folds in cell.reasons.items()]
+    parts = [f"in {numbered('fold', folds)} ({reason})" for reason, folds in cell.reasons.items()]
     return f"undefined {', '.join(parts)}" if parts else ""
 
 

@@ -11,6 +11,7 @@ from utils.errors import UserError
 from utils.files.csv_table import csv_text
 from utils.files.phrases import listed
 from utils.files.text_table import format_p
+from utils.paper.grids import Footnotes
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.paper.run_plan import MICO
 from utils.paper.text import latex_page, markdown_page
@@ -20,7 +21,7 @@ from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
-from utils.tables.difference_text import METHOD, basis_text, spread_text
+from utils.tables.difference_text import METHOD, basis_text, interval_text, spread_text
 
 NAME = "comparisons"
 _IDENTITY = ("task", "dataset", "model", "formulation", "ablate", "n_clusters", "metric")
@@ -85,12 +86,9 @@ def comparison_files(comparisons: Sequence[Comparison]) -> dict[str, str]:
         "sets, other models and ablations; those without p do not count"
         + (f". Here: {listed(families)}." if families else "."),
     )
-    rows: list[list[str]] = [list(_HEADER)]
-    notes: list[str] = []
-    for one in comparisons:
-        rows.append(_row(one, notes))
-    title = "MiCo against the other models"
-    lines = tuple(f"note {number}: {text}" for number, text in enumerate(notes, start=1))
+    notes = Footnotes()
+    rows = [list(_HEADER), *(_row(one, notes) for one in comparisons)]
+    title, lines = "MiCo against the other models", notes.lines()
     return {
         f"{NAME}.csv": csv_text(CSV_COLUMNS, map(_csv_line, comparisons)),
         f"{NAME}.md": markdown_page(title, rows, explanation, lines),
@@ -140,28 +138,22 @@ def _folders(runs: Sequence[PlannedResult]) -> tuple[str, ...]:
     return tuple(run.planned.run_dir for run in runs)
 
 
-def _row(one: Comparison, notes: list[str]) -> list[str]:
+def _row(one: Comparison, notes: Footnotes) -> list[str]:
     """The cells of a line; reasons become footnotes in `notes`."""
     labels = [TASKS[one.task].words, one.dataset, METRIC_WORDS[one.metric], one.variant.name]
     result = one.result
     if result is None:
-        return [*labels, f"not made (note {_number(one.reason, notes)})", *[""] * 5]
-    note = "" if result.reason is None else f"– (note {_number(result.reason, notes)})"
+        return [*labels, f"not made (note {notes.number(one.reason)})", *[""] * 5]
+    note = "" if result.reason is None else f"– (note {notes.number(result.reason)})"
     return [
         *labels,
         f"{result.difference:+.3f}",
         spread_text(result),
-        note if result.low is None else f"{result.low:+.3f} to {result.high:+.3f}",
+        note if result.low is None else interval_text(result),
         note if result.p is None else format_p(result.p),
         "" if one.p_holm is None else format_p(one.p_holm),
         basis_text(result) + "".join(f"; without fold {fold} ({why})" for fold, why in result.left_out.items()),
     ]
-
-
-def _number(text: str, notes: list[str]) -> int:
-    if text not in notes:
-        notes.append(text)
-    return notes.index(text) + 1
 
 
 def _csv_line(one: Comparison) -> dict[str, str]:

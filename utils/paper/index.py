@@ -8,9 +8,9 @@ from typing import Any
 
 from utils.command.arguments import MODEL_OPTIONS, names_of
 from utils.command.settings import RunSettings
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, listed, numbered
 from utils.files.text_table import markdown_table
-from utils.paper.planned_results import PlannedResult, PlannedResults, folds_in_words
+from utils.paper.planned_results import PlannedResult, PlannedResults
 from utils.paper.planned_tables import TABLES, planned_tables
 from utils.paper.published import SOURCE, are_of_the_paper
 from utils.paper.run_plan import MICO
@@ -75,7 +75,7 @@ def _missing(results: PlannedResults) -> Iterator[str]:
             state = "not begun" if run.record is None else "begun, no fold tested"
             yield f"- {_about(run)}: {state} (`{run.planned.run_dir}`)"
         elif absent:
-            yield f"- {_about(run)}: {folds_in_words(absent)} missing (`{run.planned.run_dir}`)"
+            yield f"- {_about(run)}: {numbered('fold', absent)} missing (`{run.planned.run_dir}`)"
 
 
 def _test_cases(results: PlannedResults) -> str:
@@ -174,6 +174,9 @@ def _deviations(results: PlannedResults, notes: Sequence[str]) -> Iterator[str]:
                 warned[text] = warned.get(text, 0) + 1
         for text, count in warned.items():
             yield f"{where}, {count} of {len(runs)} runs: {text}"
+        for run in runs:  # of the mean over folds, whose interval may lie below chance where that of no fold does
+            if run.summary is not None and run.summary["below_chance"]:
+                yield f"{_about(run)}: {run.summary['below_chance']}"
         n_folds = sum(len(_tested(run)) for run in runs)
         for text, names in _doubts(runs).items():
             of_them = f"{len(names)} of {counted(n_folds, 'trained fold')} ({'; '.join(dict.fromkeys(names))})"
@@ -202,7 +205,7 @@ def _sources(results: PlannedResults) -> Iterator[str]:
             splits = run.record["splits"]
             if splits not in sets:
                 sets.append(splits)
-            folds = folds_in_words(_tested(run)) if _tested(run) else "no fold tested"
+            folds = numbered("fold", _tested(run)) if _tested(run) else "no fold tested"
             number = sets.index(splits) + 1
             lines.append(
                 f"- `{run.planned.run_dir}`: {_row_name(run)}, seed {run.planned.seed}; {folds}; split files {number}"

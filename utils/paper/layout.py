@@ -28,7 +28,7 @@ CELL_RULES = (
     "of the folds with their own test cases; missing: planned, no results yet; not planned: not among the runs of the "
     "plan.",
     "A mean over data sets is the plain mean, and incomplete where a data set lacks folds.",
-    "Bold: the best of the complete cells of a column of ours.",
+    "Bold: the best of the complete cells of a column of ours; it is no test of a difference.",
 )
 
 
@@ -93,7 +93,7 @@ def survival_metrics_table(results: PlannedResults) -> PaperTable:
             "integrated Brier score (lower is better); censoring is estimated from the fold's training cases. IBS of "
             "Kaplan-Meier is that of the training cases' Kaplan-Meier curve, the same for every case; IBS skill is 1 - "
             "IBS / IBS of Kaplan-Meier: at 0 or below, the model's survival curves are no better than that curve.",
-            "Bold: the best of the complete cells of a column, within a data set.",
+            "Bold: the best of the complete cells of a column, within a data set; it is no test of a difference.",
         ),
         notes=notes.lines(),
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from utils.files.phrases import listed
 from utils.paper.published import BEST_ANCHORS, model_name
 from utils.paper.run_plan import ABLATIONS, FORMULATIONS, MICO, PlannedRun, check_record, read_plan
 from utils.runs.run_dir import fold_files
@@ -126,11 +124,6 @@ def load_results(plan: Path) -> PlannedResults:
     planned = read_plan(plan)
     records = [_record(plan, run) for run in planned]
     return PlannedResults(plan, tuple(_result(run, record) for run, record in zip(planned, records, strict=True)))
-
-
-def folds_in_words(folds: Sequence[int]) -> str:
-    """`fold 1`, or `folds 1 and 2`."""
-    return f"fold{'' if len(folds) == 1 else 's'} {listed(folds)}"
 
 
 def _record(plan: Path, run: PlannedRun) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
 from utils.errors import UserError
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.files.provenance import digest_of
 from utils.pipeline.cohort_logits import FoldGroup
 from utils.pipeline.ensemble import Ensemble
@@ -26,8 +26,8 @@ def check_same_models(folder: Path, ensemble: Ensemble, *, all_of_them: bool = T
     record, asked = read_record(folder), [fold.index for fold in ensemble.folds]
     if not set(asked) <= set(record["folds"]) or (all_of_them and set(asked) != set(record["folds"])):
         raise UserError(
-            f"{folder} holds predictions of {folds_in_words(record['folds'])}, and --folds asks for "
-            f"{folds_in_words(asked)}: give the same, or predict the cohort again with --overwrite"
+            f"{folder} holds predictions of {numbered('fold', sorted(record['folds']))}, and --folds asks for "
+            f"{numbered('fold', sorted(asked))}: give the same, or predict the cohort again with --overwrite"
         )
     models = record.get("models") or {}
     for fold in ensemble.folds:
@@ -67,11 +67,6 @@ def check_same_anchors(folder: Path, groups: Sequence[FoldGroup]) -> None:
 def anchors_of(groups: Sequence[FoldGroup]) -> dict[str, str]:
     """{fold: digest of the slide anchors}, as `predict.json` has it; empty for a run without any."""
     return {f"fold{fold.index}": group.digest for group in groups for fold in group.folds if group.digest}
-
-
-def folds_in_words(folds: Sequence[int]) -> str:
-    """`fold 2`, or `folds 0 and 1`."""
-    return f"fold{'s' * (len(folds) != 1)} {listed(sorted(folds))}"
 
 
 def scale_warnings(ensemble: Ensemble, paths: Sequence[Path]) -> list[str]:

@@ -9,7 +9,7 @@ from utils.files.text_table import markdown_table
 from utils.pipeline.ensemble import Ensemble
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, TASKS
-from utils.tables.averages import shortfall
+from utils.tables.averages import mean_text
 
 CARD = "MODEL_CARD.md"
 
@@ -85,16 +85,10 @@ def _metrics(record: Mapping[str, Any]) -> str:
         return "No test fold was predicted before the export."
     names = [name for name in TASKS[record["task"]].shown if metrics["mean"].get(name) is not None]
     rows = [["", *(METRIC_WORDS[name] for name in names)]]
-    rows.append(["mean ± std", *(_mean(metrics, name) for name in names)])
+    rows.append(["mean ± std", *(mean_text(metrics, name) for name in names)])
     folds = ", ".join(map(str, metrics["folds"]))
     about = f"Over the test parts of folds {folds}, each predicted by its own fold; population standard deviation."
     return f"{markdown_table(rows)}\n\n{about}"
-
-
-def _mean(metrics: Mapping[str, Any], name: str) -> str:
-    """Mean and deviation, and over how many folds and cases where some do not define the metric."""
-    text = f"{metrics['mean'][name]:.3f} ± {metrics['std'][name]:.3f}"
-    return text + shortfall(metrics, name, len(metrics["folds"]))
 
 
 def _provenance(record: Mapping[str, Any]) -> Iterator[str]:

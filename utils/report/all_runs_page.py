@@ -23,7 +23,7 @@ from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
 from utils.report.sections.calibration_tables import calibration_blocks
 from utils.report.sections.cohort_table import cohort_blocks
-from utils.report.sections.metric_tables import mean_text, metric_table
+from utils.report.sections.metric_tables import metric_table
 from utils.report.sections.model_comparison import (
     Difference,
     adjusted,
@@ -40,6 +40,7 @@ from utils.report.sections.run_charts import calibration, learning, outcome_char
 from utils.report.seed_pools import Cohorts, SeedPool, seed_pools
 from utils.runs.tasks import METRIC_WORDS, TASKS
 from utils.statistics.roc_band import N_RESAMPLES
+from utils.tables.averages import mean_text
 
 
 def write_all_runs_report(results_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.report.content import Block, Bullets, Folded, Text
 from utils.report.run_results import RunResults, relative_to
 from utils.report.sections.metric_tables import reasons_in_words
@@ -39,7 +39,7 @@ def shared_warnings(runs: Sequence[tuple[str, RunResults]]) -> Iterator[str]:
     n_trained = sum(len({*results.tables, *results.validation}) for _, results in runs)
     for text, of_folds in folds.items():
         own = {place: [fold for other, fold in of_folds if other == place] for place, _ in of_folds}
-        named = [f"{place}, fold{'s' * (len(numbers) > 1)} {listed(numbers)}" for place, numbers in own.items()]
+        named = [f"{place}, {numbered('fold', numbers)}" for place, numbers in own.items()]
         if len(named) == 1:
             yield f"{named[0]}: {text}"
         else:
@@ -65,7 +65,7 @@ def _of_run(results: RunResults) -> Iterator[str]:
     if len(missing) == 1:
         yield f"Fold {missing[0]} is missing: it has no test predictions yet."
     elif missing:
-        yield f"Folds {listed(missing)} are missing: they have no test predictions yet."
+        yield f"{numbered('Fold', missing)} are missing: they have no test predictions yet."
     if results.summary is not None:
         reasons = reasons_in_words(results.summary, results.metric)
         if reasons:
@@ -92,7 +92,7 @@ def _once_for_all_folds(texts: Iterable[str]) -> Iterator[str]:
         alike.setdefault(_FOLD_FILE.sub("fold*.csv", text), []).append(text)
     for text, same in alike.items():
         numbers = sorted({int(number) for one in same for number in _FOLD_FILE.findall(one)})
-        yield same[0] if len(same) == 1 else f"{text} (folds {listed(numbers)})"
+        yield same[0] if len(same) == 1 else f"{text} ({numbered('fold', numbers)})"
 
 
 def _some(names: Iterable[str], between: str = ", ") -> str:

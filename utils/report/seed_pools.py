@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import validation_averages
 from utils.runs.deciding_options import deciding_options
@@ -41,7 +41,7 @@ class SeedPool:
     @cached_property
     def name(self) -> str:
         """The name of the run, or what the names of several have in common, with their seeds."""
-        return self.first.name if len(self.runs) == 1 else f"{self.stem} (seeds {listed(self.seeds)})"
+        return self.first.name if len(self.runs) == 1 else f"{self.stem} ({numbered('seed', self.seeds)})"
 
     @cached_property
     def stem(self) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from datasets.folds.split_report import median_follow_up
 from utils.files.phrases import counted
@@ -32,87 +30,44 @@ from utils.report.content import (
     Text,
     count,
     number,
-    p_value,
     row,
 )
-from utils.report.explained_fold import read_explained_fold
 from utils.report.page import write_page
-from utils.report.run_results import RunResults, read_each
 from utils.report.sections.anchor_blocks import anchor_blocks
 from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
-from utils.report.sections.metric_tables import mean_text
-from utils.runs.class_words import ClassWords
-from utils.runs.cohort_predictions import read_cohort_predictions
-from utils.runs.predictions import output_columns
+from utils.report.validation_results import Validation, read_validation
 from utils.runs.run_record import model_in_words
-from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
+from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.cut_off import divided_with_p
 from utils.statistics.roc_band import N_RESAMPLES
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.validation_metrics import NO_EDGES
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
-from utils.tables.interval_text import INTERVAL_METHOD, interval_words
-from utils.tables.risk_groups_text import hazard_ratio_text
-from utils.tables.validation import validate
-from utils.tables.validation_text import METHOD, calibration_of_cohort, cut_off_in_words
+from utils.tables.interval_text import interval_words
+from utils.tables.row_notes import RowNotes
+from utils.tables.validation_text import (
+    calibration_of_cohort,
+    methods,
+    metric_rows,
+    patient_methods,
+    patient_rows,
+)
 
 REPORT = "report.html"
-_WORDS = METRIC_WORDS | {"hazard_ratio": "hazard ratio (95 % interval)"}
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the folder of a cohort holds.
-
-    Attributes:
-        record: `predict.json`.
-        summary: see `utils.tables.validation.validate`.
-        ensemble: predictions of the cases with outcomes.
-        folds: {fold: its predictions of them}.
-        explained: what was explained of the cohort, fold by fold, in the form that the sections of a run's report take.
-    """
-
-    record: Mapping[str, Any]
-    summary: Mapping[str, Any]
-    ensemble: pd.DataFrame
-    folds: Mapping[int, pd.DataFrame]
-    explained: RunResults
-
-    @property
-    def task(self) -> Task:
-        """The task of the run."""
-        return TASKS[self.record["task"]]
-
-    @property
-    def words(self) -> ClassWords | None:
-        """The classes in words; None in survival."""
-        n_outputs = len(output_columns(self.ensemble))
-        return None if self.task == SURVIVAL else ClassWords.of(self.record["run"], n_outputs)
 
 
 def write_validation_report(
     folder: Path, summary: Mapping[str, Any] | None = None, *, n_resamples: int = N_RESAMPLES
 ) -> Path:
-    """Write `folder/report.html`, atomically; returns its path. `summary` is that of `validate`, where it is known.
+    """Write `folder/report.html`, atomically; returns its path. See `utils.report.validation_results.read_validation`.
 
     Raises:
         UserError: see `utils.tables.validation.validate`; nothing is written then.
     """
-    record, ensemble, folds = read_cohort_predictions(folder)
-    summary = validate(folder) if summary is None else summary
-    found = Validation(record, summary, ensemble, folds, _explained(folder, record, folds, n_resamples))
+    found = read_validation(folder, summary, n_resamples=n_resamples)
     return write_page(folder / REPORT, validation_page(found, n_resamples=n_resamples))
-
-
-def _explained(
-    folder: Path, record: Mapping[str, Any], folds: Mapping[int, pd.DataFrame], n_resamples: int
-) -> RunResults:
-    problems: list[str] = []
-    explained = read_each(folder, "explain/cases.csv", read_explained_fold, problems)
-    run = {**record["run"], "settings": {"unit": record["unit"], "ablate": record["run"].get("ablate")}}
-    return RunResults(folder, run, None, {}, folds, {}, {}, {}, explained, tuple(problems), n_resamples)
 
 
 def validation_page(found: Validation, *, n_resamples: int) -> Page:
@@ -139,7 +94,7 @@ def _verdict(found: Validation) -> Iterator[str]:
     if measured["low"] is None:
         yield f"{line}; no 95 % interval: {measured['reason']}."
         return
-    yield f"{line}; 95 % interval {measured['low']:.3f} to {measured['high']:.3f}."
+    yield f"{line}; 95 % interval {interval_words(measured['low'], measured['high'])}."
     if measured["low"] <= CHANCE <= measured["high"]:
         yield f"The interval holds {CHANCE}, the value of chance: this cohort does not show a signal."
     if is_below_chance(measured["low"], measured["high"]):
@@ -190,16 +145,18 @@ def _cohort_facts(found: Validation) -> Iterator[str]:
 
 def _metric_blocks(found: Validation) -> Iterator[Block]:
     yield _metric_table(found)
-    yield Text(METHOD[found.task.name])
-    yield Text(INTERVAL_METHOD[found.task.name])
-    yield Text("mean ± std: over folds, all of the same cases; population standard deviation.")
     if "by_patient" in found.summary:
-        yield _by_patient(found.summary["by_patient"])
-    yield from (Text(line) for line in cut_off_in_words(found.summary))
+        patients = found.summary["by_patient"]
+        header, of_ensemble = patient_rows(patients)
+        notes = tuple(patient_methods(patients))
+        yield Table("Metrics of the patients", tuple(header), _cells([of_ensemble]), notes=notes, is_sortable=False)
     yield from blocks_of(calibration_of_cohort(found.summary))
     metric = found.task.metric
     measured = found.summary["ensemble"]["intervals"][metric]
-    rows = [ForestRow(f"fold {fold['fold']}", fold[metric], None, None) for fold in found.summary["folds"]]
+    rows = [
+        ForestRow(f"fold {fold['fold']}", fold[metric], fold.get(f"{metric}_low"), fold.get(f"{metric}_high"))
+        for fold in found.summary["folds"]
+    ]
     rows.append(ForestRow("ensemble", measured["value"], measured["low"], measured["high"], emphasis=True))
     known = [one for one in rows if one.value is not None]
     title = f"{METRIC_WORDS[metric]} of folds and ensemble"
@@ -207,48 +164,22 @@ def _metric_blocks(found: Validation) -> Iterator[Block]:
 
 
 def _metric_table(found: Validation) -> Table:
-    shown = found.task.shown
-    more = ("hazard_ratio", "logrank_p") if found.task == SURVIVAL else ()
-    header = ("model", *(_WORDS[name] for name in (*shown, *more)), f"{METRIC_WORDS[shown[0]]}, 95 % interval")
-    of_ensemble = found.summary["ensemble"]
-    measured = of_ensemble["intervals"][shown[0]]
-    rows = [row("ensemble", *_cells(of_ensemble, shown, more), interval_words(measured["low"], measured["high"]))]
-    rows += [row(f"fold {fold['fold']}", *_cells(fold, shown, more), "") for fold in found.summary["folds"]]
-    notes = dict.fromkeys(
-        f"{METRIC_WORDS[name]} undefined: {reason}."
-        for one in (of_ensemble, *found.summary["folds"])
-        for name, reason in one["reasons"].items()
-        if name in (*shown, *more)
+    """The table of summary.md; below the models stand mean and deviation over the folds."""
+    notes = RowNotes()
+    header, *rows = metric_rows(found.summary, notes)
+    n_models = 1 + len(found.folds)
+    return Table(
+        "Metrics of the cohort",
+        tuple(header),
+        _cells(rows[:n_models]),
+        _cells(rows[n_models:]),
+        notes=(*methods(found.summary), *(f"{note}." for note in notes.lines())),
+        is_sortable=False,
     )
-    if measured["value"] is not None and measured["reason"] is not None:
-        notes[f"No interval: {measured['reason']}."] = None
-    footer = (_mean_row(found, shown, len(more)),) if len(found.folds) > 1 else ()
-    return Table("Metrics of the cohort", header, tuple(rows), footer, notes=tuple(notes))
 
 
-def _by_patient(patients: Mapping[str, Any]) -> Table:
-    """The ensemble by patient: the mean of the probabilities of each patient's slides."""
-    names, main = CLASSIFICATION.shown, CLASSIFICATION.metric
-    header = ("model", "patients", *(METRIC_WORDS[name] for name in names), f"{METRIC_WORDS[main]}, 95 % interval")
-    notes = ["By patient: mean of the probabilities of a patient's slides."]
-    if patients["left_out"]:
-        notes.append(f"Left out, with slides of different labels: {', '.join(patients['left_out'])}.")
-    values = (number(patients[name]) for name in names)
-    interval = patients["intervals"][main]
-    shown = interval_words(interval["low"], interval["high"])
-    cells = row("ensemble", count(patients["n_test"]), *values, shown)
-    return Table("Metrics of the patients", header, (cells,), notes=tuple(notes))
-
-
-def _mean_row(found: Validation, names: tuple[str, ...], n_more: int) -> tuple[Cell, ...]:
-    summary = found.summary
-    means = [Cell(mean_text(summary, name), summary["mean"][name]) for name in names]
-    return row("mean ± std of the folds", *means, *[""] * (n_more + 1))
-
-
-def _cells(values: Mapping[str, Any], shown: tuple[str, ...], more: tuple[str, ...]) -> tuple[Cell, ...]:
-    of_groups = (Cell(hazard_ratio_text(values), values["hazard_ratio"]), p_value(values["logrank_p"])) if more else ()
-    return (*(number(values[name]) for name in shown), *of_groups)
+def _cells(rows: Sequence[Sequence[str]]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(row(*cells) for cells in rows)
 
 
 def _curves(found: Validation, n_resamples: int) -> tuple[Chart, ...]:

@@ -12,7 +12,7 @@ from utils.errors import UserError, advice, said
 from utils.files.atomic import write_json
 from utils.files.format_version import versioned
 from utils.files.locks import HeldError, check_free, locked_in_turn
-from utils.files.phrases import listed
+from utils.files.phrases import listed, numbered
 from utils.runs.continuation import COMPARED, ChangedSettingsError, check_unchanged, merge
 from utils.runs.fold_state import TrainingState, remove_predictions, training_state
 from utils.runs.predict_dir import is_cohort
@@ -103,7 +103,7 @@ def _by_epoch(states: Mapping[int, TrainingState], which: Sequence[int]) -> Iter
     """Each epoch at which some of these folds stand, with these folds in words."""
     for epoch in dict.fromkeys(states[k].epoch for k in which):
         folds = [k for k in which if states[k].epoch == epoch]
-        yield epoch, f"fold{'s' if len(folds) > 1 else ''} {listed(folds)}"
+        yield epoch, numbered("fold", folds)
 
 
 def _say_what_is_of_earlier_models(run_dir: Path) -> None:
@@ -137,7 +137,7 @@ def _is_held(place: Path) -> bool:
 
 def _beside(kept: Sequence[int], run_dir: Path, record: dict[str, Any]) -> dict[str, Any]:
     """The record of a run whose folds `kept` stay while the others are overwritten: they must be of one kind."""
-    own, others = (f"fold{'s' if len(folds) > 1 else ''} {listed(folds)}" for folds in (record["folds"], kept))
+    own, others = (numbered("fold", folds) for folds in (record["folds"], kept))
     old = _read_own(run_dir)
     try:
         check_unchanged(run_dir, old, record, trains=True, may_raise_epochs=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from utils.files.text_table import format_p, format_ratio
-from utils.statistics.risk_groups import SHARED_TRAINING, PooledHalves
+from utils.statistics.risk_groups import SHARED_IN_SHORT, PooledHalves
 
 
 def effect_words(pooled: PooledHalves) -> list[str]:
@@ -38,7 +38,7 @@ def pooled_caveat(pooled: PooledHalves) -> Iterator[str]:
     if released := released_words(pooled):
         yield f"{released[0].upper()}{released[1:]}."
     if len(pooled.folds) > 1:
-        yield SHARED_TRAINING
+        yield f"{' '.join(SHARED_IN_SHORT.split())}."
 
 
 def _relation(p: float) -> str:

@@ -57,9 +57,25 @@ def cases_in_words(averages: Mapping[str, Any], metric: str) -> str:
     return ", ".join([counted(averages["n_test"][metric], averages["unit"]), *deaths])
 
 
-def shortfall(averages: Mapping[str, Any], metric: str, n_folds: int) -> str:
+def mean_and_deviation(averages: Mapping[str, Any], metric: str, digits: int = 3) -> str:
+    """`0.789 ± 0.021` (population standard deviation); a single fold has no deviation; a dash where it is undefined."""
+    mean, deviation, defined = (averages[name][metric] for name in ("mean", "std", "n_defined"))
+    if mean is None:
+        return "–"
+    return f"{mean:.{digits}f} ± {deviation:.{digits}f}" if defined > 1 else f"{mean:.{digits}f}"
+
+
+def mean_text(averages: Mapping[str, Any], metric: str, digits: int = 3) -> str:
+    """The same with what it is of, where some folds do not define it: `0.789 ± 0.021 (3 of 4 folds, 45 slides)`.
+
+    `averages` has its `folds`, beside what `over_folds` and `cases_of_means` give.
+    """
+    return mean_and_deviation(averages, metric, digits) + shortfall(averages, metric)
+
+
+def shortfall(averages: Mapping[str, Any], metric: str) -> str:
     """That a mean is of some of the folds only, with its own cases: ` (3 of 4 folds, 45 slides)`; else empty."""
-    defined = averages["n_defined"][metric]
-    if defined >= n_folds:
+    defined, n_folds = averages["n_defined"][metric], len(averages["folds"])
+    if defined in (0, n_folds):
         return ""
     return f" ({', '.join(filter(None, [f'{defined} of {n_folds} folds', cases_in_words(averages, metric)]))})"

@@ -11,10 +11,9 @@ from utils.runs.class_words import ClassWords
 from utils.runs.tasks import AT_THRESHOLD, METRIC_WORDS, SURVIVAL, TASKS
 from utils.statistics.calibration_metrics import TWO_CLASSES
 from utils.statistics.calibration_slope import CLIP
-from utils.tables.averages import shortfall
+from utils.tables.averages import mean_and_deviation, shortfall
 from utils.tables.row_notes import RowNotes
 
-_UNDEFINED = "–"
 IBS_METHOD = (
     "IBS of Kaplan-Meier: the integrated Brier score of a model that predicts for everybody the Kaplan-Meier curve of "
     "{reference}, with the same edges and weights; IBS skill: 1 - IBS / IBS of Kaplan-Meier, 0 where the model knows "
@@ -122,7 +121,7 @@ def _table(
     method: str,
     first: str,
 ) -> CalibrationTable:
-    words = METRIC_WORDS | {"ece": "ECE (expected)"}
+    words = METRIC_WORDS | {"ece": "ECE (if calibrated)"}
     notes = RowNotes()
     lines = []
     for name, row in rows:
@@ -146,7 +145,7 @@ def _table(
 def _entry(row: Mapping[str, Any], name: str, marks: Mapping[str, str]) -> Entry:
     value = row[name]
     if value is None:
-        return Entry(marks.get(name, _UNDEFINED))
+        return Entry(marks.get(name, "–"))
     text = f"{value:.3f}"
     if row.get(f"{name}_low") is not None:
         text += f" ({row[f'{name}_low']:.3f} to {row[f'{name}_high']:.3f})"
@@ -158,12 +157,8 @@ def _entry(row: Mapping[str, Any], name: str, marks: Mapping[str, str]) -> Entry
 def _mean(averages: Mapping[str, Any], name: str) -> Entry:
     """Mean and population standard deviation, with the cases of the folds that define it where some do not."""
     mean = averages["mean"][name]
-    if mean is None:
-        return Entry(_UNDEFINED)
-    deviation = f" ± {averages['std'][name]:.3f}" if averages["n_defined"][name] > 1 else ""
-    expected = f" ({averages['mean']['ece_expected']:.3f})" if name == "ece" else ""
-    text = f"{mean:.3f}{deviation}{expected}{shortfall(averages, name, len(averages['folds']))}"
-    return Entry(text, mean)
+    expected = f" ({averages['mean']['ece_expected']:.3f})" if name == "ece" and mean is not None else ""
+    return Entry(mean_and_deviation(averages, name) + expected + shortfall(averages, name), mean)
 
 
 def _shares(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

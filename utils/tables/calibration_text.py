@@ -1,11 +1,10 @@
-"""The block of summary.md about calibration, thresholds and the C-index within folds."""
+"""The block of summary.md about calibration and thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import counted
 from utils.files.text_table import markdown_table
 from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
 
@@ -14,9 +13,6 @@ def calibration_text(summary: Mapping[str, Any]) -> Iterator[str]:
     """Headings, tables and notes, from the content of summary.json (see `utils.tables.summary.summarise`)."""
     for table in tables_of_run(summary):
         yield from table_text(table)
-    within = concordance_within_folds(summary)
-    if within:
-        yield within
 
 
 def tables_of_run(summary: Mapping[str, Any]) -> Iterator[CalibrationTable]:
@@ -33,18 +29,3 @@ def table_text(table: CalibrationTable) -> Iterator[str]:
     yield method
     if notes:
         yield "\n".join(f"- {note}" for note in notes)
-
-
-def concordance_within_folds(summary: Mapping[str, Any]) -> str:
-    """The C-index over the pairs of all folds in a sentence; empty where the summary has none (classification)."""
-    within = summary.get("c_index_within_folds")
-    if within is None:
-        return ""
-    if within["c_index"] is None:
-        return f"C-index over the pairs of all folds undefined: {within['reason']}."
-    mean = summary["mean"]["c_index"]
-    return (
-        f"C-index over the pairs of all folds, each patient compared within the fold only: {within['c_index']:.3f} "
-        f"({within['n_pairs']} comparable pairs in {counted(len(within['folds']), 'fold')}); the mean of the folds is "
-        f"{mean:.3f}. The mean gives each fold the same weight, this one each pair."
-    )

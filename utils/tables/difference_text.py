@@ -28,6 +28,11 @@ def basis_text(result: PairedDifference) -> str:
     return f"{pairs}, {counted(result.n_cases, 'patient')}"
 
 
+def interval_text(result: PairedDifference) -> str:
+    """The 95 % limits: `-0.012 to +0.034`; a dash where there are none."""
+    return "–" if result.low is None or result.high is None else f"{result.low:+.3f} to {result.high:+.3f}"
+
+
 def spread_text(result: PairedDifference) -> str:
     """The lowest and the highest difference of a seed: `-0.012 to +0.034`; a dash with one seed."""
     if result.n_seeds < 2:

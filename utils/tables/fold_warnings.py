@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.runs.epoch_log import best_epoch
 from utils.runs.fold_state import state_of
 from utils.runs.predictions import task_of
@@ -70,7 +70,7 @@ def merged(warnings: Mapping[int, Sequence[str]]) -> list[str]:
     for fold, texts in warnings.items():
         for text in texts:
             folds_of.setdefault(text, []).append(fold)
-    return [f"fold{'s' * (len(folds) > 1)} {listed(folds)}: {text}" for text, folds in folds_of.items()]
+    return [f"{numbered('fold', folds)}: {text}" for text, folds in folds_of.items()]
 
 
 def unfinished_training(run: Mapping[str, Any], log: pd.DataFrame) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 from utils.statistics.metric_intervals import MetricInterval
 
@@ -40,8 +41,18 @@ def interval_words(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
+def intervals_in_words(what: str, intervals: Mapping[str, Mapping[str, Any]]) -> str:
+    """Intervals {metric: with `low` and `high`} in a sentence; a dash where one is undefined.
+
+    >>> intervals_in_words("95 % intervals", {"acc": {"low": 0.5, "high": 0.8}, "f1": {"low": None, "high": None}})
+    '95 % intervals: ACC 0.500 to 0.800, macro F1 –.'
+    """
+    words = (f"{METRIC_WORDS[name]} {interval_words(one['low'], one['high'])}" for name, one in intervals.items())
+    return f"{what}: {', '.join(words)}."
+
+
 def without_interval(intervals: Mapping[str, MetricInterval], *, with_folds: bool = True) -> Iterator[str]:
-    """Why a value has no interval: `no interval of the C-index: a value of 1 has no variance ... (fold 0 and 2)`.
+    """Why a value has no interval: `no interval of the C-index: a value of 1 has no variance ... (folds 0 and 2)`.
 
     `with_folds`: of the folds too, not only of the mean.
     """
@@ -51,6 +62,6 @@ def without_interval(intervals: Mapping[str, MetricInterval], *, with_folds: boo
             if with_folds and one.value is not None and one.reason is not None:
                 reasons.setdefault(one.reason, []).append(fold)
         for reason, folds in reasons.items():
-            yield f"no interval of the {METRIC_WORDS[metric]}: {reason} (fold {listed(folds)})"
+            yield f"no interval of the {METRIC_WORDS[metric]}: {reason} ({numbered('fold', folds)})"
         if interval.overall.value is not None and interval.overall.reason is not None:
             yield f"no interval of the mean {METRIC_WORDS[metric]}: {interval.overall.reason}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import agreeing, listed
+from utils.files.phrases import numbered
 from utils.files.text_table import format_p, format_ratio, markdown_table, starred_p
 from utils.runs.tasks import METRIC_WORDS
-from utils.statistics.risk_groups import RELEASED_SIZE, SHARED_TRAINING
+from utils.statistics.risk_groups import SHARED_TRAINING
 from utils.tables.row_notes import RowNotes
 
 HEADER = ("fold", "high: cases (deaths)", "low: cases (deaths)", "hazard ratio", "95 % interval", "log-rank p")
@@ -18,9 +18,8 @@ RELEASED_ROW = "released: pooled, not stratified"
 POOLED_METHOD = (
     "pooled: one log-rank test over the test cases of all folds, not stratified; the p value that the released "
     "evaluation reports for a cohort. Each case is in the half that it has within its fold, since the folds are models "
-    "of different training sets, whose risks have no common scale. It is too small: without any signal it was below "
-    f"0.05 in {RELEASED_SIZE} of simulated cohorts, since the folds share training cases. As there, a star marks "
-    "p < 0.05, without correction for the number of tests; here only where no fold is left out."
+    "of different training sets, whose risks have no common scale. As in that evaluation, a star marks p < 0.05, "
+    "without correction for the number of tests; here only where no fold is left out."
 )
 METHOD = (
     "Hazard ratio of the high half (risk >= median of the fold) against the low half, by Cox regression with Efron's "
@@ -44,9 +43,7 @@ def risk_group_blocks(summary: Mapping[str, Any]) -> Iterator[str]:
     yield "## Risk groups"
     yield markdown_table(rows)
     yield from risk_group_method(summary)
-    lines = notes.lines()
-    if lines:
-        yield "\n".join(f"- {line}" for line in lines)
+    yield from notes.blocks()
 
 
 def risk_group_rows(summary: Mapping[str, Any], notes: RowNotes) -> Iterator[list[str]]:
@@ -90,7 +87,7 @@ def pooled_notes(pooled: Mapping[str, Any]) -> Iterator[str]:
         yield f"pooled {METRIC_WORDS['logrank_p']} undefined: {pooled['reason']}"
     for reason in dict.fromkeys(pooled["left_out"].values()):
         folds = [fold for fold, why in pooled["left_out"].items() if why == reason]
-        yield f"pooled: without {agreeing(len(folds), 'fold', 'folds')} {listed(folds)} ({reason})"
+        yield f"pooled: without {numbered('fold', folds)} ({reason})"
 
 
 def hazard_ratio_text(row: Mapping[str, Any]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from utils.files.phrases import listed
+from utils.files.phrases import listed, numbered
 from utils.runs.tasks import METRIC_WORDS
 
 _FOLD = "fold "
@@ -39,6 +39,11 @@ class RowNotes:
             for number, (text, rows) in enumerate(self._rows.items(), start=1)
         ]
 
+    def blocks(self) -> Iterator[str]:
+        """The notes as one list in Markdown; nothing where there are none."""
+        if lines := self.lines():
+            yield "\n".join(f"- {line}" for line in lines)
+
 
 def _in_words(metrics: Iterable[str]) -> str:
     """The printed names of metrics; the limits of one are its interval.
@@ -56,7 +61,6 @@ def _rows_in_words(rows: Iterable[str]) -> str:
     >>> _rows_in_words(["fold 0", "fold 1", "fold 4"]), _rows_in_words(["fold 2", "ensemble"])
     ('folds 0, 1 and 4', 'fold 2, ensemble')
     """
-    folds = [row.removeprefix(_FOLD) for row in rows if row.startswith(_FOLD)]
+    folds = [int(row.removeprefix(_FOLD)) for row in rows if row.startswith(_FOLD)]
     others = [row for row in rows if not row.startswith(_FOLD)]
-    together = [f"folds {listed(folds)}"] if len(folds) > 1 else [f"fold {fold}" for fold in folds]
-    return ", ".join([*together, *others])
+    return ", ".join([*([numbered("fold", folds)] if folds else []), *others])

@@ -10,10 +10,11 @@ from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.metric_intervals import MetricInterval
-from utils.tables.averages import shortfall
+from utils.tables.averages import mean_text
 from utils.tables.calibration_text import calibration_text
+from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.fold_warnings import merged
-from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, intervals_in_words, without_interval
 from utils.tables.risk_groups_text import risk_group_blocks
 from utils.tables.row_notes import RowNotes
 
@@ -22,13 +23,13 @@ _COUNTS = ("n_events",)  # stand before the other metrics, beside the number of 
 # A mean of interval ends or of p values is neither an interval nor a p value: summary.json has them, the text does not.
 _NOT_AVERAGED = ("interval", "logrank_p")
 _LIMITS = ("_low", "_high")
-_METHOD = {
+METHOD = {
     CLASSIFICATION.name: "Macro F1 over the classes among labels or predictions; AUC of class 1, or the mean of one "
     "class against the rest beyond two classes.",
     SURVIVAL.name: "Harrell's C (higher risk = earlier death; ties within 1e-8 count one half); log-rank test between "
     "the halves of the fold's test cases (high: risk >= median of the fold). Weighted by the censoring of the fold's "
-    "training cases: Uno's C up to the last inner edge of the time bins, the cumulative/dynamic AUC averaged over the "
-    "inner edges, and the integrated Brier score between them (lower is better).",
+    "training cases: Uno's C up to the last inner edge of the time bins; AUC(t), the cumulative/dynamic AUC averaged "
+    "over the inner edges; and IBS, the integrated Brier score between them (lower is better).",
 }
 DEVIATIONS = (
     "mean ± std: over folds, population standard deviation (divided by the number of folds n); sample std: divided by "
@@ -56,9 +57,11 @@ def format_summary(summary: dict[str, Any]) -> str:
     blocks = [title, markdown_table(rows)]
     names = summary.get("class_names")
     classes = f" Classes: {', '.join(f'{index} = {name}' for index, name in enumerate(names))}." if names else ""
-    blocks.append(_METHOD[task.name] + classes + f" {DEVIATIONS}")
+    blocks.append(METHOD[task.name] + classes + f" {DEVIATIONS}")
+    if within := concordance_within_folds(summary):
+        blocks.append(within)
     blocks += _intervals(summary)
-    blocks += _listed(notes)
+    blocks += notes.blocks()
     if "by_patient" in summary:
         blocks += _by_patient(summary)
     blocks += risk_group_blocks(summary)
@@ -89,14 +92,7 @@ def _by_patient(summary: dict[str, Any]) -> Iterator[str]:
     yield markdown_table(rows)
     yield BY_PATIENT_METHOD
     yield from _intervals_of_means(summary["by_patient"])
-    yield from _listed(notes)
-
-
-def _listed(notes: RowNotes) -> Iterator[str]:
-    """The footnotes of a table as a list; nothing where there are none."""
-    lines = notes.lines()
-    if lines:
-        yield "\n".join(f"- {line}" for line in lines)
+    yield from notes.blocks()
 
 
 def _intervals(summary: dict[str, Any]) -> Iterator[str]:
@@ -112,12 +108,11 @@ def _intervals(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _intervals_of_means(summary: Mapping[str, Any]) -> Iterator[str]:
-    means = {METRIC_WORDS[metric]: content["mean"] for metric, content in summary.get("intervals", {}).items()}
-    shown = ", ".join(
-        f"{word} {interval_words(mean['low'], mean['high'])}" for word, mean in means.items() if mean["low"] is not None
-    )
-    if shown:
-        yield f"95 % intervals of the {'mean over folds' if len(summary['folds']) > 1 else 'fold'}: {shown}."
+    means = {metric: content["mean"] for metric, content in summary.get("intervals", {}).items()}
+    known = {metric: mean for metric, mean in means.items() if mean["low"] is not None}
+    if known:
+        what = "mean over folds" if len(summary["folds"]) > 1 else "fold"
+        yield intervals_in_words(f"95 % intervals of the {what}", known)
 
 
 def _columns(task: Task) -> list[str]:
@@ -175,14 +170,7 @@ def _mean_row(summary: dict[str, Any]) -> list[str]:
         if not is_averaged(name):
             cells.append("")
             continue
-        if summary["mean"][name] is None:
-            cells.append("–")
-            continue
-        digits, defined = _digits(name), summary["n_defined"][name]
-        # One fold has no deviation: ± 0.000 would read as a result that never varies.
-        deviation = f" ± {summary['std'][name]:.{digits}f}" if defined > 1 else ""
-        text = f"{summary['mean'][name]:.{digits}f}{deviation}"
-        cells.append(text + shortfall(summary, name, len(summary["folds"])))
+        cells.append(mean_text(summary, name, _digits(name)))
     return ["mean ± std", of_present_folds(summary), *cells]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, listed, numbered
 from utils.files.text_table import markdown_table
 from utils.runs.deciding_options import in_words
 from utils.runs.tasks import LOWER_IS_BETTER, METRIC_WORDS, TASKS
@@ -81,10 +81,8 @@ def _notes(compared: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {in_words(value)} of the best run is the {end} that was tried: try {_BEYOND[end]} ones"
     for run in compared["runs"]:
         if run["missing_folds"]:
-            noun = "fold" if len(run["missing_folds"]) == 1 else "folds"
-            yield (
-                f"{run['run_name']} is not trained to its end in {noun} {listed(run['missing_folds'])}, and stands last"
-            )
+            missing = numbered("fold", run["missing_folds"])
+            yield f"{run['run_name']} is not trained to its end in {missing}, and stands last"
     yield from _undefined(compared)
     tested = [run["run_name"] for run in compared["runs"] if run["tested"]]
     if tested:
@@ -100,8 +98,7 @@ def _undefined(compared: Mapping[str, Any]) -> Iterator[str]:
     whole = found.pop((), [])
     place = f", after {counted(len(whole), 'run')} with all of its folds" if whole else ""
     for folds, names in found.items():
-        noun = "fold" if len(folds) == 1 else "folds"
         yield (
-            f"the {_WORDS[by]} is undefined in {noun} {listed(folds)} of {listed(names)}: ranked by the mean over the "
-            f"others{place}"
+            f"the {_WORDS[by]} is undefined in {numbered('fold', folds)} of {listed(names)}: ranked by the mean over "
+            f"the others{place}"
         )

@@ -14,7 +14,7 @@ import pandas as pd
 
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predict_dir import stale_folds
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
@@ -70,7 +70,8 @@ def validate(folder: Path) -> dict[str, Any]:
 def _doubts(summary: Mapping[str, Any], ensemble: pd.DataFrame, stale: Sequence[int]) -> Iterator[str]:
     """What makes the results of a cohort doubtful."""
     if stale:
-        yield f"trained again since it predicted this cohort, which has to be predicted again: fold {listed(stale)}"
+        again = "trained again since it predicted this cohort, which has to be predicted again"
+        yield f"{again}: {numbered('fold', stale)}"
     task = TASKS[summary["task"]]
     cases, same, named = counted(len(ensemble), summary["unit"]), same_scores(ensemble), only_class(ensemble)
     if same is not None:

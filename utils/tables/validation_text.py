@@ -8,12 +8,14 @@ from typing import Any
 from utils.files.phrases import counted
 from utils.files.text_table import format_p, markdown_table
 from utils.runs.run_record import model_in_words
-from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS
+from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS
+from utils.tables.averages import mean_text
 from utils.tables.calibration_tables import CalibrationTable, Wording, calibration_tables
 from utils.tables.calibration_text import table_text
-from utils.tables.interval_text import INTERVAL_METHOD, interval_words
+from utils.tables.interval_text import INTERVAL_METHOD, interval_words, intervals_in_words
 from utils.tables.risk_groups_text import hazard_ratio_text
-from utils.tables.summary_text import is_averaged
+from utils.tables.row_notes import RowNotes
+from utils.tables.summary_text import DEVIATIONS, is_averaged
 
 OF_COHORT = Wording(
     row="model",
@@ -38,23 +40,11 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     task = TASKS[summary["task"]]
     model = model_in_words(summary["model"], summary["formulation"], summary["ablate"] or [])
     unit = summary["unit"]
-    notes: list[str] = []
-    rows = [_header(summary), _row("ensemble", summary["ensemble"], summary, notes)]
-    rows += [_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"]]
-    if len(summary["folds"]) > 1:
-        rows += [_mean_row(summary), _sample_row(summary)]
-    blocks = [
-        f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}",
-        markdown_table(rows),
-        f"{METHOD[task.name]} mean ± std: over folds, all of the same cases; population standard deviation (divided "
-        "by the number of folds n); sample std: divided by n - 1.",
-        INTERVAL_METHOD[task.name],
-    ]
-    blocks += cut_off_in_words(summary)
+    notes = RowNotes()
+    title = f"# {summary['cohort']}: external validation of {summary['dataset']}, {model}, {task.words}"
+    blocks = [title, markdown_table(list(metric_rows(summary, notes))), *methods(summary), *notes.blocks()]
     if "by_patient" in summary:
-        blocks.append(_by_patient(summary["by_patient"]))
-    if notes:
-        blocks.append("\n".join(notes))
+        blocks += [markdown_table(patient_rows(summary["by_patient"])), *patient_methods(summary["by_patient"])]
     for table in calibration_of_cohort(summary):
         blocks += table_text(table)
     if summary["warnings"]:
@@ -70,6 +60,51 @@ def format_validation(summary: Mapping[str, Any]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def metric_rows(summary: Mapping[str, Any], notes: RowNotes) -> Iterator[list[str]]:
+    """Header, ensemble, each fold, and below several folds mean and deviations; footnotes are added to `notes`."""
+    yield _header(summary)
+    yield _row("ensemble", summary["ensemble"], summary, notes)
+    yield from (_row(f"fold {row['fold']}", row, summary, notes) for row in summary["folds"])
+    if len(summary["folds"]) > 1:
+        yield from (_mean_row(summary), _sample_row(summary))
+
+
+def methods(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the numbers of `metric_rows` are, a paragraph each."""
+    deviations = f" {DEVIATIONS} The folds are of the same cases." if len(summary["folds"]) > 1 else ""
+    yield METHOD[summary["task"]] + deviations
+    row = summary["ensemble"]
+    if summary["task"] == CLASSIFICATION.name:  # that of the AUC stands in the table
+        yield intervals_in_words(
+            "95 % intervals of the ensemble", {"acc": row["intervals"]["acc"], "f1": row["intervals"]["f1"]}
+        )
+    yield INTERVAL_METHOD[summary["task"]]
+    if summary["task"] == SURVIVAL.name and row["cut_off"] is not None:
+        yield (
+            f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off of the training cases, "
+            f"{row['cut_off']:.4g}; {row['deaths_high']} of {row['n_events']} deaths are among them."
+        )
+
+
+def patient_rows(patients: Mapping[str, Any]) -> list[list[str]]:
+    """Header and the ensemble by patient, from `by_patient` of the summary."""
+    main, *others = CLASSIFICATION.shown
+    interval = patients["intervals"][main]
+    values = {name: "–" if patients[name] is None else f"{patients[name]:.3f}" for name in CLASSIFICATION.shown}
+    shown = interval_words(interval["low"], interval["high"])
+    return [
+        ["by patient", "patients", METRIC_WORDS[main], "95 % interval", *(METRIC_WORDS[name] for name in others)],
+        ["ensemble", str(patients["n_test"]), values[main], shown, *(values[name] for name in others)],
+    ]
+
+
+def patient_methods(patients: Mapping[str, Any]) -> Iterator[str]:
+    """What the numbers of `patient_rows` are, and who is left out."""
+    yield "By patient: mean of the probabilities of a patient's slides."
+    if patients["left_out"]:
+        yield f"Patients whose slides have different labels are left out: {', '.join(patients['left_out'])}."
+
+
 def _columns(summary: Mapping[str, Any]) -> list[str]:
     names = [name for name in TASKS[summary["task"]].metrics if name not in ("c_index_low", "c_index_high")]
     main = TASKS[summary["task"]].metric
@@ -81,24 +116,18 @@ def _columns(summary: Mapping[str, Any]) -> list[str]:
 
 def _header(summary: Mapping[str, Any]) -> list[str]:
     words = METRIC_WORDS | {"interval": "95 % interval", "hazard_ratio": "hazard ratio (95 % interval)"}
-    return ["", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
+    return ["model", f"{summary['unit']}s", *(words[name] for name in _columns(summary))]
 
 
-def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: list[str]) -> list[str]:
-    marks: dict[str, str] = {}
-    shown = (*TASKS[summary["task"]].metrics, "hazard_ratio")  # the others have tables of their own
+def _row(name: str, row: Mapping[str, Any], summary: Mapping[str, Any], notes: RowNotes) -> list[str]:
+    task = TASKS[summary["task"]]
+    shown, main = (*task.metrics, "hazard_ratio"), task.metric  # the others have tables of their own
     reasons = {metric: reason for metric, reason in row["reasons"].items() if metric in shown}
-    for reason in dict.fromkeys(reasons.values()):
-        undefined = [metric for metric in reasons if reasons[metric] == reason]
-        words = ", ".join(METRIC_WORDS.get(metric, metric) for metric in undefined)
-        notes.append(f"- ({len(notes) + 1}) {name}, {words} undefined: {reason}")
-        marks |= dict.fromkeys(undefined, f"– ({len(notes)})")
-    main = TASKS[summary["task"]].metric
+    marks = notes.undefined(reasons, name)
     interval = row.get("intervals", {}).get(main)
-    explained = main in row["reasons"] or f"{main}_low" in row["reasons"]
-    if interval is not None and interval["reason"] is not None and not explained:
-        notes.append(f"- ({len(notes) + 1}) {name}, no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}")
-        marks[f"{main}_low"] = f"– ({len(notes)})"
+    if interval is not None and interval["reason"] is not None and not {main, f"{main}_low"} & reasons.keys():
+        number = notes.number(f"no 95 % interval of the {METRIC_WORDS[main]}: {interval['reason']}", name)
+        marks[f"{main}_low"] = f"– ({number})"
     return [name, str(row["n_test"]), *(_cell(row, metric, main, marks) for metric in _columns(summary))]
 
 
@@ -106,11 +135,9 @@ def _cell(row: Mapping[str, Any], name: str, main: str, marks: Mapping[str, str]
     if name == "interval":
         limits = {"low": row.get("c_index_low"), "high": row.get("c_index_high")}
         interval = row.get("intervals", {}).get(main, limits)
-        return (
-            interval_words(interval["low"], interval["high"])
-            if interval["low"] is not None
-            else marks.get(f"{main}_low", "")
-        )
+        if interval["low"] is None:
+            return marks.get(f"{main}_low", "")
+        return interval_words(interval["low"], interval["high"])
     if row[name] is None:
         return marks.get(name, "–")
     if name == "n_events":
@@ -127,11 +154,7 @@ def _mean_row(summary: Mapping[str, Any]) -> list[str]:
 def _mean_cell(summary: Mapping[str, Any], name: str) -> str:
     if name in ("n_events", "hazard_ratio") or not is_averaged(name):
         return ""
-    mean, std, defined = (summary[key][name] for key in ("mean", "std", "n_defined"))
-    if mean is None:
-        return "–"
-    text = f"{mean:.3f} ± {std:.3f}"
-    return text if defined == len(summary["folds"]) else f"{text} ({defined} of {len(summary['folds'])} folds)"
+    return mean_text(summary, name)
 
 
 def _sample_row(summary: Mapping[str, Any]) -> list[str]:
@@ -144,29 +167,3 @@ def calibration_of_cohort(summary: Mapping[str, Any]) -> Iterator[CalibrationTab
     """Calibration and threshold of the ensemble and of each fold (see `utils.tables.calibration_tables`)."""
     rows = [("ensemble", summary["ensemble"]), *((f"fold {row['fold']}", row) for row in summary["folds"])]
     return calibration_tables(summary["task"], rows, summary, OF_COHORT)
-
-
-def _by_patient(row: Mapping[str, Any]) -> str:
-    """The ensemble by patient, the mean of the probabilities of a patient's slides."""
-    names = ("auc", "acc", "balanced_acc", "f1")
-    auc, *others = ["–" if row[name] is None else f"{row[name]:.3f}" for name in names]
-    header = [METRIC_WORDS["auc"], "95 % interval", *(METRIC_WORDS[name] for name in names[1:])]
-    of_auc = row["intervals"]["auc"]
-    interval = interval_words(of_auc["low"], of_auc["high"])
-    table = markdown_table(
-        [["by patient", "patients", *header], ["ensemble", str(row["n_test"]), auc, interval, *others]]
-    )
-    lines = [table, "By patient: mean of the probabilities of a patient's slides."]
-    if row["left_out"]:
-        lines.append(f"Patients whose slides have different labels are left out: {', '.join(row['left_out'])}.")
-    return "\n\n".join(lines)
-
-
-def cut_off_in_words(summary: Mapping[str, Any]) -> Iterator[str]:
-    """How the cut-off divides the cases of the ensemble (survival)."""
-    row = summary["ensemble"]
-    if summary["task"] == SURVIVAL.name and row["cut_off"] is not None:
-        yield (
-            f"{row['n_high']} of {row['n_test']} cases have a risk at or above the cut-off of the training cases, "
-            f"{row['cut_off']:.4g}; {row['deaths_high']} of {row['n_events']} deaths are among them."
-        )

@@ -1,4 +1,4 @@
-"""The file of the reducers' mixing; what of it counts as damaged is tested in `tests/utils/report/test_run_page.py`."""
+"""The file of the reducers' mixing; what of it counts as damaged: `tests/utils/report/test_run_explanations.py`."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.utils.report.cohorts import survival_fold as survival_cases
 from tests.utils.run_folders import ALL_0, C_1, RIGHT, Plan, cells, classification_folds, survival_folds
 from utils.paper.index import index_text
 from utils.paper.planned_results import load_results
@@ -90,6 +91,20 @@ def test_doubtful_folds_are_counted(tmp_path: Path):
     section = _section(index_text(load_results(plan.path), []), "Deviations and warnings")
     start = "- X (classification), 3 of 4 trained folds (MiCo, 64 anchors; ABMIL): all test slides are predicted as"
     assert [line.startswith(start) for line in section.splitlines()[3:]] == [True]
+
+
+def test_a_run_worse_than_chance_is_named_even_where_no_fold_is(tmp_path: Path):
+    plan = Plan(tmp_path)
+    folds = {fold: survival_cases(fold, n=10) for fold in range(5)}
+    plan.add("surv", "A", {fold: table.assign(risk=-table["risk"]) for fold, table in folds.items()})
+    plan.add("surv", "A", folds, seed=2)
+    section = _section(index_text(load_results(plan.path), []), "Deviations and warnings")
+    said = "MiCo, 64 anchors, A (survival), seed 1: worse than chance: the 95 % interval of the mean C-index lies below"
+    assert [line for line in section.splitlines() if "of the mean C-index" in line] == [
+        line for line in section.splitlines() if line.startswith(f"- {said}")
+    ]
+    assert said in section
+    assert "of the C-index lies below" not in section  # of a fold
 
 
 def test_the_sources_with_the_digests_of_their_splits(plan: Plan):

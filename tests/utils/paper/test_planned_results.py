@@ -7,8 +7,7 @@ import pytest
 
 from tests.utils.run_folders import C_1, C_1_2, C_2_3, RIGHT, Plan, classification_folds, survival_folds
 from utils.errors import UserError
-from utils.files.phrases import listed
-from utils.paper.planned_results import Variant, folds_in_words, load_results
+from utils.paper.planned_results import Variant, load_results
 
 MICO = Variant("mico", "released")
 
@@ -111,8 +110,3 @@ def test_a_folder_of_another_run_stops_before_any_summary(tmp_path: Path):
     second.unlink()  # predictions without a record are a mistake, not a missing run
     with pytest.raises(UserError, match=r"run\.json: cannot be read"):
         load_results(plan.path)
-
-
-def test_words():
-    assert [listed(items) for items in ([], [1], [1, 2], ["a", "b", "c"])] == ["", "1", "1 and 2", "a, b and c"]
-    assert [folds_in_words(folds) for folds in ([3], [0, 1])] == ["fold 3", "folds 0 and 1"]

@@ -13,19 +13,11 @@ from utils.errors import UserError
 from utils.files.text_table import format_p, starred_p
 from utils.report.all_runs_page import write_all_runs_report
 from utils.report.run_page import write_run_report
-from utils.report.run_results import RunResults, read_results
-from utils.report.sections.model_comparison import (
-    difference_table,
-    differences,
-    model_forest,
-    reference_pools,
-    split_difference,
-)
-from utils.report.seed_pools import SeedPool, seed_pools
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import paired_difference
+from utils.statistics.risk_groups import SHARED_TRAINING
 from utils.tables.interval_text import INTERVAL_METHOD
 from utils.tables.risk_groups_text import hazard_ratio_text
 from utils.tables.summary import summarise
@@ -60,6 +52,9 @@ def test_the_overview_has_a_row_per_run_with_the_numbers_of_its_summary(results:
     assert rows[3]["hazard ratio of the risk halves (95 % interval)"] == hazard_ratio_text(stratified)
     assert {*INTERVAL_METHOD.values()} <= {*page.text.splitlines()}
     assert "log-rank p, folds pooled: one log-rank test over the test cases of all folds" in page.text
+    lines = page.text.splitlines()
+    of_pooled = next(i for i, line in enumerate(lines) if line.startswith("log-rank p, folds pooled: "))
+    assert lines[of_pooled + 1] == SHARED_TRAINING  # beside the intervals of hazard ratios and the pooled p
     (mico,) = [row for row in page.rows("Classification runs") if row["run"] == "mico"]
     assert "log-rank p, folds pooled" not in mico
     summary = summarise(results / "cls" / "BRCA" / "mico")
@@ -123,7 +118,7 @@ def test_differences_are_paired_and_corrected_over_all_cohorts_of_a_task(tmp_pat
         assert row["by seed"] == f"{min(one.by_seed.values()):+.3f} to {max(one.by_seed.values()):+.3f}"
         assert row["95 % interval"] == f"{one.low:+.3f} to {one.high:+.3f}"
         assert float(row["p (Holm)"].replace("<", "")) == pytest.approx(adjusted["LUAD", model], abs=1e-3)
-        assert row["based on"] == "2 folds, 2 seeds, 60 patients; mico (seeds 1 and 2)"
+        assert row["based on"] == "2 folds, 2 seeds, 60 patients"
     alone = shown["dsmil_seed1"]
     assert (alone["by seed"], alone["p"], alone["p (Holm)"]) == ("–", "–", "–")
     assert alone["based on"].startswith("2 folds, 1 seed, 60 patients; seed 1 only; one seed: how much another")
@@ -186,65 +181,6 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path):
         write_all_runs_report(tmp_path)
 
 
-def loaded(root: Path, name: str, **record: object) -> RunResults:
-    return read_results(write_run(root / "surv" / "LUAD" / name, "surv", **record), n_resamples=10)
-
-
-def alone(*runs: RunResults) -> list[SeedPool]:
-    """Each run for itself."""
-    return [SeedPool((run,)) for run in runs]
-
-
-def test_the_reference_is_the_whole_mico_in_the_released_form(tmp_path: Path):
-    (paper,) = alone(loaded(tmp_path, "a", formulation="paper"))
-    released, usual = alone(loaded(tmp_path, "d"), loaded(tmp_path, "mico_released"))
-    (ablated,) = alone(loaded(tmp_path, "b", settings={"ablate": ["route"]}))
-    (other,) = alone(loaded(tmp_path, "c", model="abmil"))
-    assert reference_pools([paper, ablated, released, other, usual]) == [usual, released]
-    assert reference_pools([paper, ablated, other]) == [paper]
-    assert reference_pools([ablated, other]) == []
-
-
-def test_runs_are_compared_with_the_mico_of_their_seed(tmp_path: Path):
-    micos = alone(*(loaded(tmp_path, name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))))
-    others = alone(*(loaded(tmp_path, f"abmil_{seed}", model="abmil", noise=3, seed=seed) for seed in (1, 2, 3)))
-    compared = differences([*micos, *others])
-    assert [(one.ours.name, one.other.name) for one in compared] == [
-        ("a", "b"),
-        ("a", "abmil_1"),
-        ("c", "abmil_2"),
-        ("a", "abmil_3"),
-    ]
-    assert compared[0].result is not None
-    assert compared[0].result.difference == 0
-    assert [one.result is None for one in compared] == [False, False, False, True]
-    assert compared[3].reason == "no mico (released) run of its seed, 3"
-
-
-def test_the_reference_and_the_reason_for_it_are_said(tmp_path: Path):
-    usual, other, ablated = alone(
-        loaded(tmp_path, "mico_released"),
-        loaded(tmp_path, "a_second"),
-        loaded(tmp_path, "b", settings={"ablate": ["route"]}),
-    )
-    table = difference_table(differences([usual, other, ablated]))
-    assert table.caption == "C-index of mico_released minus C-index of the others, on the same test cases"
-    assert table.notes[0] == (
-        "Reference: mico_released (seed 7): MiCo without ablation, form released. Of several such runs of a seed it is "
-        "the one named mico_released, as main.py names them, else the first by name."
-    )
-    again, abmil = alone(loaded(tmp_path, "c", seed=8), loaded(tmp_path, "d", seed=8, model="abmil", noise=2))
-    table = difference_table(differences([usual, other, again, abmil]))
-    assert table.caption.startswith("C-index of the MiCo run of the same seed minus")
-    assert table.notes[0].startswith("Reference: mico_released (seed 7); c (seed 8): MiCo without ablation")
-
-
-def test_runs_of_fewer_folds_are_named_below_the_forest(tmp_path: Path):
-    whole, part = alone(loaded(tmp_path, "a", n_folds=3), loaded(tmp_path, "b", model="abmil", n_folds=1))
-    assert model_forest([whole, part], whole).note == "With fewer folds: b (1 of 3 folds)."
-    assert model_forest([whole], whole).note == ""
-
-
 def test_runs_that_differ_by_their_seed_only_stand_together(tmp_path: Path):
     """The mean over folds of the mean over seeds, in the overview, in the forest and against MiCo of the same seeds."""
     for noise, seed in ((0, 1), (2, 2)):
@@ -271,33 +207,10 @@ def test_runs_that_differ_by_their_seed_only_stand_together(tmp_path: Path):
     assert shown.endswith(f"); 2 seeds, {ratios[0]:.2f} to {ratios[1]:.2f}")
     (against,) = page.rows("C-index of mico_released (seeds 1 and 2) minus")
     assert against["against"] == "abmil (seeds 1 and 2)"
-    assert against["based on"] == "2 folds, 2 seeds, 60 patients; mico_released (seeds 1 and 2)"
+    assert against["based on"] == "2 folds, 2 seeds, 60 patients"
     single = [row["run"] for row in page.rows("The runs of each seed")]  # of the last pool on the page
     assert single == ["mico_released_seed1", "mico_released_seed2"]
     assert {"mico_released_seed1", "abmil_seed2"} <= {text.split(":")[0] for text in page.text.splitlines()}
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        {"seed": 1},
-        {"settings": {"lr": 0.1}},
-        {"splits": {"fold0.csv": "other"}},
-        {"anchors": {"fold0": "other"}},
-        {"formulation": "paper"},
-        {"feature_norm": "zscore"},
-        {"dim_in": 512},
-        {"features": {"fold0": "f0", "fold1": "other"}},
-    ],
-)
-def test_runs_that_differ_otherwise_stand_alone(tmp_path: Path, record: dict):
-    features = {"dim_in": 1024, "features": {"fold0": "f0", "fold1": "f1"}}
-    first = loaded(tmp_path, "a", seed=1, **features)
-    other = loaded(tmp_path, "b", **({"seed": 2} | features | record))
-    assert [pool.seeds for pool in seed_pools([first, other])] == [(1,), (record.get("seed", 2),)]
-    elsewhere = {"lr": 0.0002, "results_dir": "elsewhere", "features_dir": ["copied"], "stage": "test"}
-    again = loaded(tmp_path, "c", seed=3, settings=elsewhere, **features)
-    assert [len(pool.runs) for pool in seed_pools([first, other, again])] == [2, 1]
 
 
 def test_what_differs_between_runs_is_shown_with_validation_beside_test(tmp_path: Path):
@@ -354,10 +267,3 @@ def test_a_warning_of_many_runs_is_said_once_with_their_number(tmp_path: Path):
         "3 patients are in two parts of splits/fold*.csv (folds 0 and 2) "
         "(5 runs: surv/LUAD/a, surv/LUAD/b, surv/LUAD/c and 2 more)" in text
     )
-
-
-def test_splits_differ_only_where_both_have_the_fold(tmp_path: Path):
-    one, more = loaded(tmp_path, "a", n_folds=1), loaded(tmp_path, "b")
-    other = loaded(tmp_path, "c", splits={"fold0.csv": "x", "fold1.csv": "sha-1"})
-    assert split_difference(one, more) == ""
-    assert split_difference(more, other) == "not comparable: other splits (fold0.csv differs)"

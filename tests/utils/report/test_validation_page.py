@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.utils.report.page_reader import PageReader
 from tests.utils.tables.cohort_folders import classification_folder, survival_folder
 from utils.report.validation_page import write_validation_report
 from utils.runs.predictions import read_predictions, write_predictions
+from utils.tables.row_notes import RowNotes
 from utils.tables.validation import validate
+from utils.tables.validation_text import methods, metric_rows, patient_rows
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,24 @@ def test_the_page_shows_the_numbers_of_the_summary(tmp_path: Path, make, words):
         assert f"{row[metric]:.3f}" in text
     for word in (*words, "a note", "a warning", "External validation of a"):
         assert word in text
+
+
+@pytest.mark.parametrize("make", [classification_folder, survival_folder])
+def test_its_table_is_that_of_the_summary(tmp_path: Path, make):
+    folder = make(tmp_path)
+    page = PageReader(write_validation_report(folder, n_resamples=20).read_text(encoding="utf-8"))
+    summary, notes = validate(folder), RowNotes()
+    header, *rows = metric_rows(summary, notes)
+    assert [list(row.values()) for row in page.rows("Metrics of the cohort")] == rows
+    assert list(page.rows("Metrics of the cohort")[0]) == header
+    assert {*methods(summary)} <= {*page.text.splitlines()}
+    if summary["task"] == "cls":
+        (of_patients,) = page.rows("Metrics of the patients")
+        assert list(of_patients.values()) == patient_rows(summary["by_patient"])[1]
+    else:
+        first = summary["folds"][0]
+        limits = f"{first['c_index_low']:.3f}–{first['c_index_high']:.3f}"
+        assert f"{first['c_index']:.3f} ({limits})" in page.text  # of the forest chart
 
 
 def test_one_group_is_said(tmp_path: Path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from utils.tables.averages import cases_in_words, cases_of_means, over_folds, shortfall
+from utils.tables.averages import cases_in_words, cases_of_means, mean_text, over_folds, shortfall
 
 
 def test_the_deviation_is_that_of_the_population():
@@ -34,20 +34,28 @@ FOLDS = [
 
 
 def test_a_mean_over_some_folds_comes_with_their_cases():
-    averages = over_folds(FOLDS, ["c_index"]) | cases_of_means(FOLDS, ["c_index"]) | {"unit": "case"}
+    averages = over_folds(FOLDS, ["c_index"]) | cases_of_means(FOLDS, ["c_index"]) | {"unit": "case", "folds": FOLDS}
     assert (averages["n_test"], averages["n_events"]) == ({"c_index": 45}, {"c_index": 20})
     assert cases_in_words(averages, "c_index") == "45 cases, 20 deaths"
-    assert shortfall(averages, "c_index", 3) == " (2 of 3 folds, 45 cases, 20 deaths)"
-    assert shortfall(averages, "c_index", 2) == ""
+    assert shortfall(averages, "c_index") == " (2 of 3 folds, 45 cases, 20 deaths)"
+    assert mean_text(averages, "c_index") == "0.600 ± 0.100 (2 of 3 folds, 45 cases, 20 deaths)"
+    assert mean_text(averages, "c_index", 1) == "0.6 ± 0.1 (2 of 3 folds, 45 cases, 20 deaths)"
+    assert shortfall(averages | {"folds": FOLDS[::2]}, "c_index") == ""
 
 
 def test_classification_counts_no_deaths():
     folds = [{"auc": 0.5, "n_test": 1}, {"auc": None, "n_test": 9}]
-    averages = over_folds(folds, ["auc"]) | cases_of_means(folds, ["auc"]) | {"unit": "slide"}
+    averages = over_folds(folds, ["auc"]) | cases_of_means(folds, ["auc"]) | {"unit": "slide", "folds": folds}
     assert "n_events" not in averages
-    assert shortfall(averages, "auc", 2) == " (1 of 2 folds, 1 slide)"
+    assert mean_text(averages, "auc") == "0.500 (1 of 2 folds, 1 slide)"  # one fold has no deviation
+
+
+def test_what_no_fold_defines_is_a_dash_alone():
+    folds = [{"auc": None, "n_test": 9}]
+    averages = over_folds(folds, ["auc"]) | cases_of_means(folds, ["auc"]) | {"unit": "slide", "folds": folds}
+    assert mean_text(averages, "auc") == "–"
 
 
 def test_folds_of_the_same_cases_are_not_added_up():
     """Those of another cohort have no `n_test`."""
-    assert shortfall(over_folds(FOLDS, ["c_index"]), "c_index", 3) == " (2 of 3 folds)"
+    assert shortfall(over_folds(FOLDS, ["c_index"]) | {"folds": FOLDS}, "c_index") == " (2 of 3 folds)"

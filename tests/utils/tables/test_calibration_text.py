@@ -11,7 +11,7 @@ from tests.utils.report.report_folders import write_run
 from tests.utils.run_folders import cells
 from utils.runs.predictions import read_predictions, write_predictions
 from utils.tables.calibration_tables import Wording, calibration_tables
-from utils.tables.calibration_text import calibration_text, concordance_within_folds
+from utils.tables.calibration_text import calibration_text
 from utils.tables.summary import summarise
 
 
@@ -72,16 +72,6 @@ def test_predictions_of_0_or_1_are_counted(tmp_path: Path):
     table.loc[5, ["prediction", "prob_0", "prob_1"]] = 0, 1.0, 0.0
     write_predictions(path, table)
     assert "- fold 1: 1 prediction closer to 0 or 1 than 1e-06 was taken as 1e-06 away" in text_of(summarise(run_dir))
-
-
-def test_the_c_index_over_all_pairs_stands_beside_the_mean(tmp_path: Path):
-    summary = summarise(write_run(tmp_path / "LUAD" / "mico", "surv"))
-    within, mean = summary["c_index_within_folds"], summary["mean"]["c_index"]
-    said = concordance_within_folds(summary)
-    assert f"within the fold only: {within['c_index']:.3f} ({within['n_pairs']} comparable pairs in 2 folds)" in said
-    assert f"the mean of the folds is {mean:.3f}" in said
-    nothing = {"c_index": None, "n_pairs": 0, "folds": [], "reason": "no comparable pair in any fold"}
-    assert concordance_within_folds(summary | {"c_index_within_folds": nothing}).endswith("in any fold.")
 
 
 @pytest.mark.parametrize("task", ["cls", "surv"])

@@ -12,7 +12,7 @@ def test_reasons_stand_with_their_folds_and_apart_from_undefined_values():
         "c_index": MetricInterval({0: none, 1: known, 2: undefined, 3: none}, Interval(0.9, None, None, "a reason")),
         "auc": MetricInterval({0: known}, known),
     }
-    of_folds = "no interval of the C-index: no variance (fold 0 and 3)"
+    of_folds = "no interval of the C-index: no variance (folds 0 and 3)"
     of_mean = "no interval of the mean C-index: a reason"
     assert list(without_interval(measured)) == [of_folds, of_mean]
     assert list(without_interval(measured, with_folds=False)) == [of_mean]

@@ -219,7 +219,7 @@ def test_intervals_of_the_means_and_why_there_is_none():
     assert "95 % intervals of the fold: AUC 0.600 to 0.860, ACC 0.400 to 0.600." in one_fold
     assert "95 % intervals: of the accuracy Wilson's" in text
     assert (
-        "- no interval of the macro F1: no variance (fold 0 and 2)\n- no interval of the mean macro F1: nothing varies"
+        "- no interval of the macro F1: no variance (folds 0 and 2)\n- no interval of the mean macro F1: nothing varies"
         in text
     )
 

@@ -49,7 +49,10 @@ def test_the_interval_is_that_of_the_ensemble(tmp_path: Path):
     expected = metric_intervals({0: ensemble})["auc"].per_fold[0]
     found = summary["ensemble"]["intervals"]["auc"]
     assert (found["value"], found["low"], found["high"]) == (expected.value, expected.low, expected.high)
-    assert f"{found['low']:.3f} to {found['high']:.3f}" in format_validation(summary)
+    text = format_validation(summary)
+    assert f"{found['low']:.3f} to {found['high']:.3f}" in text
+    acc = summary["ensemble"]["intervals"]["acc"]
+    assert f"95 % intervals of the ensemble: ACC {acc['low']:.3f} to {acc['high']:.3f}, macro F1 " in text
 
 
 def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_path: Path):
@@ -63,7 +66,7 @@ def test_a_survival_ensemble_in_perfect_order_has_no_limits_and_says_why(tmp_pat
     text = format_validation(summary)
     row = next(line for line in text.splitlines() if line.startswith("| ensemble"))
     assert "1.000 | – (1)" in " ".join(row.split())
-    assert "(1) ensemble, c_index_low, c_index_high undefined: a value of 1 has no variance" in text
+    assert "(1) ensemble: 95 % interval undefined: a value of 1 has no variance" in text
 
 
 def test_separated_classes_have_a_lower_limit(tmp_path: Path):
@@ -92,7 +95,7 @@ def test_the_text_says_how_the_cut_off_divides(tmp_path: Path):
 def test_what_is_undefined_has_its_reason(tmp_path: Path):
     summary = validate(survival_folder(tmp_path, cut_off=-100.0))
     assert summary["ensemble"]["logrank_p"] is None
-    said = "ensemble, log-rank p, hazard ratio undefined: the risk of every case is at or above the cut-off"
+    said = "(1) folds 0 and 2, ensemble: log-rank p and hazard ratio undefined: the risk of every case is at or"
     assert said in format_validation(summary)
 
 

@@ -1,19 +1,18 @@
-"""Calibration, thresholds and the C-index within folds, in the report."""
+"""Calibration and thresholds in the report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from utils.report.content import Block, Cell, Table, Text
+from utils.report.content import Block, Cell, Table
 from utils.tables.calibration_tables import CalibrationTable, Entry
-from utils.tables.calibration_text import concordance_within_folds, tables_of_run
+from utils.tables.calibration_text import tables_of_run
 
 
 def calibration_blocks(summary: Mapping[str, Any]) -> tuple[Block, ...]:
-    """The tables of a run; in survival the C-index over the pairs of all folds below them."""
-    within = concordance_within_folds(summary)
-    return (*blocks_of(tables_of_run(summary)), *([Text(within)] if within else []))
+    """The tables of a run."""
+    return tuple(blocks_of(tables_of_run(summary)))
 
 
 def blocks_of(tables: Iterable[CalibrationTable]) -> Iterator[Block]:

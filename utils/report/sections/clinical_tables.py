@@ -13,8 +13,7 @@ from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import Block, Bullets, Charts, Folded, Table, Text, row
 from utils.runs.tasks import METRIC_WORDS
-
-_CHANCE = 0.5
+from utils.tables.below_chance import CHANCE
 
 
 def clinical_blocks(result: Mapping[str, Any]) -> tuple[Block, ...]:
@@ -55,4 +54,4 @@ def _charts(result: Mapping[str, Any]) -> Iterator[Chart]:
     if groups:
         metric = METRIC_WORDS[result["metric"]]
         rows = [ForestRow(group_name(one), one["value"], one["low"], one["high"]) for one in groups]
-        yield forest_chart(rows, title=f"{metric} within groups", axis=metric, reference=_CHANCE)
+        yield forest_chart(rows, title=f"{metric} within groups", axis=metric, reference=CHANCE)

@@ -5,43 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.report.charts.chart import Chart
 from utils.report.charts.forest_chart import ForestRow, forest_chart
-from utils.report.content import UNDEFINED, Cell, Table, count, number, p_value, row
+from utils.report.content import Cell, Table, count, number, p_value, row
 from utils.report.run_results import RunResults
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_metric, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.interval import Interval
-from utils.tables.averages import cases_in_words, shortfall
+from utils.tables.averages import cases_in_words, mean_and_deviation, mean_text
 from utils.tables.below_chance import CHANCE, below_chance, is_below_chance
+from utils.tables.concordance_text import concordance_within_folds
 from utils.tables.interval_text import INTERVAL_METHOD, interval_words, without_interval
-from utils.tables.summary_text import of_present_folds
-
-_SURVIVAL_METRICS = (
-    "C-index: Harrell's (higher risk = earlier death; ties within 1e-8 count one half). log-rank p: between "
-    "the halves of the fold's test cases (high: risk >= median of the fold). Corrected for the censoring of the "
-    "training cases: Uno's C, the mean cumulative/dynamic AUC over the inner edges of the time bins, AUC(t), and the "
-    "integrated Brier score, IBS (lower is better)."
-)
-
-
-def mean_text(summary: Mapping[str, Any], metric: str) -> str:
-    """Mean and population standard deviation over folds: `0.789 ± 0.021`; one fold has no deviation; a dash where it
-    is undefined.
-
-    Where `summary` has its `folds` and some do not define the metric, with the cases of those that do:
-    `0.789 ± 0.021 (3 of 4 folds, 45 slides)`.
-    """
-    text = _mean_and_deviation(summary, metric)
-    return text if text == UNDEFINED else text + shortfall(summary, metric, len(summary.get("folds", ())))
-
-
-def _mean_and_deviation(summary: Mapping[str, Any], metric: str) -> str:
-    mean, deviation, defined = (summary[name][metric] for name in ("mean", "std", "n_defined"))
-    if mean is None:
-        return UNDEFINED
-    return f"{mean:.3f} ± {deviation:.3f}" if defined > 1 else f"{mean:.3f}"
+from utils.tables.summary_text import METHOD, of_present_folds
 
 
 def interval_cell(interval: Interval | None) -> Cell:
@@ -63,7 +39,7 @@ def verdict(results: RunResults) -> tuple[str, ...]:
     spread = "mean ± population standard deviation over " if n_folds > 1 else ""
     of_folds = counted(n_folds, "fold") if n_folds == n_planned else f"{n_folds} of {counted(n_planned, 'fold')}"
     cases = cases_in_words(summary, results.metric)
-    line = f"{word} {_mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
+    line = f"{word} {mean_and_deviation(summary, results.metric)} ({spread}{of_folds}, {cases})"
     if overall.low is None or overall.high is None:
         return (f"{line}; no 95 % interval: {overall.reason}.",)
     line += f"; 95 % interval of the mean {interval_words(overall.low, overall.high)}."
@@ -80,7 +56,7 @@ def reasons_in_words(summary: Mapping[str, Any], metric: str) -> str:
     for fold in summary["folds"]:
         if metric in fold["reasons"]:
             folds_of.setdefault(fold["reasons"][metric], []).append(fold["fold"])
-    return "; ".join(f"{reason} (fold {listed(folds)})" for reason, folds in folds_of.items())
+    return "; ".join(f"{reason} ({numbered('fold', folds)})" for reason, folds in folds_of.items())
 
 
 def metric_table(results: RunResults) -> Table:
@@ -145,18 +121,28 @@ def _classification_metrics(results: RunResults) -> str:
 
 def _notes(results: RunResults) -> Iterator[str]:
     summary: Any = results.summary
-    yield _SURVIVAL_METRICS if results.task == SURVIVAL else _classification_metrics(results)
+    yield METHOD[SURVIVAL.name] if results.task == SURVIVAL else _classification_metrics(results)
     if results.validation:
         yield VALIDATION_NOTE
     yield f"{INTERVAL_METHOD[results.task.name]} In the row of the mean stands the interval of the mean over folds."
     yield from (f"{text}." for text in without_interval(results.intervals))
-    yield "std: population standard deviation over folds."
+    yield _deviations(summary, results.task.shown)
+    if within := concordance_within_folds(summary):
+        yield within
     for metric in results.task.shown:
         reason = reasons_in_words(summary, metric)
         if reason:
             yield f"{METRIC_WORDS[metric]} undefined: {reason}."
     if results.task == SURVIVAL and reasons_in_words(summary, "logrank_p"):
         yield f"{METRIC_WORDS['logrank_p']} undefined: {reasons_in_words(summary, 'logrank_p')}."
+
+
+def _deviations(summary: Mapping[str, Any], metrics: tuple[str, ...]) -> str:
+    """Which standard deviation stands at ±, and the other one, which one fold does not have."""
+    known = {metric: summary["sample_std"][metric] for metric in metrics if summary["sample_std"][metric] is not None}
+    samples = ", ".join(f"{METRIC_WORDS[metric]} {value:.3f}" for metric, value in known.items())
+    sample = f" The sample standard deviation (divided by n - 1): {samples}." if known else ""
+    return f"std: population standard deviation over folds (divided by their number n).{sample}"
 
 
 def metric_forest(results: RunResults) -> Chart:

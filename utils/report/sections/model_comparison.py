@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from utils.errors import UserError
-from utils.files.phrases import counted, listed
+from utils.files.phrases import counted, numbered
 from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, p_value, row
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import CHANCE
 from utils.report.seed_pools import SeedPool
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference
 from utils.statistics.survival_stats import UndefinedMetricError
-from utils.tables.difference_text import METHOD, basis_text, spread_text
+from utils.tables.below_chance import CHANCE
+from utils.tables.difference_text import METHOD, basis_text, interval_text, spread_text
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def differences(pools: Sequence[SeedPool]) -> list[Difference]:
     for pool in pools if references else ():
         ours = next((one for one in references if set(one.seeds) & set(pool.seeds)), None)
         if ours is None:
-            reason = f"no {references[0].model} run of its {_seeds(pool)}"
+            reason = f"no {references[0].model} run of its {numbered('seed', pool.seeds)}"
             compared.append(Difference(references[0], pool, None, reason))
         elif ours is not pool:
             compared.append(_difference(ours, pool))
@@ -83,22 +83,22 @@ def adjusted(family: Sequence[Difference]) -> list[Difference]:
 def difference_table(compared: Sequence[Difference]) -> Table:
     """A row per comparison; those that cannot be made say why."""
     rows = []
+    has_several = len({one.ours.name for one in compared}) > 1
     for one in compared:
         names = (one.other.name, one.other.model)
         result = one.result
         if result is None:
             rows.append(row(*names, *[UNDEFINED] * 5, one.reason))
             continue
-        interval = UNDEFINED if result.low is None else f"{result.low:+.3f} to {result.high:+.3f}"
         rows.append(
             row(
                 *names,
                 Cell(f"{result.difference:+.3f}", result.difference),
-                spread_text(result),
-                Cell(interval, result.low),
+                Cell(spread_text(result), min(result.by_seed.values()) if result.n_seeds > 1 else None),
+                Cell(interval_text(result), result.low),
                 p_value(result.p),
                 p_value(one.p_holm),
-                "; ".join(_basis(one, result)),
+                "; ".join([*_basis(one, result), *([one.ours.name] if has_several else [])]),
             )
         )
     word, noun = METRIC_WORDS[compared[0].ours.metric], compared[0].ours.first.unit
@@ -119,11 +119,10 @@ def _basis(one: Difference, result: PairedDifference) -> Iterator[str]:
     yield basis_text(result)
     shared = sorted({*one.ours.seeds} & {*one.other.seeds})
     if len(shared) < max(len(one.ours.seeds), len(one.other.seeds)):  # the means beside it are of other seeds
-        yield f"seed{'s' * (len(shared) > 1)} {listed(shared)} only"
+        yield f"{numbered('seed', shared)} only"
     yield from (f"without fold {fold} ({why})" for fold, why in result.left_out.items())
     if result.reason is not None:
         yield result.reason
-    yield one.ours.name
 
 
 def _size(compared: Sequence[Difference]) -> str:
@@ -173,10 +172,6 @@ def _usual_name(pool: SeedPool) -> str:
     return f"{pool.first.run['model']}_{_form(pool)}"
 
 
-def _seeds(pool: SeedPool) -> str:
-    return f"seed{'s' * (len(pool.seeds) > 1)}, {listed(pool.seeds)}"
-
-
 def _reference(compared: Sequence[Difference]) -> str:
     names = dict.fromkeys(one.ours.name for one in compared)
     return next(iter(names)) if len(names) == 1 else "the MiCo run of the same seed"
@@ -186,7 +181,7 @@ def _why_reference(compared: Sequence[Difference]) -> str:
     references = {one.ours.name: one.ours for one in compared}
     form = _form(compared[0].ours)
     named = "; ".join(
-        pool.name if len(pool.runs) > 1 else f"{pool.name} ({_seeds(pool).replace(',', '')})"
+        pool.name if len(pool.runs) > 1 else f"{pool.name} ({numbered('seed', pool.seeds)})"
         for pool in references.values()
     )
     return (

@@ -7,12 +7,12 @@ from typing import Any
 
 from utils.files.phrases import listed
 from utils.report.content import UNDEFINED, Cell, Table
-from utils.report.sections.metric_tables import mean_text
 from utils.report.seed_pools import SeedPool, options_of
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_word
 from utils.runs.deciding_options import differing_names
 from utils.runs.features_of_runs import features_as_options
 from utils.runs.tasks import METRIC_WORDS
+from utils.tables.averages import mean_text
 
 _SEED = "seed"
 _NAMED_BY_THE_MODEL = ("model", "formulation", "ablate")

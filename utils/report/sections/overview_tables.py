@@ -11,11 +11,13 @@ from utils.report.content import Block, Cell, Table, count, number, row
 from utils.report.page_warnings import page_warnings
 from utils.report.run_page import REPORT
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import interval_cell, mean_text
+from utils.report.sections.metric_tables import interval_cell
 from utils.report.sections.risk_group_cells import hazard_ratio_cell, released_p_cell, undefined_ratios
 from utils.report.seed_pools import Cohorts, SeedPool
 from utils.report.validation_metrics import VALIDATION_NOTE, validation_averages, validation_word
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL, TASKS_OF_THE_PAPER
+from utils.statistics.risk_groups import SHARED_TRAINING
+from utils.tables.averages import mean_text
 from utils.tables.interval_text import INTERVAL_METHOD
 from utils.tables.risk_groups_text import METHOD, POOLED_METHOD, STRATIFIED_METHOD
 
@@ -48,9 +50,10 @@ def overview_tables(cohorts: Cohorts, results_dir: Path) -> Iterator[Block]:
 
 
 def _group_notes(pools: Sequence[SeedPool]) -> Iterator[str]:
-    """What hazard ratio and released p are, and why a ratio is undefined."""
+    """What hazard ratio and released p are, how far they can be trusted, and why a ratio is undefined."""
     yield f"{METHOD} {STRATIFIED_METHOD}"
     yield f"{METRIC_WORDS['logrank_p']}, folds {POOLED_METHOD}"
+    yield SHARED_TRAINING
     if any(len(pool.runs) > 1 for pool in pools):
         yield (
             "Of several seeds: the median of their hazard ratios and of each limit, and the median of their p values, "

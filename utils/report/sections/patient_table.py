@@ -5,9 +5,10 @@ from __future__ import annotations
 from utils.files.phrases import counted
 from utils.report.content import Cell, Table, count, number, row
 from utils.report.run_results import RunResults
-from utils.report.sections.metric_tables import interval_cell, mean_text
+from utils.report.sections.metric_tables import interval_cell
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.metric_intervals import MetricInterval
+from utils.tables.averages import mean_text
 from utils.tables.interval_text import without_interval
 from utils.tables.summary_text import BY_PATIENT_METHOD
 
