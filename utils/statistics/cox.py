@@ -12,7 +12,7 @@ from utils.statistics.efron import EfronLikelihood
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival
 
 _MAX_STEPS = 200
-_LONGEST_STEP = 3.0  # that one Newton step may move the log hazard of a case by
+_FIRST_STEP = 3.0  # that one Newton step may move the log hazards of two cases apart by; later as far as they are
 _CONVERGED = 1e-9  # the same for the step that is left at the maximum
 _SINGULAR = 1e-9  # smallest information in any direction, as a share of the information without an effect
 
@@ -160,7 +160,7 @@ def _newton(likelihood: EfronLikelihood) -> np.ndarray:
         length = likelihood.reach(step)
         if length < _CONVERGED:
             return b
-        step *= min(1.0, _LONGEST_STEP / length)
+        step *= min(1.0, max(_FIRST_STEP, likelihood.reach(b)) / length)
         while length > _CONVERGED and not likelihood.value(b + step) >= value - 1e-12 * abs(value):
             step, length = step / 2, length / 2
         b = b + step

@@ -42,6 +42,11 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
     at b -> infinity sum to `sum_deaths (x_i - max_R x)`. So the likelihood rises forever exactly if each death has the
     highest x (or each the lowest) of those at risk.
 
+    `utils.statistics.cox` has the same likelihood for several covariates and strata. There is no such condition for
+    them, and it gives up where information all but vanishes on the way to the maximum. One covariate has the exact
+    condition, a reason that says which way, and bisection to a maximum wherever it is; tests hold one against the
+    other.
+
     Args:
         event: (n,) 1 = death observed, 0 = censored.
         time: (n,) months.

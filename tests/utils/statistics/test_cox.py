@@ -93,6 +93,21 @@ def test_it_is_defined_exactly_where_one_covariate_has_a_maximum():
     assert 50 < defined < 95
 
 
+def test_a_value_far_from_all_others_leaves_their_coefficient_as_it_is():
+    """A case 5,000 deviations above the others dies first, as foretold: its term is 0 at the coefficient of the others.
+
+    Log hazards of cases are 5,000 apart there, exp of which is no floating-point number.
+    """
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=60)
+    time, event = 1 + rng.exponential(np.exp(-x)), np.append(True, rng.random(59) < 0.7)
+    rest = cox(event, time, x[:, None])
+    model = cox(np.append(True, event), np.append(0.5, time), np.append(5000.0, x)[:, None])
+    np.testing.assert_allclose(model.log_hazard, rest.log_hazard, rtol=1e-8)
+    np.testing.assert_allclose(model.standard_error, rest.standard_error, rtol=1e-6)
+    assert model.log_likelihood == pytest.approx(rest.log_likelihood)
+
+
 def test_a_stratum_without_deaths_adds_nothing_and_labels_are_of_any_kind():
     rng = np.random.default_rng(4)
     x, time, event = rng.normal(size=(40, 2)), rng.exponential(9, 40), rng.random(40) < 0.6
