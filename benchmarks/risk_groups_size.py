@@ -21,8 +21,8 @@ from statistics import NormalDist
 import numpy as np
 
 from utils.files.text_table import markdown_table
-from utils.statistics.group_effect import group_effect, stratified_logrank_p
-from utils.statistics.survival_stats import n_at_risk, risk_halves
+from utils.statistics.group_effect import group_effect
+from utils.statistics.survival_stats import logrank_p, n_at_risk, risk_halves
 
 N_FOLDS = 4
 _CENSORED_BELOW = 1.5  # months, uniform: about half of the cases are censored
@@ -78,7 +78,7 @@ def _rejects(n_cases: int, n_features: int, rng: np.random.Generator) -> tuple[b
     stratified = group_effect(event, time, high, fold)
     first = fold == 0
     p = (
-        stratified_logrank_p(event, time, high),
+        logrank_p(event, time, high),
         stratified.p,
         None,
         group_effect(event[first], time[first], high[first]).p,
