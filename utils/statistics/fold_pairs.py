@@ -12,10 +12,9 @@ import math
 import numpy as np
 
 from utils.statistics.delete_one import pairs_of_cases
-from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, logit_interval, shared_training
+from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, Z, logit_interval, shared_training
 from utils.statistics.survival_stats import UndefinedMetricError
 
-_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _TOO_FEW = "too few pairs for a variance"
 
 
@@ -69,7 +68,7 @@ def concordance_difference(
     difference, variance = value - other_value, _variance(without - other_without)
     if not variance > NO_VARIANCE:
         return Interval(difference, None, None, _TOO_FEW if math.isnan(variance) else "no case changes the difference")
-    reach = _Z * math.sqrt(variance)
+    reach = Z * math.sqrt(variance)
     return Interval(difference, difference - reach, difference + reach)
 
 

@@ -6,12 +6,12 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
+from utils.statistics.interval import Z
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival
 
 _LEFT_TO_GO = 1e-6  # standard errors that a further Newton step may move the coefficient by
@@ -80,7 +80,7 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
     error = 1 / math.sqrt(information) if information > 0 else math.inf
     if not abs(score) * error < _LEFT_TO_GO:
         raise UndefinedMetricError("the coefficient did not converge")
-    limit = NormalDist().inv_cdf(0.975) * error
+    limit = Z * error
     p = math.erfc(abs(coefficient) / error / math.sqrt(2))  # 2 (1 - Phi(|z|))
     return CoxEffect(coefficient, coefficient - limit, coefficient + limit, error, p)
 
