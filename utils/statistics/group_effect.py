@@ -73,5 +73,5 @@ def _hazard_ratio(
     if not d_1[both].any():
         raise UndefinedMetricError(RATIO_OF_0)
     model = cox(event, time, np.asarray(high, dtype=np.float64)[:, None], strata, names=["risk group"])
-    ratio, low, high_limit = np.exp([model.log_hazard[0], model.low[0], model.high[0]])
+    ratio, low, high_limit = np.exp([model.effect[0], model.low[0], model.high[0]])
     return float(ratio), float(low), float(high_limit)
