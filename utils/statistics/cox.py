@@ -63,7 +63,10 @@ def cox(
     names = names_or_numbers(names, x.shape[1])
     if not event.any():
         raise UndefinedMetricError("no events")
-    codes = stratum_codes(strata, len(event))
+    codes, n_cases = stratum_codes(strata, len(event)), len(event)
+    # Those who left before the first death of their stratum are in no risk set: their values must not set a scale.
+    ever = _ever_at_risk(event, time, codes)
+    event, time, x, codes = event[ever], time[ever], x[ever], codes[ever]
     basis = _whitening(event, time, x, codes, names)
     likelihood = EfronLikelihood(event, time, (x - x.mean(axis=0)) @ basis, codes)
     at_maximum = _newton(likelihood)
@@ -72,8 +75,15 @@ def cox(
         covariance=basis @ np.linalg.inv(likelihood.derivatives(at_maximum)[2]) @ basis.T,
         log_likelihood=likelihood.value(at_maximum),
         log_likelihood_null=likelihood.value(np.zeros_like(at_maximum)),
-        n=len(event),
+        n=n_cases,
     )
+
+
+def _ever_at_risk(event: np.ndarray, time: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(n,) whether a case is at risk at a death of its stratum."""
+    first = np.full(codes.max() + 1, np.inf)
+    np.minimum.at(first, codes[event], time[event])
+    return time >= first[codes]
 
 
 def _whitening(

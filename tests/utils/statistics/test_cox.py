@@ -109,6 +109,16 @@ def test_a_value_far_from_all_others_leaves_their_coefficient_as_it_is():
     assert model.log_likelihood == pytest.approx(rest.log_likelihood)
 
 
+def test_a_value_of_a_case_that_left_before_the_first_death_is_of_no_account():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=60)
+    time, event = 1 + rng.exponential(np.exp(-x)), rng.random(60) < 0.7
+    rest = cox(event, time, x[:, None])
+    model = cox(np.append(False, event), np.append(0.5, time), np.append(1e9, x)[:, None])
+    np.testing.assert_allclose(model.effect, rest.effect, rtol=1e-9)
+    assert (model.log_likelihood, model.n) == (pytest.approx(rest.log_likelihood), 61)
+
+
 def test_a_stratum_without_deaths_adds_nothing_and_labels_are_of_any_kind():
     rng = np.random.default_rng(4)
     x, time, event = rng.normal(size=(40, 2)), rng.exponential(9, 40), rng.random(40) < 0.6
