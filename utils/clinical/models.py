@@ -48,9 +48,8 @@ def standardised_within_folds(score: np.ndarray, fold: np.ndarray) -> np.ndarray
     result = np.zeros(len(score))
     for name in np.unique(fold):
         own = fold == name
-        deviation = score[own].std()
-        if deviation > 0:
-            result[own] = (score[own] - score[own].mean()) / deviation
+        if np.ptp(score[own]) > 0:  # a deviation of equal scores may be above 0 by rounding
+            result[own] = (score[own] - score[own].mean()) / score[own].std()
     return result
 
 
