@@ -34,17 +34,14 @@ class DeleteOne:
     def influence(self) -> np.ndarray:
         """(P,) `u_p = sqrt((P - 1) / P) (mean_q m_(q) - m_(p))`, m_(p) the metric without patient p; they sum to 0.
 
+        NaN where the metric is undefined without some patient.
+
         The sum of squares is the jackknife variance of the metric, and that of `u_p - v_p` of two metrics of the same
         patients the variance of their difference.
         """
         n_patients = len(self.patients)
         centred: np.ndarray = self.without.mean() - self.without
         return sqrt((n_patients - 1) / n_patients) * centred
-
-    @property
-    def variance(self) -> float:
-        """`(P - 1) / P sum_p (m_(p) - mean_q m_(q))^2`; NaN where the metric is undefined without some patient."""
-        return float((self.influence**2).sum())
 
 
 def delete_one_patient(metric: str, table: pd.DataFrame) -> DeleteOne:
