@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -105,20 +106,18 @@ class _Hazards:
         self._stratum = stratum
         self._log_hazard = stratum.x @ b
         highest = np.maximum.accumulate(self._log_hazard)
-        self._block = ((highest - highest[0]) // _SPAN).astype(np.int64)
-        self._scale = highest[0] + _SPAN * self._block  # (n,) log of the unit of each case's block
+        self._scale = highest[0] + _SPAN * ((highest - highest[0]) // _SPAN)  # (n,) log of the unit of a case's block
+        self._starts = (0, *np.flatnonzero(np.diff(self._scale)) + 1)  # first case of each block
 
     def sums(self, of: np.ndarray) -> np.ndarray:
         """(deaths, ...) Efron's `sum_R - l / d sum_D` of `exp(b^T x - scale)` times a quantity (n, ...)."""
         stratum, shape = self._stratum, (-1, *[1] * (of.ndim - 1))
         weighted = np.exp(self._log_hazard - self._scale).reshape(shape) * of
         at_risk = np.empty_like(weighted)
-        before, unit = 0.0, self._scale[0]
-        for block in np.unique(self._block):
-            own = self._block == block
-            scale = self._scale[own][0]
-            at_risk[own] = before * np.exp(unit - scale) + np.cumsum(weighted[own], axis=0)
-            before, unit = at_risk[own][-1], scale
+        for start, end in pairwise((*self._starts, len(weighted))):
+            at_risk[start:end] = np.cumsum(weighted[start:end], axis=0)
+            if start:
+                at_risk[start:end] += at_risk[start - 1] * np.exp(self._scale[start - 1] - self._scale[start])
         scale = self._scale[stratum.last]
         dies = np.exp(self._log_hazard[stratum.row] - scale).reshape(shape) * of[stratum.row]
         dying = np.add.reduceat(dies, stratum.start, axis=0)[stratum.time_index]
