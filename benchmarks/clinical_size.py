@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.martingale import martingale_residuals
 from utils.clinical.models import fit_models
 from utils.clinical.predicted_cases import PredictedCases
 from utils.files.text_table import markdown_table
@@ -34,31 +35,21 @@ def simulated(task: str, world: str, n: int, rng: np.random.Generator) -> tuple[
     if world == "age":
         features[:, 0] = age + 0.5 * features[:, 0]
     fold = rng.permutation(np.arange(n) % N_FOLDS)
-    event = time = positive = None
     if task == "surv":
         death, censoring = rng.exponential(np.exp(-_EFFECT * age)), rng.exponential(1.5, n)
-        time, event = np.minimum(death, censoring), (death <= censoring).astype(np.int64)
-        target = event - _cumulative_hazard(event, time)
+        time, outcome = np.minimum(death, censoring), death <= censoring
+        target = martingale_residuals(outcome, time)
     else:
-        positive = rng.random(n) < 1 / (1 + np.exp(-_EFFECT * age))
-        target = positive - positive.mean()
+        time, outcome = None, rng.random(n) < 1 / (1 + np.exp(-_EFFECT * age))
+        target = outcome - outcome.mean()
     score = np.zeros(n)
     for k in range(N_FOLDS):
         train, test = fold != k, fold == k
         gram = features[train].T @ features[train] + RIDGE * np.eye(N_FEATURES)
         score[test] = features[test] @ np.linalg.solve(gram, features[train].T @ (target[train] - target[train].mean()))
     run = {"task": task}
-    cases = PredictedCases(run, np.arange(n).astype(str), fold, score, time, event, positive, {}, (), {})
+    cases = PredictedCases(run, np.arange(n).astype(str), fold, score, outcome, time, {}, (), {})
     return cases, ((age - age.mean()) / age.std())[:, None]
-
-
-def _cumulative_hazard(event: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Nelson and Aalen's estimate at each case's own time (n,); event less it is the martingale residual."""
-    order = np.argsort(time)
-    hazard = np.cumsum(event[order] / np.arange(len(time), 0, -1))
-    result = np.empty(len(time))
-    result[order] = hazard
-    return result
 
 
 def sizes(task: str, world: str, n: int, repeats: int, seed: int) -> tuple[float, float, int]:

@@ -20,9 +20,10 @@ from statistics import NormalDist
 
 import numpy as np
 
+from benchmarks.martingale import martingale_residuals
 from utils.files.text_table import markdown_table
-from utils.statistics.group_effect import group_effect, stratified_logrank_p
-from utils.statistics.survival_stats import n_at_risk, risk_halves
+from utils.statistics.group_effect import group_effect
+from utils.statistics.survival_stats import logrank_p, risk_halves
 
 N_FOLDS = 4
 _CENSORED_BELOW = 1.5  # months, uniform: about half of the cases are censored
@@ -78,7 +79,7 @@ def _rejects(n_cases: int, n_features: int, rng: np.random.Generator) -> tuple[b
     stratified = group_effect(event, time, high, fold)
     first = fold == 0
     p = (
-        stratified_logrank_p(event, time, high),
+        logrank_p(event, time, high),
         stratified.p,
         None,
         group_effect(event[first], time[first], high[first]).p,
@@ -90,12 +91,9 @@ def _rejects(n_cases: int, n_features: int, rng: np.random.Generator) -> tuple[b
 
 
 def _ridge(event: np.ndarray, time: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Coefficients of a ridge regression of `event - H(time)`, H the Nelson-Aalen estimate of the cumulative hazard."""
-    death_time, deaths = np.unique(time[event], return_counts=True)
-    steps = np.cumsum(deaths / n_at_risk(time, death_time))
-    hazard = np.append(0.0, steps)[np.searchsorted(death_time, time, side="right")]
+    """Coefficients of a ridge regression on the martingale residuals."""
     penalty = 0.1 * len(x) * np.eye(x.shape[1])
-    return np.linalg.solve(x.T @ x + penalty, x.T @ (event - hazard))
+    return np.linalg.solve(x.T @ x + penalty, x.T @ martingale_residuals(event, time))
 
 
 if __name__ == "__main__":

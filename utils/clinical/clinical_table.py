@@ -75,19 +75,7 @@ def read_clinical_values(
     rows = table.rows(name for name in (column, ids.slide, *settings.columns) if name)
     words = missing_words(settings.missing or ())
     comma = {name for name in settings.columns if _has_decimal_comma(table, rows, name, settings, words)}
-    index = {_key(case_id): at for at, case_id in enumerate(case_ids)}
-    of_slide = {slide: index[_key(case_id)] for slide, case_id in slides.items() if _key(case_id) in index}
-    rows_of: dict[int, list[TableRow]] = {}
-    others: list[str] = []
-    for row in rows:
-        identifier = plain_id(row, column)
-        at = index.get(_key(identifier))
-        if at is None and ids.slide is not None:  # predictions may name a slide where the table names its patient
-            at = of_slide.get(id_in_cell(row.cells[ids.slide]))
-        if at is None:
-            others.append(identifier)
-        else:
-            rows_of.setdefault(at, []).append(row)
+    rows_of, others = _rows_of_cases(rows, column, ids.slide, case_ids, slides)
     if not rows_of:
         raise _nothing_in_common(table.path, column, case_ids, others)
     texts = {name: np.full(len(case_ids), "", dtype=object) for name in settings.columns}
@@ -104,6 +92,26 @@ def read_clinical_values(
     notes += tuple(f"Numbers of column {name} have a decimal comma." for name in sorted(comma))
     record = {"file": table.path.name, "sha256": table.sha256, **table.source, "case_column": column}
     return ClinicalValues(texts, found, {name: dict(words) for name, words in missing.items()}, record, notes)
+
+
+def _rows_of_cases(
+    rows: Sequence[TableRow], column: str, slide_column: str | None, case_ids: Sequence[str], slides: Mapping[str, str]
+) -> tuple[dict[int, list[TableRow]], list[str]]:
+    """{place of a case: its rows}, and the ids of the rows of none."""
+    index = {_key(case_id): at for at, case_id in enumerate(case_ids)}
+    of_slide = {slide: index[_key(case_id)] for slide, case_id in slides.items() if _key(case_id) in index}
+    rows_of: dict[int, list[TableRow]] = {}
+    others: list[str] = []
+    for row in rows:
+        identifier = plain_id(row, column)
+        at = index.get(_key(identifier))
+        if at is None and slide_column is not None:  # predictions may name a slide where the table names its patient
+            at = of_slide.get(id_in_cell(row.cells[slide_column]))
+        if at is None:
+            others.append(identifier)
+        else:
+            rows_of.setdefault(at, []).append(row)
+    return rows_of, others
 
 
 def _key(identifier: str) -> str:

@@ -152,10 +152,9 @@ def _why_rare(n_cases: int, n_events: int) -> str:
 
 def _covariate(name: str, values: np.ndarray) -> Covariate:
     if values.dtype != object:
-        deviation = float(values.std())
-        if not deviation > 0:
+        if not len(values) or np.ptp(values) == 0:  # a deviation of equal values may be above 0 by rounding
             raise _constant(name, f"{values[0]:g}" if len(values) else "no value", len(values))
-        mean = float(values.mean())
+        mean, deviation = float(values.mean()), float(values.std())
         return Covariate(name, True, (), mean, deviation, ((values - mean) / deviation)[:, None])
     counts = Counter(values.tolist())
     if len(counts) < 2:

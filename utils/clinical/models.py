@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,22 +12,12 @@ from scipy.stats import chi2
 from utils.clinical.predicted_cases import PredictedCases
 from utils.statistics.cox import cox
 from utils.statistics.logistic import logistic
+from utils.statistics.regression import Regression
 from utils.statistics.survival_stats import UndefinedMetricError
 
 RISK, COVARIATES, BOTH = MODELS = ("risk", "covariates", "both")
 RISK_TERM = "model's risk, per SD"
 SHARED_TRAINING_FACTOR = 2.0  # by which the variance of a score over folds may be larger than over independent ones
-
-
-@dataclass(frozen=True)
-class Regression:
-    """A fitted model: per column the log hazard (or odds) ratio `effect` (p,), its 95 % limits and Wald p value."""
-
-    effect: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
-    log_likelihood: float
 
 
 def regress(cases: PredictedCases, columns: np.ndarray, names: Sequence[str]) -> Regression:
@@ -43,10 +32,8 @@ def regress(cases: PredictedCases, columns: np.ndarray, names: Sequence[str]) ->
         UndefinedMetricError: see `utils.statistics.cox.cox` and `utils.statistics.logistic.logistic`.
     """
     if cases.time is not None:
-        survival = cox(cases.outcome, cases.time, columns, strata=cases.fold, names=names)
-        return Regression(survival.log_hazard, survival.low, survival.high, survival.p, survival.log_likelihood)
-    odds = logistic(cases.outcome, columns, strata=cases.fold, names=names)
-    return Regression(odds.log_odds, odds.low, odds.high, odds.p, odds.log_likelihood)
+        return cox(cases.outcome, cases.time, columns, strata=cases.fold, names=names)
+    return logistic(cases.outcome, columns, strata=cases.fold, names=names)
 
 
 def standardised_within_folds(score: np.ndarray, fold: np.ndarray) -> np.ndarray:
@@ -61,9 +48,8 @@ def standardised_within_folds(score: np.ndarray, fold: np.ndarray) -> np.ndarray
     result = np.zeros(len(score))
     for name in np.unique(fold):
         own = fold == name
-        deviation = score[own].std()
-        if deviation > 0:
-            result[own] = (score[own] - score[own].mean()) / deviation
+        if np.ptp(score[own]) > 0:  # a deviation of equal scores may be above 0 by rounding
+            result[own] = (score[own] - score[own].mean()) / score[own].std()
     return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,8 @@ class PredictedCases:
         fold: (n,) whose model predicted a case.
         score: (n,) the model's risk in survival (higher = earlier death); in classification the logit of the
             probability of class 1.
-        time, event: (n,) months, and 1 = death observed (survival; else None).
-        positive: (n,) bool, class 1 (classification; else None).
+        outcome: (n,) bool: deaths, or cases of class 1.
+        time: (n,) months (survival; else None).
         slides: {slide: case}.
         notes: how slides became patients, each one sentence.
         digests: {`fold0`: SHA-256 of its prediction file}.
@@ -49,9 +48,8 @@ class PredictedCases:
     case_id: np.ndarray
     fold: np.ndarray
     score: np.ndarray
+    outcome: np.ndarray
     time: np.ndarray | None
-    event: np.ndarray | None
-    positive: np.ndarray | None
     slides: Mapping[str, str]
     notes: tuple[str, ...]
     digests: Mapping[str, str]
@@ -71,12 +69,6 @@ class PredictedCases:
         """`c_index` or `auc`."""
         return self.task.metric
 
-    @cached_property
-    def outcome(self) -> np.ndarray:
-        """(n,) bool: deaths, or cases of class 1."""
-        known = self.event if self.is_survival else self.positive
-        return np.asarray(known, dtype=bool)
-
     @property
     def event_and_time(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) each: those of survival, and in classification those whose C-index is the AUC."""
@@ -91,7 +83,7 @@ class PredictedCases:
 
     def only(self, kept: np.ndarray) -> PredictedCases:
         """Those of `kept` (n,) bool."""
-        names = ("case_id", "fold", "score", "time", "event", "positive")
+        names = ("case_id", "fold", "score", "outcome", "time")
         values: dict[str, Any] = {name: getattr(self, name) for name in names}
         return replace(self, **{name: value[kept] for name, value in values.items() if value is not None})
 
@@ -129,9 +121,8 @@ def read_predicted_cases(run_dir: Path) -> PredictedCases:
         case_id=case_id,
         fold=fold,
         score=table["risk"].to_numpy(dtype=np.float64) if is_survival else _logit(table["prob_1"].to_numpy()),
+        outcome=table["event" if is_survival else "label"].to_numpy() == 1,
         time=table["time"].to_numpy(dtype=np.float64) if is_survival else None,
-        event=table["event"].to_numpy(dtype=np.int64) if is_survival else None,
-        positive=None if is_survival else table["label"].to_numpy() == 1,
         slides=slides,
         notes=tuple(dict.fromkeys(notes)),
         digests={f"fold{number}": digest(path) for number, path in paths.items()},

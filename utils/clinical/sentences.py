@@ -8,7 +8,7 @@ from typing import Any
 from utils.clinical.models import BOTH, COVARIATES
 from utils.clinical.tables import ratio_text
 from utils.files.phrases import counted, listed
-from utils.files.text_table import format_p
+from utils.files.text_table import relation_to_p
 from utils.runs.tasks import METRIC_WORDS
 
 # The shares are those of `python -m benchmarks.clinical_size --repeats 500`.
@@ -37,7 +37,7 @@ def verdict(result: Mapping[str, Any]) -> Iterator[str]:
     opposite = "live longer" if result["task"] == "surv" else f"are less often {result['outcome']}"
     turned = f" (below 1: cases of higher risk {opposite})" if term["effect"] < 1 else ""
     several = _has_several_folds(result)
-    p = p_text(result["tests"]["risk_added"]["p_corrected" if several else "p"])
+    p = relation_to_p(result["tests"]["risk_added"]["p_corrected" if several else "p"])
     corrected = ", corrected for folds that share training cases" if several else ""
     yield (
         f"Beyond {names}, the risk has {ratio} of {ratio_text(term)} per standard deviation{turned}; likelihood-"
@@ -136,17 +136,8 @@ def _test_in_words(result: Mapping[str, Any], name: str) -> str:
     corrected = test.get("p_corrected")
     p = test["p"] if corrected is None else corrected
     often = "less than 1 in 1,000" if p < 0.001 else f"{1000 * p:.0f} in 1,000"
-    more = "" if corrected is None else f", corrected (below) p {p_text(corrected)}"
+    more = "" if corrected is None else f", corrected (below) p {relation_to_p(corrected)}"
     return (
         f"{added}: likelihood ratio {test['statistic']:.2f} with {counted(test['df'], 'degree')} of freedom, "
-        f"p {p_text(test['p'])}{more}. If {nothing}, {often} cohorts like this one would show a ratio as large."
+        f"p {relation_to_p(test['p'])}{more}. If {nothing}, {often} cohorts like this one would show a ratio as large."
     )
-
-
-def p_text(p: float) -> str:
-    """A p value behind its letter.
-
-    >>> p_text(0.0312), p_text(0.00004)
-    ('= 0.031', '< 0.001')
-    """
-    return format_p(p).replace("<", "< ") if p < 0.001 else f"= {format_p(p)}"

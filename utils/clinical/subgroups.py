@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,6 @@ def _measured(cases: PredictedCases, members: np.ndarray, column: str, level: st
         what = "deaths" if cases.is_survival else "cases of each class"
         return row | {"reason": f"too few: fewer than {FEWEST_CASES} cases or {FEWEST_EVENTS} {what}"}
     try:
-        found = concordance_within_folds(*own.event_and_time, own.fold, own.score)
+        return row | asdict(concordance_within_folds(*own.event_and_time, own.fold, own.score))
     except UndefinedMetricError as error:
         return row | {"reason": str(error)}
-    return row | {"value": found.value, "low": found.low, "high": found.high, "reason": found.reason}

@@ -84,6 +84,16 @@ def format_p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def relation_to_p(p: float) -> str:
+    """A p value behind its letter.
+
+    >>> relation_to_p(0.0312), relation_to_p(0.00004)
+    ('= 0.031', '< 0.001')
+    """
+    written = format_p(p)
+    return f"< {written[1:]}" if written.startswith("<") else f"= {written}"
+
+
 def format_ratio(ratio: float) -> str:
     """A hazard or odds ratio for a reader.
 

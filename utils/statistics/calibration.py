@@ -11,11 +11,11 @@ import pandas as pd
 from utils.runs.predictions import output_columns
 from utils.statistics.censoring_metrics import TrainingOutcomes, inner_bin_edges
 from utils.statistics.metrics import NO_TRAINING_OUTCOMES
+from utils.statistics.share_interval import independent_cases, wilson_limits
 from utils.statistics.survival_stats import UndefinedMetricError, kaplan_meier
 
 MAX_BINS, MAX_GROUPS = 10, 5
 _CASES_PER_BIN = 10  # fewer say nothing about a share
-_Z = 1.959963984540054  # 97.5 percentile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def n_groups(n_cases: int, most: int) -> int:
 def reliability(prob: np.ndarray, occurred: np.ndarray, n_bins: int, patient: np.ndarray | None = None) -> Reliability:
     """Mean prediction and observed share with its Wilson limits in up to `n_bins` quantile bins (`quantile_groups`).
 
-    Slides of a patient share the patient's class, so n slides of patients with n_p each say no more of a share than
-    `n^2 / sum_p n_p^2` independent ones (Kish); the limits are those of so many. That is n with one slide per patient.
+    Slides of a patient share the patient's class, so the limits are those of fewer cases than slides:
+    `utils.statistics.share_interval.independent_cases`.
 
     Args:
         prob: (n,) predicted probability.
@@ -79,10 +79,9 @@ def reliability(prob: np.ndarray, occurred: np.ndarray, n_bins: int, patient: np
 
     References:
         Niculescu-Mizil, Caruana: Predicting good probabilities with supervised learning. ICML 2005.
-        Kish: Survey sampling. Wiley, 1965, section 5.4: the design effect where all of a cluster are alike.
     """
     prob, occurred = _checked(prob, occurred)
-    patient = np.arange(len(prob)) if patient is None else np.unique(patient, return_inverse=True)[1]
+    patient = np.arange(len(prob)) if patient is None else np.asarray(patient)
     if patient.shape != prob.shape:
         raise ValueError(f"patient: expected shape {prob.shape}, got {patient.shape}")
     group = quantile_groups(prob, n_bins)
@@ -90,25 +89,9 @@ def reliability(prob: np.ndarray, occurred: np.ndarray, n_bins: int, patient: np
     kept = n > 0
     hits = np.bincount(group, weights=occurred, minlength=n_bins)[kept]
     predicted = np.bincount(group, weights=prob, minlength=n_bins)[kept] / n[kept]
-    slides = np.zeros((n_bins, int(patient.max()) + 1), dtype=np.int64)
-    np.add.at(slides, (group, patient), 1)  # of each patient in each bin
-    independent = n[kept] ** 2 / (slides[kept] ** 2).sum(axis=1)
-    low, high = wilson_limits(hits / n[kept], independent)
+    independent = [independent_cases(patient[group == index]) for index in np.flatnonzero(kept)]
+    low, high = wilson_limits(hits / n[kept], np.array(independent))
     return Reliability(predicted, hits / n[kept], low, high, n[kept])
-
-
-def wilson_limits(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % limits of a share p of n: `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`.
-
-    References:
-        Wilson: Probable inference, the law of succession, and statistical inference. Journal of the American
-        Statistical Association 22(158), 209-212, 1927.
-    """
-    share, n = np.asarray(share), np.asarray(n, dtype=np.float64)
-    centre = share + _Z**2 / (2 * n)
-    half = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    low, high = (centre - half) / (1 + _Z**2 / n), (centre + half) / (1 + _Z**2 / n)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def expected_calibration_error(bins: Reliability) -> float:

@@ -5,7 +5,6 @@ As in `utils.statistics.metrics`, what a fold does not define is None with its r
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,14 +117,13 @@ def survival_calibration(
     result: dict[str, Any] = dict.fromkeys(SURVIVAL.calibration)
     reasons: dict[str, str] = {}
     result |= {"n_clipped": None, "reasons": reasons}
-
-    def reference() -> float:
+    try:
         if train is None:
             raise UndefinedMetricError(NO_TRAINING_OUTCOMES)
         at = inner_bin_edges(train, n_bins=hazards.shape[1]) if edges is None else edges
-        return ibs_of_kaplan_meier(event, time, train=train, edges=at)
-
-    _put(result, "ibs_reference", reference)
+        result["ibs_reference"] = ibs_of_kaplan_meier(event, time, train=train, edges=at)
+    except UndefinedMetricError as error:
+        reasons["ibs_reference"] = str(error)
     _add_skill(result, "ibs", ibs, why_no_ibs)
     try:
         if hazards.shape[1] == 1:
@@ -150,13 +148,6 @@ def ibs_of_kaplan_meier(event: np.ndarray, time: np.ndarray, *, train: TrainingO
     """
     curve = survival_at(kaplan_meier(train.event, train.time), edges)
     return integrated_brier(event, time, np.tile(curve, (len(time), 1)), train=train, edges=edges)
-
-
-def _put(result: dict[str, Any], name: str, measure: Callable[[], float]) -> None:
-    try:
-        result[name] = measure()
-    except UndefinedMetricError as error:
-        result["reasons"][name] = str(error)
 
 
 def _add_skill(result: dict[str, Any], name: str, score: float | None, why: str | None = None) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from statsmodels.discrete.discrete_model import Logit
 
+from utils.statistics.interval import Z
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.univariate_cox import univariate_cox
 
 CLIP = 1e-6  # probabilities of 0 and 1 have no logit: they are moved this far inside
-_Z = NormalDist().inv_cdf(0.975)
 _MAX_STEPS = 100
 _SCORE_LEFT = 1e-6
 FEWEST_PATIENTS = 10  # of whom several slides are taken together: with fewer the sandwich estimate is far too small
@@ -97,7 +96,7 @@ def logistic_calibration(prob: np.ndarray, occurred: np.ndarray, patient: np.nda
     if (errors <= _NO_WIDTH * np.maximum(1, np.abs(values))).any():
         raise UndefinedMetricError("the patients are too much alike: their sandwich variance is 0")
     intercept, slope = (
-        Coefficient(float(value), float(value - _Z * error), float(value + _Z * error))
+        Coefficient(float(value), float(value - Z * error), float(value + Z * error))
         for value, error in zip(values, errors, strict=True)
     )
     return LogisticCalibration(slope, intercept, n_clipped)

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from utils.statistics.efron import EfronLikelihood
+from utils.statistics.regression import Regression, checked_covariates, names_or_numbers, stratum_codes
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival
 
 _MAX_STEPS = 200
-_LONGEST_STEP = 3.0  # that one Newton step may move the log hazard of a case by
+_FIRST_STEP = 3.0  # that one Newton step may move the log hazards of two cases apart by; later as far as they are
 _CONVERGED = 1e-9  # the same for the step that is left at the maximum
 _SINGULAR = 1e-9  # smallest information in any direction, as a share of the information without an effect
-
-
-@dataclass(frozen=True)
-class CoxModel:
-    """A fitted model; per covariate `log_hazard` (p,), its Wald limits `low`, `high` (95 %) and two-sided `p`.
-
-    Attributes:
-        log_hazard: (p,) log hazard ratio per unit of each covariate; above 0: higher values die earlier.
-        covariance: (p, p) of the coefficients, the inverse of the observed information.
-        log_likelihood: Efron's log partial likelihood at the maximum; `log_likelihood_null` with all coefficients 0.
-        n: cases it was fitted to.
-    """
-
-    log_hazard: np.ndarray
-    covariance: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
-    log_likelihood: float
-    log_likelihood_null: float
-    n: int
-
-    @property
-    def standard_error(self) -> np.ndarray:
-        """(p,) of the coefficients."""
-        return np.sqrt(np.diag(self.covariance))
 
 
 def cox(
@@ -49,7 +22,7 @@ def cox(
     covariates: np.ndarray,
     strata: np.ndarray | None = None,
     names: Sequence[str] | None = None,
-) -> CoxModel:
+) -> Regression:
     """The log hazard ratios b by maximum partial likelihood without penalty, Efron's ties.
 
     The hazard of a case of stratum s is `h_s(t) exp(b^T x)`: each stratum has a baseline of its own, and only cases of
@@ -82,50 +55,35 @@ def cox(
     Three deaths with x = 1, 0, 1: `b - log(2 e^b + 1) - log(e^b + 1)` is highest at exp(2 b) = 1 / 2.
 
     >>> model = cox(np.ones(3), np.array([1, 2, 3]), np.array([[1], [0], [1]]))
-    >>> model.log_hazard.round(6).tolist()
+    >>> model.effect.round(6).tolist()
     [-0.346574]
     """
     event, time = check_survival(event, time)
-    x = _check_covariates(covariates, len(event))
-    names = [f"covariate {index}" for index in range(1, x.shape[1] + 1)] if names is None else names
+    x = checked_covariates(covariates, len(event))
+    names = names_or_numbers(names, x.shape[1])
     if not event.any():
         raise UndefinedMetricError("no events")
-    codes = _stratum_codes(strata, len(event))
+    codes, n_cases = stratum_codes(strata, len(event)), len(event)
+    # Those who left before the first death of their stratum are in no risk set: their values must not set a scale.
+    ever = _ever_at_risk(event, time, codes)
+    event, time, x, codes = event[ever], time[ever], x[ever], codes[ever]
     basis = _whitening(event, time, x, codes, names)
     likelihood = EfronLikelihood(event, time, (x - x.mean(axis=0)) @ basis, codes)
     at_maximum = _newton(likelihood)
-    covariance = basis @ np.linalg.inv(likelihood.derivatives(at_maximum)[2]) @ basis.T
-    b, error = basis @ at_maximum, np.sqrt(np.diag(covariance))
-    limit = norm.ppf(0.975) * error
-    null = likelihood.value(np.zeros_like(at_maximum))
-    return CoxModel(
-        log_hazard=b,
-        covariance=covariance,
-        low=b - limit,
-        high=b + limit,
-        p=2 * norm.sf(np.abs(b) / error),
+    return Regression(
+        effect=basis @ at_maximum,
+        covariance=basis @ np.linalg.inv(likelihood.derivatives(at_maximum)[2]) @ basis.T,
         log_likelihood=likelihood.value(at_maximum),
-        log_likelihood_null=null,
-        n=len(event),
+        log_likelihood_null=likelihood.value(np.zeros_like(at_maximum)),
+        n=n_cases,
     )
 
 
-def _check_covariates(covariates: np.ndarray, n_cases: int) -> np.ndarray:
-    x = np.asarray(covariates, dtype=np.float64)
-    if x.ndim != 2 or len(x) != n_cases or x.shape[1] < 1:
-        raise ValueError(f"covariates: expected shape ({n_cases}, p) with p at least 1, got {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError("covariates: expected finite numbers")
-    return x
-
-
-def _stratum_codes(strata: np.ndarray | None, n_cases: int) -> np.ndarray:
-    if strata is None:
-        return np.zeros(n_cases, dtype=np.int64)
-    strata = np.asarray(strata)
-    if strata.shape != (n_cases,):
-        raise ValueError(f"strata: expected shape ({n_cases},), got {strata.shape}")
-    return np.unique(strata, return_inverse=True)[1]
+def _ever_at_risk(event: np.ndarray, time: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(n,) whether a case is at risk at a death of its stratum."""
+    first = np.full(codes.max() + 1, np.inf)
+    np.minimum.at(first, codes[event], time[event])
+    return time >= first[codes]
 
 
 def _whitening(
@@ -160,7 +118,7 @@ def _newton(likelihood: EfronLikelihood) -> np.ndarray:
         length = likelihood.reach(step)
         if length < _CONVERGED:
             return b
-        step *= min(1.0, _LONGEST_STEP / length)
+        step *= min(1.0, max(_FIRST_STEP, likelihood.reach(b)) / length)
         while length > _CONVERGED and not likelihood.value(b + step) >= value - 1e-12 * abs(value):
             step, length = step / 2, length / 2
         b = b + step

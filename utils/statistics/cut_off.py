@@ -13,7 +13,7 @@ import pandas as pd
 
 from utils.statistics.group_effect import group_effect
 from utils.statistics.risk_groups import PooledHalves, RiskGroups
-from utils.statistics.survival_stats import UndefinedMetricError, logrank_p
+from utils.statistics.survival_stats import UndefinedMetricError
 
 NO_CUT_OFF = "no cut-off of the training cases is known"
 
@@ -50,10 +50,5 @@ def divided_with_p(table: pd.DataFrame, cut_off: float | None) -> PooledHalves:
     if cut_off is None:
         raise UndefinedMetricError(NO_CUT_OFF)
     groups = divided(table, cut_off)
-    p, reason = None, None
-    try:
-        p = logrank_p(groups.event, groups.time, groups.high)
-    except UndefinedMetricError as error:
-        reason = str(error)
     effect = group_effect(groups.event, groups.time, groups.high)
-    return PooledHalves(groups, (0,), {}, p, reason, effect)
+    return PooledHalves(groups, (0,), {}, effect.p, effect.reasons.get("p"), effect)

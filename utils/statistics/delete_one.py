@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from utils.runs.predictions import output_columns
+from utils.statistics.delong import wins
 from utils.statistics.survival_stats import TIED_RISK, check_risk, check_survival
 
 _ROWS_PER_BLOCK = 256
@@ -33,17 +34,14 @@ class DeleteOne:
     def influence(self) -> np.ndarray:
         """(P,) `u_p = sqrt((P - 1) / P) (mean_q m_(q) - m_(p))`, m_(p) the metric without patient p; they sum to 0.
 
+        NaN where the metric is undefined without some patient.
+
         The sum of squares is the jackknife variance of the metric, and that of `u_p - v_p` of two metrics of the same
         patients the variance of their difference.
         """
         n_patients = len(self.patients)
         centred: np.ndarray = self.without.mean() - self.without
         return sqrt((n_patients - 1) / n_patients) * centred
-
-    @property
-    def variance(self) -> float:
-        """`(P - 1) / P sum_p (m_(p) - mean_q m_(q))^2`; NaN where the metric is undefined without some patient."""
-        return float((self.influence**2).sum())
 
 
 def delete_one_patient(metric: str, table: pd.DataFrame) -> DeleteOne:
@@ -121,22 +119,16 @@ def aucs(label: np.ndarray, prob: np.ndarray, patient: np.ndarray) -> np.ndarray
 
 def _auc(positive: np.ndarray, score: np.ndarray, patient: np.ndarray) -> np.ndarray:
     """(1 + P,): pairs won over pairs, of all and without each patient."""
-    beaten = np.where(positive, _beaten(score, score[~positive]), 0.0)  # by each positive row
-    lost = np.where(positive, 0.0, positive.sum() - _beaten(score, score[positive]))  # of each other row
+    beaten = np.where(positive, wins(score, score[~positive]), 0.0)  # by each positive row
+    lost = np.where(positive, 0.0, positive.sum() - wins(score, score[positive]))  # of each other row
     won = beaten.sum() - np.append(0.0, np.bincount(patient, beaten + lost))
     # A pair within a patient was taken away twice.
     both = np.intersect1d(patient[positive], patient[~positive])
     for one in both:
         own = patient == one
-        won[1 + one] += _beaten(score[own & positive], score[own & ~positive]).sum()
+        won[1 + one] += wins(score[own & positive], score[own & ~positive]).sum()
     pairs = _totals(positive.astype(np.float64), patient) * _totals((~positive).astype(np.float64), patient)
     return _quotient(won, pairs)
-
-
-def _beaten(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each value, how many of the others are lower, equal ones counted one half."""
-    ordered = np.sort(others)
-    return (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
 
 
 def _totals(values: np.ndarray, patient: np.ndarray) -> np.ndarray:

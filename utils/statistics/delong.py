@@ -93,9 +93,9 @@ def auc_estimate(positive: np.ndarray, score: np.ndarray, patient: np.ndarray | 
         raise UndefinedMetricError("no positive case" if m == 0 else "no case beside the positive ones")
     if np.ptp(score) == 0:
         raise UndefinedMetricError("constant score")
-    above = _wins(score[positive], score[~positive])  # (m,): sum_j psi, in halves, so sums are exact
+    above = wins(score[positive], score[~positive])  # (m,): sum_j psi, in halves, so sums are exact
     below = n - above
-    under = m - _wins(score[~positive], score[positive])  # (n,): sum_i psi
+    under = m - wins(score[~positive], score[positive])  # (n,): sum_i psi
     auc = float(above.sum() / (m * n))
     sides = np.unique(group[positive]), np.unique(group[~positive])
     fewest = min(map(len, sides))
@@ -137,7 +137,11 @@ def _clustered_variance(u: np.ndarray, v: np.ndarray, positive: np.ndarray, othe
     return sum(of_sides) + shared
 
 
-def _wins(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each value, how many of the others are lower, equal ones counted one half."""
+def wins(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each value, how many of the others are lower, equal ones counted one half.
+
+    >>> wins(np.array([2.0, 0.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [1.5, 0.0]
+    """
     ordered = np.sort(others)
     return (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from utils.files.text_table import format_p, format_ratio
+from utils.files.text_table import format_p, format_ratio, relation_to_p
 from utils.statistics.risk_groups import SHARED_IN_SHORT, PooledHalves
 
 
@@ -21,7 +21,7 @@ def effect_words(pooled: PooledHalves) -> list[str]:
         ratio = f"hazard ratio {format_ratio(effect.hazard_ratio)} ({limits}){stratified}"
     if effect.p is None:
         return [ratio, f"log-rank p undefined ({effect.reasons['p']})"]
-    return [ratio, f"log-rank p {_relation(effect.p)}{stratified}"]
+    return [ratio, f"log-rank p {relation_to_p(effect.p)}{stratified}"]
 
 
 def released_words(pooled: PooledHalves) -> str:
@@ -39,8 +39,3 @@ def pooled_caveat(pooled: PooledHalves) -> Iterator[str]:
         yield f"{released[0].upper()}{released[1:]}."
     if len(pooled.folds) > 1:
         yield f"{' '.join(SHARED_IN_SHORT.split())}."
-
-
-def _relation(p: float) -> str:
-    written = format_p(p)
-    return f"< {written[1:]}" if written.startswith("<") else f"= {written}"

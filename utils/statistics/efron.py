@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+
+_SPAN = 300.0  # of log hazards in one block: exp(300) and its sums are far from the end of float64
 
 
 @dataclass(frozen=True)
@@ -51,30 +54,26 @@ class EfronLikelihood:
         self._strata = [_risk_sets(event[codes == s], time[codes == s], x[codes == s]) for s in with_deaths]
 
     def value(self, b: np.ndarray) -> float:
-        """The log partial likelihood; -inf where a hazard is beyond what floating-point numbers hold."""
+        """The log partial likelihood."""
         total = 0.0
         for stratum in self._strata:
-            log_hazard, hazard = _hazards(stratum, b)
-            at_risk = _efron_sums(stratum, hazard)
-            if not at_risk.min() > 0:
-                return -np.inf
-            total += (log_hazard[stratum.row] - np.log(at_risk)).sum()
-        return float(total)
+            hazards = _Hazards(stratum, b)
+            total += hazards.log_likelihood(hazards.sums(np.ones(len(stratum.x))))
+        return total
 
     def derivatives(self, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Log partial likelihood, its gradient (p,) and information (p, p)."""
         total, score = 0.0, np.zeros(self.n_covariates)
         information = np.zeros((self.n_covariates, self.n_covariates))
         for stratum in self._strata:
-            log_hazard, hazard = _hazards(stratum, b)
-            a0 = _efron_sums(stratum, hazard)  # (deaths,)
-            first = hazard[:, None] * stratum.x
-            mean = _efron_sums(stratum, first) / a0[:, None]  # (deaths, p)
-            second = _efron_sums(stratum, first[:, :, None] * stratum.x[:, None, :])  # (deaths, p, p)
-            total += (log_hazard[stratum.row] - np.log(a0)).sum()
-            score += (stratum.x[stratum.row] - mean).sum(axis=0)
+            hazards, x = _Hazards(stratum, b), stratum.x
+            a0 = hazards.sums(np.ones(len(x)))  # (deaths,)
+            mean = hazards.sums(x) / a0[:, None]  # (deaths, p)
+            second = hazards.sums(x[:, :, None] * x[:, None, :])  # (deaths, p, p)
+            total += hazards.log_likelihood(a0)
+            score += (x[stratum.row] - mean).sum(axis=0)
             information += (second / a0[:, None, None]).sum(axis=0) - mean.T @ mean
-        return float(total), score, information
+        return total, score, information
 
     def reach(self, step: np.ndarray) -> float:
         """How far a step of b moves the log hazard of two cases of one stratum apart at most."""
@@ -96,15 +95,35 @@ def _risk_sets(event: np.ndarray, time: np.ndarray, x: np.ndarray) -> _RiskSets:
     )
 
 
-def _hazards(stratum: _RiskSets, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`b^T x` less its maximum (which drops out of the likelihood), and its exponential."""
-    log_hazard = stratum.x @ b
-    log_hazard = log_hazard - log_hazard.max()
-    return log_hazard, np.exp(log_hazard)
+class _Hazards:
+    """`exp(b^T x)` of one stratum, each risk set on a scale on which its highest hazard is from 1 to exp(300).
 
+    One scale for all would lose the late risk sets where an early case is far above them. Cases are in blocks, in their
+    order: the highest `b^T x` so far grows by less than 300 in one. Most strata are one block.
+    """
 
-def _efron_sums(stratum: _RiskSets, of: np.ndarray) -> np.ndarray:
-    """(deaths, ...) `sum_R - l / d sum_D` of a quantity (n, ...) for each death."""
-    at_risk = np.cumsum(of, axis=0)[stratum.last]
-    dying = np.add.reduceat(of[stratum.row], stratum.start, axis=0)[stratum.time_index]
-    return at_risk - stratum.share.reshape(-1, *[1] * (of.ndim - 1)) * dying
+    def __init__(self, stratum: _RiskSets, b: np.ndarray) -> None:
+        self._stratum = stratum
+        self._log_hazard = stratum.x @ b
+        highest = np.maximum.accumulate(self._log_hazard)
+        self._scale = highest[0] + _SPAN * ((highest - highest[0]) // _SPAN)  # (n,) log of the unit of a case's block
+        self._starts = (0, *np.flatnonzero(np.diff(self._scale)) + 1)  # first case of each block
+
+    def sums(self, of: np.ndarray) -> np.ndarray:
+        """(deaths, ...) Efron's `sum_R - l / d sum_D` of `exp(b^T x - scale)` times a quantity (n, ...)."""
+        stratum, shape = self._stratum, (-1, *[1] * (of.ndim - 1))
+        weighted = np.exp(self._log_hazard - self._scale).reshape(shape) * of
+        at_risk = np.empty_like(weighted)
+        for start, end in pairwise((*self._starts, len(weighted))):
+            at_risk[start:end] = np.cumsum(weighted[start:end], axis=0)
+            if start:
+                at_risk[start:end] += at_risk[start - 1] * np.exp(self._scale[start - 1] - self._scale[start])
+        scale = self._scale[stratum.last]
+        dies = np.exp(self._log_hazard[stratum.row] - scale).reshape(shape) * of[stratum.row]
+        dying = np.add.reduceat(dies, stratum.start, axis=0)[stratum.time_index]
+        return at_risk[stratum.last] - stratum.share.reshape(shape) * dying
+
+    def log_likelihood(self, at_risk: np.ndarray) -> float:
+        """Of the stratum, from its (deaths,) `sums` of ones."""
+        stratum = self._stratum
+        return float((self._log_hazard[stratum.row] - self._scale[stratum.last] - np.log(at_risk)).sum())

@@ -8,15 +8,47 @@ have an event at time 0 and the others none until time 1: `as_survival`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from utils.statistics.delete_one import pairs_of_cases
-from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, logit_interval, shared_training
+from utils.statistics.interval import NO_VARIANCE, Estimate, Interval, Z, logit_interval, shared_training
 from utils.statistics.survival_stats import UndefinedMetricError
 
-_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 _TOO_FEW = "too few pairs for a variance"
+
+
+@dataclass(frozen=True)
+class StratifiedConcordance:
+    """`value` over `n_pairs` comparable pairs of the folds `folds`, those that have any."""
+
+    value: float
+    n_pairs: int
+    folds: tuple[int, ...]
+
+
+def stratified_concordance(tables: Mapping[int, pd.DataFrame]) -> StratifiedConcordance:
+    """C of {fold: its test cases, with the columns `time, event, risk`}, one fold at least, and its pairs.
+
+    It is the mean of the folds' C with their comparable pairs as weights (the plain mean gives a fold with few deaths
+    as much weight as any other), and what R's `survival::concordance` gives with `strata(fold)`. Ties as in
+    `utils.statistics.survival_stats.concordance`.
+
+    Raises:
+        UndefinedMetricError: no fold has a comparable pair.
+    """
+    fold = np.repeat(list(tables), [len(table) for table in tables.values()])
+    event, time, risk = (
+        np.concatenate([table[name].to_numpy() for table in tables.values()]) for name in ("event", "time", "risk")
+    )
+    concordant, comparable = _pairs_within_folds(event, time, fold, risk)
+    if not comparable.any():
+        raise UndefinedMetricError("no comparable pair in any fold")
+    folds = tuple(name for name in tables if comparable[fold == name].any())
+    return StratifiedConcordance(float(concordant.sum() / comparable.sum()), int(comparable.sum()) // 2, folds)
 
 
 def as_survival(positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -69,19 +101,27 @@ def concordance_difference(
     difference, variance = value - other_value, _variance(without - other_without)
     if not variance > NO_VARIANCE:
         return Interval(difference, None, None, _TOO_FEW if math.isnan(variance) else "no case changes the difference")
-    reach = _Z * math.sqrt(variance)
+    reach = Z * math.sqrt(variance)
     return Interval(difference, difference - reach, difference + reach)
+
+
+def _pairs_within_folds(
+    event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`utils.statistics.delete_one.pairs_of_cases` of each fold."""
+    concordant, comparable = np.zeros(len(event)), np.zeros(len(event))
+    for name in np.unique(fold):
+        own = fold == name
+        concordant[own], comparable[own] = pairs_of_cases(event[own], time[own], score[own])
+    return concordant, comparable
 
 
 def _shares(event: np.ndarray, time: np.ndarray, fold: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
     """C of all cases, and (n,) C without each of them; NaN where no pair is left."""
-    event, time, score = np.asarray(event), np.asarray(time), np.asarray(score)
-    if np.shape(fold) != event.shape:
-        raise ValueError(f"fold: expected the shape of event, {event.shape}, got {np.shape(fold)}")
-    concordant, comparable = np.zeros(len(event)), np.zeros(len(event))
-    for name in np.unique(fold):
-        own = np.asarray(fold) == name
-        concordant[own], comparable[own] = pairs_of_cases(event[own], time[own], score[own])
+    event, time, fold, score = np.asarray(event), np.asarray(time), np.asarray(fold), np.asarray(score)
+    if fold.shape != event.shape:
+        raise ValueError(f"fold: expected the shape of event, {event.shape}, got {fold.shape}")
+    concordant, comparable = _pairs_within_folds(event, time, fold, score)
     won, pairs = concordant.sum() / 2, comparable.sum() / 2
     if pairs == 0:
         raise UndefinedMetricError("no comparable pair within a fold")

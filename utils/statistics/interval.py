@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 TAIL = 0.025  # of an interval of 95 %, on either side
-_Z = 1.959963984540054  # its quantile of the normal distribution
+Z = 1.959963984540054  # the quantile of the normal distribution with this above it
 NO_VARIANCE = 1e-20  # less is the rounding of sums that are 0; covariances may also make it negative
 
 
@@ -49,7 +49,7 @@ def logit_limits(value: float, variance: float) -> tuple[float, float]:
     >>> [round(limit, 3) for limit in logit_limits(0.9, 0.0025)]
     [0.752, 0.964]
     """
-    logit, half = math.log(value / (1 - value)), _Z * math.sqrt(variance) / (value * (1 - value))
+    logit, half = math.log(value / (1 - value)), Z * math.sqrt(variance) / (value * (1 - value))
     return _expit(logit - half), _expit(logit + half)
 
 

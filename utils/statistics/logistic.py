@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.special import erfc
 
+from utils.statistics.regression import Regression, checked_covariates, names_or_numbers, stratum_codes
 from utils.statistics.survival_stats import UndefinedMetricError
 
 _LEFT_TO_GO = 1e-6  # standard errors that a further Newton step may move a coefficient by
@@ -19,37 +16,12 @@ _SINGULAR = 1e-9  # smallest spread in any direction, of covariates scaled to 1
 _SEPARATED = 1e-7  # of the linear programme's objective, whose coefficients lie within -1 and 1
 
 
-@dataclass(frozen=True)
-class LogisticModel:
-    """A fitted model of p covariates.
-
-    Attributes:
-        log_odds: (p,) coefficients per unit of each covariate.
-        covariance: (p, p) of them, from the observed information.
-        low, high: (p,) 95 % Wald limits.
-        p: (p,) two-sided Wald p values of "no association".
-        log_likelihood: at the maximum.
-        log_likelihood_null: of the intercepts of the strata alone.
-        n, positives: cases and positive cases in strata that hold both kinds.
-    """
-
-    log_odds: np.ndarray
-    covariance: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
-    log_likelihood: float
-    log_likelihood_null: float
-    n: int
-    positives: int
-
-
 def logistic(
     positive: np.ndarray,
     covariates: np.ndarray,
     strata: np.ndarray | None = None,
     names: Sequence[str] | None = None,
-) -> LogisticModel:
+) -> Regression:
     """Maximum likelihood of `log(P / (1 - P)) = a_s + x b` without penalty, s the stratum of a case.
 
     A stratum of positive (or of other) cases only fits its own intercept without an end and says nothing about b: its
@@ -78,11 +50,14 @@ def logistic(
 
     >>> x = np.array([[1], [1], [0], [0], [0], [0]])
     >>> model = logistic(np.array([1, 0, 1, 0, 0, 0]) == 1, x)
-    >>> round(math.exp(model.log_odds[0]), 6), model.positives
-    (3.0, 2)
+    >>> np.exp(model.effect).round(6).tolist()
+    [3.0]
     """
-    positive, x, stratum = _checked(positive, covariates, strata)
-    names = [f"covariate {index}" for index in range(1, x.shape[1] + 1)] if names is None else names
+    positive = np.asarray(positive)
+    if positive.ndim != 1 or positive.dtype != np.bool_ or len(positive) == 0:
+        raise ValueError(f"positive: expected booleans of shape (n,), got {positive.dtype} of shape {positive.shape}")
+    x, stratum = checked_covariates(covariates, len(positive)), stratum_codes(strata, len(positive))
+    names = names_or_numbers(names, x.shape[1])
     kept = _in_mixed_strata(positive, stratum)
     if not kept.any():
         raise UndefinedMetricError("no fold has cases of both classes")
@@ -97,38 +72,13 @@ def logistic(
     _require_overlap(positive, design)
     coefficients, information, likelihood = _fit(positive, design)
     inverse = np.linalg.inv(information)
-    covariance = inverse[:n_covariates, :n_covariates] / np.outer(scale, scale)
-    log_odds, error = coefficients[:n_covariates] / scale, np.sqrt(np.diag(covariance))
-    limit = NormalDist().inv_cdf(0.975) * error
-    return LogisticModel(
-        log_odds=log_odds,
-        covariance=covariance,
-        low=log_odds - limit,
-        high=log_odds + limit,
-        p=erfc(np.abs(log_odds) / error / math.sqrt(2)),  # 2 (1 - Phi(|z|))
+    return Regression(
+        effect=coefficients[:n_covariates] / scale,
+        covariance=inverse[:n_covariates, :n_covariates] / np.outer(scale, scale),
         log_likelihood=likelihood,
         log_likelihood_null=null,
         n=len(positive),
-        positives=int(positive.sum()),
     )
-
-
-def _checked(
-    positive: np.ndarray, covariates: np.ndarray, strata: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The arguments as bool (n,), float64 (n, p) and stratum numbers (n,)."""
-    positive, x = np.asarray(positive), np.asarray(covariates, dtype=np.float64)
-    if positive.ndim != 1 or positive.dtype != np.bool_ or len(positive) == 0:
-        raise ValueError(f"positive: expected booleans of shape (n,), got {positive.dtype} of shape {positive.shape}")
-    if x.ndim != 2 or len(x) != len(positive) or x.shape[1] == 0:
-        raise ValueError(f"covariates: expected shape ({len(positive)}, p) with p >= 1, got {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError("covariates: expected finite numbers")
-    if strata is None:
-        return positive, x, np.zeros(len(positive), dtype=np.int64)
-    if np.shape(strata) != positive.shape:
-        raise ValueError(f"strata: expected shape {positive.shape}, got {np.shape(strata)}")
-    return positive, x, np.unique(strata, return_inverse=True)[1]
 
 
 def _in_mixed_strata(positive: np.ndarray, stratum: np.ndarray) -> np.ndarray:

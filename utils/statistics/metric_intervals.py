@@ -73,11 +73,14 @@ def metric_intervals(tables: Mapping[int, pd.DataFrame]) -> dict[str, MetricInte
     }
 
 
-def repeated_patients(tables: Sequence[pd.DataFrame]) -> str | None:
-    """That patients are in the test part of several folds, in words, which take folds for different patients' then."""
+def repeated_patients(tables: Sequence[pd.DataFrame], noun: str = "patient") -> str | None:
+    """That patients are in the test part of several folds, in words; None if each is in one.
+
+    Statistics over folds take their cases for independent, and do not hold for copies of a case.
+    """
     patients = pd.concat([table["case_id"].drop_duplicates() for table in tables])
     n_repeated = patients[patients.duplicated()].nunique()
-    return f"{counted(n_repeated, 'patient')} in the test part of more than one fold" if n_repeated else None
+    return f"{counted(n_repeated, noun)} in the test part of more than one fold" if n_repeated else None
 
 
 def metric_estimate(table: pd.DataFrame, metric: str) -> Estimate | None:

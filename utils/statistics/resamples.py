@@ -23,5 +23,6 @@ def resampled_patients(table: pd.DataFrame, fold: int, *, seed: int, n_resamples
     A patient (`case_id`) is drawn with all rows it has. Equal folds and seeds give equal draws.
     """
     patients, patient_of_row = np.unique(table["case_id"].to_numpy(dtype=str), return_inverse=True)
+    # An older name, from when intervals of metrics were of the same draws: another one would move every band.
     drawn = resample_counts(len(patients), n_resamples, derive_seed(seed, "metric intervals", fold))[:, patient_of_row]
     return np.concatenate([np.ones((1, len(table)), dtype=drawn.dtype), drawn])

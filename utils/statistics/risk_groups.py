@@ -6,14 +6,14 @@ from `pooled_halves`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from utils.files.phrases import counted
 from utils.statistics.group_effect import GroupEffect, group_effect, undefined_effect
+from utils.statistics.metric_intervals import repeated_patients
 from utils.statistics.survival_stats import UndefinedMetricError, logrank_p, risk_halves
 
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 36, 48, 60, 120, 240)
@@ -114,10 +114,9 @@ def pooled_halves(tables: Mapping[int, pd.DataFrame]) -> PooledHalves:
         nobody = RiskGroups(np.zeros(0, bool), np.zeros(0), np.zeros(0, bool), np.zeros(0, int))
         return PooledHalves(nobody, (), left_out, None, NO_HALVES, undefined_effect(NO_HALVES))
     pooled = pool(groups)
-    try:
-        _require_distinct_cases([tables[fold] for fold in groups])
-    except UndefinedMetricError as error:
-        return PooledHalves(pooled, tuple(groups), left_out, None, str(error), undefined_effect(str(error)))
+    repeated = repeated_patients([tables[fold] for fold in groups], noun="case")
+    if repeated is not None:
+        return PooledHalves(pooled, tuple(groups), left_out, None, repeated, undefined_effect(repeated))
     effect = group_effect(pooled.event, pooled.time, pooled.high, pooled.fold)
     p, reason = None, None
     try:
@@ -125,13 +124,6 @@ def pooled_halves(tables: Mapping[int, pd.DataFrame]) -> PooledHalves:
     except UndefinedMetricError as error:
         reason = str(error)
     return PooledHalves(pooled, tuple(groups), left_out, p, reason, effect)
-
-
-def _require_distinct_cases(tables: Sequence[pd.DataFrame]) -> None:
-    case_ids = pd.concat([table["case_id"].drop_duplicates() for table in tables])
-    repeated = case_ids[case_ids.duplicated()].nunique()
-    if repeated:
-        raise UndefinedMetricError(f"{counted(repeated, 'case')} in the test part of more than one fold")
 
 
 def month_ticks(longest: float) -> np.ndarray:

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from utils.runs.predictions import output_columns
-from utils.statistics.calibration import wilson_limits
 from utils.statistics.interval import NO_VARIANCE, Interval, logit_interval
 from utils.statistics.metric_intervals import class_auc
 from utils.statistics.metrics import missing_classes
 from utils.statistics.resamples import resampled_patients
-from utils.statistics.share_interval import independent_cases
+from utils.statistics.share_interval import independent_cases, wilson_limits
 from utils.statistics.survival_stats import UndefinedMetricError
 
 N_RATES = 101
@@ -59,10 +58,10 @@ def roc_band(
     patient with all of its slides, and averages anew; a resample in which a fold has one class only is skipped.
 
     With V the variance of the mean sensitivity T over the resamples, the limits are Wilson's for T and
-    `min(m, T (1 - T) / V)` cases, m those of class `positive` (with `share_interval`'s rule for folds and slides): the
-    sensitivity at a known threshold has the variance of m cases, and that the threshold is estimated adds to it. Where
-    T is 0 or 1 they are those of m cases, while percentiles of resamples would shrink to a point. The interval of the
-    mean area is that of `utils.statistics.metric_intervals`.
+    `min(m, T (1 - T) / V)` cases, `m = K^2 / sum_k 1 / m_k`, m_k the `independent_cases` of class `positive` in fold k:
+    the sensitivity at a known threshold has the variance of m cases, and that the threshold is estimated adds to it.
+    Where T is 0 or 1 they are those of m cases, while percentiles of resamples would shrink to a point. The band takes
+    folds for independent; the interval of the mean area does not (`utils.statistics.interval.logit_interval`).
 
     Args:
         tables: {fold: predictions of a classification run}.

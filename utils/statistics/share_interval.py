@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.statistics.calibration import wilson_limits
-from utils.statistics.interval import Interval, shared_training
+from utils.statistics.interval import Interval, Z, shared_training
 
 
 def share_interval(shares: Sequence[float], sizes: Sequence[float]) -> Interval:
@@ -42,3 +41,17 @@ def independent_cases(patient: np.ndarray) -> float:
     """
     of_patient = np.unique(patient, return_counts=True)[1]
     return float(of_patient.sum() ** 2 / (of_patient**2).sum())
+
+
+def wilson_limits(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % limits of a share p of n: `(p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)`.
+
+    References:
+        Wilson: Probable inference, the law of succession, and statistical inference. Journal of the American
+        Statistical Association 22(158), 209-212, 1927.
+    """
+    share, n = np.asarray(share), np.asarray(n, dtype=np.float64)
+    centre = share + Z**2 / (2 * n)
+    half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    low, high = (centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)

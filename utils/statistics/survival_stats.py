@@ -1,4 +1,4 @@
-"""Statistics of right-censored survival: Harrell's C with a bootstrap interval, log-rank test, Kaplan-Meier.
+"""Statistics of right-censored survival: Harrell's C, log-rank test, Kaplan-Meier.
 
 Conventions of this module, as of scikit-survival: `event` is True (or 1) where the death was observed, False (or 0)
 where the case was censored; `time` is in months; a higher `risk` means an earlier death. All arrays are (n,).
@@ -6,13 +6,12 @@ where the case was censored; `time` is in months; a higher `risk` means an earli
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from sksurv.compare import compare_survival
 from sksurv.metrics import concordance_index_censored
 from sksurv.nonparametric import kaplan_meier_estimator
-from sksurv.util import Surv
 
 TIED_RISK = 1e-8  # risks that differ by no more are tied, as in the released protocol and in scikit-survival
 
@@ -105,31 +104,67 @@ def risk_halves(risk: np.ndarray) -> np.ndarray:
     return high
 
 
-def logrank_p(event: np.ndarray, time: np.ndarray, group: np.ndarray) -> float:
+def logrank_p(event: np.ndarray, time: np.ndarray, group: np.ndarray, strata: np.ndarray | None = None) -> float:
     """Two-sided p value of the log-rank test between the cases where `group` (n,) is True and the others.
 
-    With d deaths among n at risk (n_1 of them in the group) at a death time, the observed minus expected deaths of the
-    group is summed over death times; its square over the variance `sum d (n - d) n_1 (n - n_1) / (n^2 (n - 1))` is
-    chi-squared with one degree of freedom. Computed by `sksurv.compare.compare_survival`.
+    At each death time of each stratum, d deaths among n at risk, n_1 of them in the group: observed minus expected
+    deaths `d_1 - d n_1 / n` and variances `d (n - d) n_1 (n - n_1) / (n^2 (n - 1))` are summed over times and strata;
+    `(sum (O - E))^2 / sum V` is chi-squared with one degree of freedom. Equal to R's
+    `survdiff(Surv(time, event) ~ group + strata(strata))`.
+
+    Args:
+        event: (n,) 1 = death observed, 0 = censored.
+        time: (n,) months.
+        group: (n,) bool.
+        strata: (n,) labels of any kind, such as folds; None: one stratum.
 
     Raises:
         UndefinedMetricError: no events, an empty group, or no variance (the groups are never at risk together at a
-            death that someone survives).
-        ValueError: see `check_survival`.
+            death that someone survives, in any stratum).
+        ValueError: see `check_survival`; a group or strata of another shape, a group of another type.
+
+    References:
+        Kalbfleisch, Prentice: The Statistical Analysis of Failure Time Data. Wiley, 2nd edition 2002, section 1.4.
+    """
+    n, n_1, d, d_1 = at_death_times(event, time, group, strata)
+    difference = (d_1 - d * n_1 / n).sum()
+    variance = (d * (n - d) * n_1 * (n - n_1) / (n**2 * np.maximum(n - 1, 1))).sum()
+    if variance == 0:
+        raise UndefinedMetricError("the groups are never at risk together at a death that someone survives")
+    return math.erfc(abs(difference) / math.sqrt(2 * variance))
+
+
+def at_death_times(
+    event: np.ndarray, time: np.ndarray, group: np.ndarray, strata: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each death time of each stratum: cases at risk n, of the group n_1, deaths d, of the group d_1.
+
+    Arguments as of `logrank_p`.
+
+    Raises:
+        UndefinedMetricError: no events, or an empty group.
+        ValueError: see `logrank_p`.
     """
     event, time = check_survival(event, time)
     group = np.asarray(group)
+    codes = np.zeros(len(event)) if strata is None else np.asarray(strata)
     if group.shape != event.shape or group.dtype != np.bool_:
         raise ValueError(f"group: expected booleans of shape {event.shape}, got {group.dtype} of shape {group.shape}")
+    if codes.shape != event.shape:
+        raise ValueError(f"strata: expected shape {event.shape}, got {codes.shape}")
     if not event.any():
         raise UndefinedMetricError("no events")
     if group.all() or not group.any():
         raise UndefinedMetricError("all cases are in one group")
-    death_time, deaths = np.unique(time[event], return_counts=True)
-    at_risk, in_group = n_at_risk(time, death_time), n_at_risk(time[group], death_time)
-    if not ((in_group > 0) & (in_group < at_risk) & (deaths < at_risk)).any():
-        raise UndefinedMetricError("the groups are never at risk together at a death that someone survives")
-    return float(compare_survival(Surv.from_arrays(event, time), group)[1])
+    counts = []
+    for stratum in np.unique(codes[event]):
+        of_stratum = codes == stratum
+        dies, at, in_group = event[of_stratum], time[of_stratum], group[of_stratum]
+        death_time, index, d = np.unique(at[dies], return_inverse=True, return_counts=True)
+        d_1 = np.bincount(index[in_group[dies]], minlength=len(d))
+        counts.append((n_at_risk(at, death_time), n_at_risk(at[in_group], death_time), d, d_1))
+    n, n_1, d, d_1 = (np.concatenate(part).astype(np.float64) for part in zip(*counts, strict=True))
+    return n, n_1, d, d_1
 
 
 def kaplan_meier(event: np.ndarray, time: np.ndarray) -> KaplanMeier:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from utils.statistics.calibration import wilson_limits
+from utils.statistics.interval import Interval
 from utils.statistics.metrics import missing_classes
+from utils.statistics.share_interval import independent_cases, wilson_limits
 from utils.statistics.survival_stats import UndefinedMetricError
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share with its 95 % Wilson limits; None where `reason` says why there is none."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str | None = None
 
 
 def youden_threshold(label: np.ndarray, prob: np.ndarray) -> float:
@@ -57,11 +47,11 @@ def youden_threshold(label: np.ndarray, prob: np.ndarray) -> float:
     return float(best[np.argmin(np.abs(best - 0.5))])
 
 
-def at_threshold(label: np.ndarray, prob: np.ndarray, threshold: float, patient: np.ndarray) -> dict[str, Share]:
+def at_threshold(label: np.ndarray, prob: np.ndarray, threshold: float, patient: np.ndarray) -> dict[str, Interval]:
     """`sensitivity`, `specificity`, `ppv` and `npv` where `prob >= threshold` is called class 1.
 
-    Limits are Wilson's; slides of a patient count as `n^2 / sum_p n_p^2` independent ones (see
-    `utils.statistics.calibration.reliability`). Predictive values hold for the prevalence of these very cases.
+    Limits are Wilson's, of as many cases as slides of patients are worth (`independent_cases`). Predictive values hold
+    for the prevalence of these very cases.
 
     Args:
         label: (n,) 0 or 1.
@@ -90,11 +80,10 @@ def ensemble_threshold(thresholds: Mapping[int, float]) -> float:
     return float(np.mean(list(thresholds.values())))
 
 
-def _share(hit: np.ndarray, of: np.ndarray, patient: np.ndarray, nobody: str) -> Share:
+def _share(hit: np.ndarray, of: np.ndarray, patient: np.ndarray, nobody: str) -> Interval:
     """The share of `hit` among the cases `of`."""
     if not of.any():
-        return Share(None, None, None, nobody)
-    slides = np.unique(patient[of], return_counts=True)[1]
+        return Interval(None, None, None, nobody)
     share = hit[of].mean()
-    low, high = wilson_limits(share, slides.sum() ** 2 / (slides**2).sum())
-    return Share(float(share), float(low), float(high))
+    low, high = wilson_limits(share, np.array(independent_cases(patient[of])))
+    return Interval(float(share), float(low), float(high))

@@ -6,12 +6,12 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 
+from utils.statistics.interval import Z
 from utils.statistics.survival_stats import UndefinedMetricError, check_survival
 
 _LEFT_TO_GO = 1e-6  # standard errors that a further Newton step may move the coefficient by
@@ -41,6 +41,11 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
     Undefined is what has no finite maximum, whatever the number of deaths: the terms are concave in b, and their slopes
     at b -> infinity sum to `sum_deaths (x_i - max_R x)`. So the likelihood rises forever exactly if each death has the
     highest x (or each the lowest) of those at risk.
+
+    `utils.statistics.cox` has the same likelihood for several covariates and strata. There is no such condition for
+    them, and it gives up where information all but vanishes on the way to the maximum. One covariate has the exact
+    condition, a reason that says which way, and bisection to a maximum wherever it is; tests hold one against the
+    other.
 
     Args:
         event: (n,) 1 = death observed, 0 = censored.
@@ -75,7 +80,7 @@ def univariate_cox(event: np.ndarray, time: np.ndarray, covariate: np.ndarray) -
     error = 1 / math.sqrt(information) if information > 0 else math.inf
     if not abs(score) * error < _LEFT_TO_GO:
         raise UndefinedMetricError("the coefficient did not converge")
-    limit = NormalDist().inv_cdf(0.975) * error
+    limit = Z * error
     p = math.erfc(abs(coefficient) / error / math.sqrt(2))  # 2 (1 - Phi(|z|))
     return CoxEffect(coefficient, coefficient - limit, coefficient + limit, error, p)
 

@@ -22,11 +22,11 @@ from utils.runs.run_values import REQUIRED
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS
 from utils.runs.training_outcomes import read_training_outcomes
 from utils.statistics.censoring_metrics import TrainingOutcomes
+from utils.statistics.fold_pairs import stratified_concordance
 from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import classification_metrics, survival_metrics
 from utils.statistics.risk_groups import pooled_halves
-from utils.statistics.stratified_concordance import stratified_concordance
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.tables.averages import cases_of_means, over_folds
 from utils.tables.below_chance import mean_below_chance

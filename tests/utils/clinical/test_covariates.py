@@ -86,6 +86,9 @@ def test_a_constant_column_and_no_case_in_common_are_errors():
     ages = _texts(*(str(index) for index in range(20)))
     with pytest.raises(UserError, match="column sex is 'f' for all 20 cases"):
         _design({"age": ages, "sex": _texts(*["f"] * 20)}, OUTCOME)
+    ages, size = _texts(*["0.1"] * 7, *(str(index) for index in range(13))), _texts(*"1234567", *[""] * 13)
+    with pytest.raises(UserError, match=r"column age is '0\.1' for all 7"):  # the deviation is 1e-17 by rounding
+        _design({"age": ages, "size": size}, OUTCOME)
     half, other = _texts(*["1", "2", "3", "4", "5"] * 2, *[""] * 10), _texts(*[""] * 10, *["f", "m"] * 5)
     with pytest.raises(UserError, match="no case has a value in all of the columns age, sex"):
         _design({"age": half, "sex": other}, OUTCOME)

@@ -28,7 +28,7 @@ def test_cases_are_ranked_by_coefficients_of_the_other_folds(model: str):
     for fold in range(3):
         own = cases.fold == fold
         fitted = cox(cases.outcome[~own], cases.time[~own], columns[~own], strata=cases.fold[~own])
-        np.testing.assert_allclose(found[own], columns[own] @ fitted.log_hazard, rtol=1e-7)
+        np.testing.assert_allclose(found[own], columns[own] @ fitted.effect, rtol=1e-7)
 
 
 def test_a_noise_covariate_gains_nothing_out_of_fold():
@@ -53,7 +53,7 @@ def test_a_group_without_a_death_in_the_other_folds_ranks_last():
     assert found[own & group].max() < found[own & ~group].min()
     kept = ~own & ~group
     fitted = cox(event[kept], cases.time[kept], columns[kept][:, :1], strata=cases.fold[kept])
-    np.testing.assert_allclose(found[own & ~group], x[own & ~group, 0] * fitted.log_hazard[0], rtol=1e-7)
+    np.testing.assert_allclose(found[own & ~group], x[own & ~group, 0] * fitted.effect[0], rtol=1e-7)
 
 
 def test_a_group_of_one_fold_has_no_effect_of_its_own_there():
@@ -62,7 +62,7 @@ def test_a_group_of_one_fold_has_no_effect_of_its_own_there():
     found = cross_fitted(cases, np.column_stack([x[:, 0], group]), ("age", "group"), COVARIATES)
     own = cases.fold == 1
     fitted = cox(cases.outcome[~own], cases.time[~own], x[~own, :1], strata=cases.fold[~own])
-    np.testing.assert_allclose(found[own], x[own, 0] * fitted.log_hazard[0], rtol=1e-7)
+    np.testing.assert_allclose(found[own], x[own, 0] * fitted.effect[0], rtol=1e-7)
 
 
 def test_groups_of_one_class_rank_first_and_last():

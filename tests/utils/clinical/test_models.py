@@ -18,6 +18,12 @@ def test_the_risk_is_standardised_within_its_fold():
         assert (found[fold == one].mean(), found[fold == one].std()) == (pytest.approx(0), pytest.approx(1))
 
 
+def test_equal_risks_of_a_fold_are_0():
+    equal = np.full(7, 0.1)
+    assert equal.std() > 0  # by rounding
+    assert standardised_within_folds(equal, np.zeros(7)).tolist() == [0] * 7
+
+
 @pytest.mark.parametrize("n_folds", [1, 2])
 def test_the_test_is_corrected_where_folds_share_training_cases(n_folds: int):
     rng = np.random.default_rng(3)

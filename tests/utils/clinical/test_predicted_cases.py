@@ -33,7 +33,8 @@ def test_the_folds_of_a_survival_run_follow_each_other(tmp_path: Path):
     assert cases.outcome.tolist() == [True, True, True, True, False, True]
     assert (cases.metric, cases.outcome_words, set(cases.digests)) == ("c_index", "deaths", {"fold0", "fold2"})
     some = cases.only(cases.fold == 2)
-    assert (some.case_id.tolist(), some.time.tolist(), some.positive) == (["P3", "P4", "P5"], [1, 2, 3], None)
+    assert (some.case_id.tolist(), some.time.tolist()) == (["P3", "P4", "P5"], [1, 2, 3])
+    assert some.outcome.tolist() == [True, False, True]
 
 
 def test_slides_of_a_patient_are_averaged_and_scores_are_logits(tmp_path: Path):
@@ -48,6 +49,7 @@ def test_slides_of_a_patient_are_averaged_and_scores_are_logits(tmp_path: Path):
         "The probability of a patient is the mean of those of the patient's slides.",
         "Left out: 1 patient with slides of different labels (C).",
     )
+    assert cases.time is None
     event, time = cases.event_and_time
     assert (event.tolist(), time.tolist()) == ([False, True], [1, 0])
 

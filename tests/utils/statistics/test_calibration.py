@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from sksurv.nonparametric import kaplan_meier_estimator
@@ -18,8 +17,8 @@ from utils.statistics.calibration import (
     reliability,
     survival_reliability,
     training_edges,
-    wilson_limits,
 )
+from utils.statistics.share_interval import wilson_limits
 from utils.statistics.survival_stats import UndefinedMetricError
 
 
@@ -50,12 +49,6 @@ def test_bins_and_brier_score_are_those_of_scikit_learn(n: int, n_bins: int):
     np.testing.assert_allclose(bins.predicted, predicted)
     assert bins.n.sum() == n
     assert np.isclose(brier_score(prob, occurred), brier_score_loss(occurred, prob))
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (3, 10), (250, 400), (1, 1)])
-def test_wilson_limits_are_those_of_scipy(hits: int, n: int):
-    expected = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    np.testing.assert_allclose(wilson_limits(np.array([hits / n]), np.array([n])), [[expected.low], [expected.high]])
 
 
 def test_slides_of_a_patient_count_as_fewer():

@@ -10,12 +10,13 @@ import pytest
 from sksurv.datasets import load_gbsg2, load_veterans_lung_cancer, load_whas500
 from statsmodels.duration.hazard_regression import PHReg
 
-from utils.statistics.cox import CoxModel, cox
+from utils.statistics.cox import cox
+from utils.statistics.regression import Regression
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.statistics.univariate_cox import univariate_cox
 
 
-def _veterans(*names: str) -> CoxModel:
+def _veterans(*names: str) -> Regression:
     x, y = load_veterans_lung_cancer()
     x["test"] = x["Treatment"] == "test"
     return cox(y["Status"], y["Survival_in_days"], x[list(names)].to_numpy(float), x["Celltype"].to_numpy())
@@ -25,7 +26,7 @@ def test_strata_and_tied_deaths_as_in_r():
     """`coxph(Surv(time, event) ~ Age_in_years + Karnofsky_score + (Treatment == "test") + strata(Celltype))`."""
     model = _veterans("Age_in_years", "Karnofsky_score", "test")
     assert model.n == 137
-    np.testing.assert_allclose(model.log_hazard, [-0.0118319525454, -0.0374976938898, 0.291438612556], rtol=1e-9)
+    np.testing.assert_allclose(model.effect, [-0.0118319525454, -0.0374976938898, 0.291438612556], rtol=1e-9)
     np.testing.assert_allclose(model.standard_error, [0.00974482796856, 0.005742942895, 0.207374168502], rtol=1e-9)
     np.testing.assert_allclose(model.p, [0.224679884503, 6.60549832456e-11, 0.159909595405], rtol=1e-8)
     np.testing.assert_allclose(model.low, [-0.0309314643993, -0.0487536551293, -0.115007289031], rtol=1e-9)
@@ -43,7 +44,7 @@ def test_covariates_of_different_units_as_in_r():
     model = cox(y["fstat"], y["lenfol"], x[["age", "bmi", "gender", "hr", "sysbp"]].to_numpy(float))
     expected = [0.0596721579097, -0.0417406240279, -0.136691551778, 0.0122228143659, -0.00394988968986]
     errors = [0.00660670798386, 0.0157048097944, 0.141826872767, 0.00274740515378, 0.00218101490522]
-    np.testing.assert_allclose(model.log_hazard, expected, rtol=1e-8)
+    np.testing.assert_allclose(model.effect, expected, rtol=1e-8)
     np.testing.assert_allclose(model.standard_error, errors, rtol=1e-9)
     assert model.log_likelihood == pytest.approx(-1141.26193406, abs=1e-7)
 
@@ -54,7 +55,7 @@ def test_many_tied_deaths_in_strata_of_two_variables_as_in_r():
     covariates = np.column_stack([x["age"], x["pnodes"], x["horTh"] == "yes"]).astype(float)
     strata = (x["menostat"].astype(str) + x["tgrade"].astype(str)).to_numpy()
     model = cox(y["cens"], np.ceil(y["time"] / 91), covariates, strata)
-    np.testing.assert_allclose(model.log_hazard, [-0.0114452606667, 0.0536235589804, -0.359845467916], rtol=1e-8)
+    np.testing.assert_allclose(model.effect, [-0.0114452606667, 0.0536235589804, -0.359845467916], rtol=1e-8)
     np.testing.assert_allclose(model.standard_error, [0.0090063027707, 0.00689710220169, 0.129667950489], rtol=1e-9)
     assert model.log_likelihood == pytest.approx(-1327.44528322, abs=1e-7)
 
@@ -66,7 +67,7 @@ def test_another_program_agrees_on_random_cohorts():
         time, event = np.ceil(rng.exponential(9 * np.exp(-0.6 * x[:, 0]))), rng.random(50) < 0.7
         model = cox(event, time, x, strata)
         other = PHReg(time, x, status=event.astype(int), strata=strata, ties="efron").fit()
-        np.testing.assert_allclose(model.log_hazard, other.params, atol=1e-5 * model.standard_error.min(), rtol=1e-5)
+        np.testing.assert_allclose(model.effect, other.params, atol=1e-5 * model.standard_error.min(), rtol=1e-5)
         np.testing.assert_allclose(model.standard_error, other.bse, rtol=1e-5)
         assert model.log_likelihood == pytest.approx(other.llf, rel=1e-9)
 
@@ -87,10 +88,35 @@ def test_it_is_defined_exactly_where_one_covariate_has_a_maximum():
             continue
         defined += 1
         model = cox(event, time, x[:, None])
-        assert model.log_hazard[0] == pytest.approx(expected.log_hazard, abs=1e-6 * expected.standard_error)
+        assert model.effect[0] == pytest.approx(expected.log_hazard, abs=1e-6 * expected.standard_error)
         assert model.standard_error[0] == pytest.approx(expected.standard_error, rel=1e-6)
         assert model.p[0] == pytest.approx(expected.p, rel=1e-5, abs=1e-12)
     assert 50 < defined < 95
+
+
+def test_a_value_far_from_all_others_leaves_their_coefficient_as_it_is():
+    """A case 5,000 deviations above the others dies first, as foretold: its term is 0 at the coefficient of the others.
+
+    Log hazards of cases are 5,000 apart there, exp of which is no floating-point number.
+    """
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=60)
+    time, event = 1 + rng.exponential(np.exp(-x)), np.append(True, rng.random(59) < 0.7)
+    rest = cox(event, time, x[:, None])
+    model = cox(np.append(True, event), np.append(0.5, time), np.append(5000.0, x)[:, None])
+    np.testing.assert_allclose(model.effect, rest.effect, rtol=1e-8)
+    np.testing.assert_allclose(model.standard_error, rest.standard_error, rtol=1e-6)
+    assert model.log_likelihood == pytest.approx(rest.log_likelihood)
+
+
+def test_a_value_of_a_case_that_left_before_the_first_death_is_of_no_account():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=60)
+    time, event = 1 + rng.exponential(np.exp(-x)), rng.random(60) < 0.7
+    rest = cox(event, time, x[:, None])
+    model = cox(np.append(False, event), np.append(0.5, time), np.append(1e9, x)[:, None])
+    np.testing.assert_allclose(model.effect, rest.effect, rtol=1e-9)
+    assert (model.log_likelihood, model.n) == (pytest.approx(rest.log_likelihood), 61)
 
 
 def test_a_stratum_without_deaths_adds_nothing_and_labels_are_of_any_kind():
@@ -104,12 +130,12 @@ def test_a_stratum_without_deaths_adds_nothing_and_labels_are_of_any_kind():
         np.vstack([x, 100 * np.ones((5, 2))]),
         pd.Series(np.append(strata, ["c"] * 5), dtype="category").to_numpy(),
     )
-    np.testing.assert_allclose(more.log_hazard, model.log_hazard, rtol=1e-9)
+    np.testing.assert_allclose(more.effect, model.effect, rtol=1e-9)
     assert more.log_likelihood == pytest.approx(model.log_likelihood)
     assert more.n == 45
 
 
-def _cohort(x: list[list[float]]) -> CoxModel:
+def _cohort(x: list[list[float]]) -> Regression:
     event, time = np.array([1, 1, 0, 1, 1, 0]), np.array([1.0, 2, 3, 4, 5, 6])
     return cox(event, time, np.array(x), names=["age", "stage", "grade"][: len(x[0])])
 

@@ -40,11 +40,25 @@ def test_value_gradient_and_information_follow_the_equation(seed: int):
         np.testing.assert_allclose(-bend, information[index], rtol=1e-6, atol=1e-7)
 
 
-def test_a_hazard_beyond_floating_point_numbers_is_no_maximum():
+def test_an_early_case_with_a_hazard_beyond_floating_point_numbers_leaves_the_later_ones_as_they_are():
+    """Deaths with the log hazards 600 b, 0 and b: the first one is certain, then `-log(1 + e^b)`."""
     event, time, x = np.ones(3, bool), np.array([1.0, 2, 3]), np.array([[600.0], [0.0], [1.0]])
     likelihood = EfronLikelihood(event, time, x, np.zeros(3))
-    assert likelihood.value(np.ones(1)) == pytest.approx(-math.log(1 + math.e))
-    assert likelihood.value(np.full(1, 2.0)) == -math.inf
+    for b in (1.0, 2.0, 500.0):
+        value, score, information = likelihood.derivatives(np.full(1, b))
+        assert value == likelihood.value(np.full(1, b)) == pytest.approx(-np.logaddexp(0, b))
+        assert score[0] == pytest.approx(-1 / (1 + math.exp(-b)))
+        assert information[0, 0] == pytest.approx(math.exp(-b) / (1 + math.exp(-b)) ** 2, abs=1e-9)  # 600^2 cancels
+
+
+def test_tied_deaths_of_far_apart_hazards():
+    """At 1 month deaths with the log hazards 800 and 0, at 2 months one with 1.
+
+    The first death is certain. At the second, half of either is left, of which `e^800 / 2` is all: 0 - (800 - log 2).
+    """
+    event, time, x = np.ones(3, bool), np.array([1.0, 1, 2]), np.array([[800.0], [0.0], [1.0]])
+    likelihood = EfronLikelihood(event, time, x, np.zeros(3))
+    assert likelihood.value(np.ones(1)) == pytest.approx(-800 + math.log(2))
 
 
 def test_reach_is_within_a_stratum():

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from statsmodels.stats.proportion import proportion_confint
 
-from utils.statistics.share_interval import independent_cases, share_interval
+from utils.statistics.share_interval import independent_cases, share_interval, wilson_limits
 
 
 @pytest.mark.parametrize(("right", "n"), [(15, 15), (7, 20), (0, 3), (59, 60)])
@@ -30,3 +31,9 @@ def test_slides_of_patients_count_as_alike():
     assert independent_cases(np.array(["a", "b", "c"])) == 3
     assert independent_cases(np.array(["a", "a", "a", "a"])) == 1
     assert independent_cases(np.array(["a", "a", "a", "b"])) == pytest.approx(16 / 10)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (5, 5), (3, 10), (250, 400), (1, 1)])
+def test_wilson_limits_are_those_of_scipy(hits: int, n: int):
+    expected = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(wilson_limits(np.array([hits / n]), np.array([n])), [[expected.low], [expected.high]])
