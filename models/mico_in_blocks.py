@@ -68,7 +68,7 @@ def aggregate_in_blocks(bags: BagInput, steps: Steps) -> BagOutput:
     patches: list[BlockRows] = [
         evaluation.hold(partial(lambda block: Routed(steps.project(block.rows)), block)) for block in blocks
     ]
-    anchors = steps.anchors
+    anchors = wide(steps.anchors)  # widened once, so that the gradients of all blocks are summed in 32 bits
     for route, reducer in steps.stages:
         assignments: Sequence[Assignment | None] = [None] * len(blocks)
         if route.moves_anchors:
@@ -77,7 +77,7 @@ def aggregate_in_blocks(bags: BagInput, steps: Steps) -> BagOutput:
             evaluation.hold(partial(_routed, route, rows, block, anchors, assignment))
             for rows, block, assignment in zip(patches, blocks, assignments, strict=True)
         ]
-        anchors = reducer(anchors)
+        anchors = wide(reducer(anchors))
     return _pool(bags, steps, patches, anchors, blocks, evaluation)
 
 

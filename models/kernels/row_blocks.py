@@ -8,7 +8,8 @@ dropout's draws), one forward pass more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -97,6 +98,22 @@ class RowValues:
         return self._together
 
 
+@contextmanager
+def separate_casts() -> Iterator[None]:
+    """Autocast casts a parameter anew for each block, in place of once for all.
+
+    All blocks would share one 16-bit copy, at which autograd would sum their gradients in 16 bits: from 122 blocks, a
+    slide of 1,000,000 patches, the released form's gradients were off by 1.4 % of their norm in place of 0.6 %, and a
+    reducer's bias by 97 % in place of 6 %.
+    """
+    shared = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(shared)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """How the steps of a bag in blocks are evaluated.
@@ -111,7 +128,10 @@ class Evaluation:
 
     def run(self, step: Callable[[], Result]) -> Result:
         """The result of a step."""
-        return checkpoint(step, use_reentrant=False) if self.recompute else step()
+        if not self.recompute:
+            return step()
+        with separate_casts():
+            return checkpoint(step, use_reentrant=False)
 
     def hold(self, step: Callable[[], Result]) -> Callable[[], Result]:
         """The result of a step for later use."""

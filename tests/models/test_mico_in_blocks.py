@@ -213,3 +213,27 @@ def test_gradients_of_many_patches_in_16_bits_are_those_of_32(options: dict):
     assert len(exact) == 8
     for name, value in exact.items():
         assert relative_error(half[name], value) < 0.1, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formulation", ["released", "paper"])
+def test_many_blocks_lose_no_precision_in_16_bits(formulation: str):
+    """In blocks every parameter's gradients are about as near to those in float32 as in one piece.
+
+    Without the ReLU of the final projector, which sees one row: a unit that rounding moves across 0 has all of its
+    gradient or none. Of three seeds, no error in 100 blocks was more than 1.2 times that in one piece, and the largest
+    ratio was 3.3 to 13 while the blocks shared 16-bit copies of parameters and anchors.
+    """
+    torch.manual_seed(0)
+    model = build_model("mico", dim_in=32, n_outputs=4, embed_dim=64, formulation=formulation).eval()
+    model.final_projector = model.final_projector[:1]
+    features, zeros = torch.randn(1000, 32), torch.zeros(1000, dtype=torch.long)
+    model.block_rows, gradients = 10, []
+    for in_16_bits, model.recompute_above in ((False, 1000), (True, 1000), (True, 0)):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=in_16_bits):
+            logits = model(features, zeros, zeros[:1]).logits
+        gradients.append(gradients_of(model, logits.float()))
+    exact, whole, blocks = gradients
+    for name, value in exact.items():
+        one_piece, in_blocks = (relative_error(got[name], value) for got in (whole, blocks))
+        assert in_blocks < 1.5 * one_piece + 0.01, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from models.kernels.row_blocks import Evaluation, RowValues, blocks_of
 from models.kernels.segment_ops import Segments
@@ -53,6 +54,17 @@ def test_recomputed_steps_run_again_in_the_backward_pass():
     out.sum().backward()
     assert len(counted) == 2
     torch.testing.assert_close(x.grad, 2 * x.detach() * torch.e)
+
+
+def test_gradients_of_blocks_are_summed_in_32_bits():
+    weight, row = torch.ones(1, 1, requires_grad=True), torch.ones(1, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = F.linear(256 * row, weight)  # its 16-bit copy of the weight is there before the blocks
+        blocks = [Evaluation(recompute=True, replay=False).run(lambda: F.linear(row, weight)) for _ in range(51)]
+        assert torch.is_autocast_cache_enabled()
+    assert blocks[0].dtype == torch.bfloat16
+    torch.stack([before, *blocks]).float().sum().backward()
+    assert weight.grad.item() == 307  # bfloat16 has 306 and 308
 
 
 @pytest.mark.parametrize("gradient", [False, True])
