@@ -8,7 +8,7 @@ from typing import Any
 from utils.clinical.models import BOTH, COVARIATES
 from utils.clinical.tables import ratio_text
 from utils.files.phrases import counted, listed
-from utils.files.text_table import relation_to_p
+from utils.files.text_table import format_difference, relation_to_p
 from utils.runs.tasks import METRIC_WORDS
 
 # The shares are those of `python -m benchmarks.clinical_size --repeats 500`.
@@ -46,10 +46,11 @@ def verdict(result: Mapping[str, Any]) -> Iterator[str]:
     metric, found = METRIC_WORDS[result["metric"]], result["discrimination"]
     baseline, added = found["models"][COVARIATES], found["differences"]["risk_added"]
     if baseline["value"] is not None and added["value"] is not None:
-        limits = f" ({added['low']:+.3f} to {added['high']:+.3f})" if added["low"] is not None else ""
+        value, low, high = (None if added[k] is None else format_difference(added[k]) for k in ("value", "low", "high"))
+        limits = "" if low is None else f" ({low} to {high})"
         yield (
             f"{metric} of {names} alone {baseline['value']:.3f}, with the risk {found['models'][BOTH]['value']:.3f}: "
-            f"difference {added['value']:+.3f}{limits}."
+            f"difference {value}{limits}."
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from utils.clinical.covariates import named
 from utils.clinical.discrimination import DIFFERENCES
 from utils.clinical.models import BOTH, COVARIATES, MODELS, RISK
-from utils.files.text_table import format_p
+from utils.files.text_table import format_difference, format_p
 from utils.runs.tasks import METRIC_WORDS
 
 Rows = list[list[str]]
@@ -67,8 +67,9 @@ def ranking_table(result: Mapping[str, Any]) -> Rows:
     found = result["discrimination"]
     rows = [["model", METRIC_WORDS[result["metric"]], "95 % interval"]]
     rows += [[MODEL_WORDS[model], *value_cells(found["models"][model])] for model in MODELS]
-    differences = found["differences"]
-    return rows + [[words, *value_cells(differences[name], "+.3f")] for name, words in DIFFERENCE_WORDS.items()]
+    for name, words in DIFFERENCE_WORDS.items():
+        rows.append([words, *value_cells(found["differences"][name], format_difference)])
+    return rows
 
 
 def group_table(result: Mapping[str, Any], rows: list[dict[str, Any]]) -> Rows:
@@ -82,13 +83,13 @@ def group_name(row: Mapping[str, Any]) -> str:
     return named(row["column"], row["level"])
 
 
-def value_cells(found: Mapping[str, Any], digits: str = ".3f") -> list[str]:
+def value_cells(found: Mapping[str, Any], write: Callable[[float], str] = "{:.3f}".format) -> list[str]:
     """Value and limits; a group that is too small says so in place of a value."""
     reason = found["reason"] or ""
     if found["value"] is None:
         return ["too few", DASH] if reason.startswith("too few") else [DASH, DASH]
-    between = f"{found['low']:{digits}} to {found['high']:{digits}}" if found["low"] is not None else DASH
-    return [f"{found['value']:{digits}}", between]
+    between = f"{write(found['low'])} to {write(found['high'])}" if found["low"] is not None else DASH
+    return [write(found["value"]), between]
 
 
 def undefined(result: Mapping[str, Any]) -> list[str]:

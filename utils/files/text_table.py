@@ -94,6 +94,15 @@ def relation_to_p(p: float) -> str:
     return f"< {written[1:]}" if written.startswith("<") else f"= {written}"
 
 
+def format_difference(difference: float) -> str:
+    """A difference for a reader; one that rounds to 0 has the same sign from either side.
+
+    >>> format_difference(0.0312), format_difference(-0.1), format_difference(-0.0004)
+    ('+0.031', '-0.100', '+0.000')
+    """
+    return f"{round(difference, 3) + 0.0:+.3f}"
+
+
 def format_ratio(ratio: float) -> str:
     """A hazard or odds ratio for a reader.
 

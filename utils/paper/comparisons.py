@@ -10,7 +10,7 @@ import pandas as pd
 from utils.errors import UserError
 from utils.files.csv_table import csv_text
 from utils.files.phrases import listed
-from utils.files.text_table import format_p
+from utils.files.text_table import format_difference, format_p
 from utils.paper.grids import Footnotes
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
 from utils.paper.run_plan import MICO
@@ -147,7 +147,7 @@ def _row(one: Comparison, notes: Footnotes) -> list[str]:
     note = "" if result.reason is None else f"– (note {notes.number(result.reason)})"
     return [
         *labels,
-        f"{result.difference:+.3f}",
+        format_difference(result.difference),
         spread_text(result),
         note if result.low is None else interval_text(result),
         note if result.p is None else format_p(result.p),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from utils.files.phrases import counted
+from utils.files.text_table import format_difference
 from utils.statistics.paired_difference import PairedDifference
 
 METHOD = (
@@ -30,11 +31,15 @@ def basis_text(result: PairedDifference) -> str:
 
 def interval_text(result: PairedDifference) -> str:
     """The 95 % limits: `-0.012 to +0.034`; a dash where there are none."""
-    return "–" if result.low is None or result.high is None else f"{result.low:+.3f} to {result.high:+.3f}"
+    return "–" if result.low is None or result.high is None else _range(result.low, result.high)
 
 
 def spread_text(result: PairedDifference) -> str:
     """The lowest and the highest difference of a seed: `-0.012 to +0.034`; a dash with one seed."""
     if result.n_seeds < 2:
         return "–"
-    return f"{min(result.by_seed.values()):+.3f} to {max(result.by_seed.values()):+.3f}"
+    return _range(min(result.by_seed.values()), max(result.by_seed.values()))
+
+
+def _range(low: float, high: float) -> str:
+    return f"{format_difference(low)} to {format_difference(high)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from utils.errors import UserError
 from utils.files.phrases import counted, numbered
+from utils.files.text_table import format_difference
 from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
@@ -93,7 +94,7 @@ def difference_table(compared: Sequence[Difference]) -> Table:
         rows.append(
             row(
                 *names,
-                Cell(f"{result.difference:+.3f}", result.difference),
+                Cell(format_difference(result.difference), result.difference),
                 Cell(spread_text(result), min(result.by_seed.values()) if result.n_seeds > 1 else None),
                 Cell(interval_text(result), result.low),
                 p_value(result.p),
