@@ -1,4 +1,4 @@
-"""`fold{k}/log.csv`: a row per epoch of training, written and read here and nowhere else.
+"""`fold{k}/log.csv`: a row per epoch of training, written and read here, and read in haste in `utils.runs.log_columns`.
 
 | column | meaning |
 |---|---|
@@ -22,9 +22,9 @@ import pandas as pd
 from utils.errors import UserError
 from utils.files.atomic import write_text
 from utils.files.csv_table import csv_text, read_csv
+from utils.runs.log_columns import REQUIRED
 from utils.runs.tasks import TASKS
 
-_REQUIRED = ("epoch", "train_loss", "val_loss", "best")
 _CURVES = tuple(f"val_{task.curve}" for task in TASKS.values())
 
 
@@ -40,13 +40,13 @@ def read_log(path: Path) -> pd.DataFrame:
         UserError: the file is unreadable, lacks a column, holds something else than numbers in a column that is drawn,
             or epochs other than 1, 2, 3 and so on.
     """
-    table = read_csv(path, advice="train the fold again or remove the file", required=_REQUIRED, may_be_empty=True)
+    table = read_csv(path, advice="train the fold again or remove the file", required=REQUIRED, may_be_empty=True)
     columns = {}
     for name in table.header:
         try:
             columns[name] = table.numbers(name, finite=False)  # a loss may have become infinite
         except UserError:
-            if name in (*_REQUIRED, *_CURVES):
+            if name in (*REQUIRED, *_CURVES):
                 raise
     epochs = columns["epoch"]
     if len(epochs) and not np.array_equal(epochs, np.arange(1, len(epochs) + 1)):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from utils.runs.epoch_log import log_if_whole
+from utils.runs.log_columns import log_columns
 from utils.runs.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOSS = "val_loss"
 _OF_TESTS = ("predictions_test.csv", "metrics.json")  # what only a fold with opened test cases has
@@ -41,17 +44,21 @@ def training_state(place: Path, settings: Mapping[str, Any]) -> TrainingState:
         place: `RUN_DIR/fold{k}`.
         settings: of the run as `run.json` has them, of which `epochs`, `patience` and `monitor` are used.
     """
-    return state_of(log_if_whole(place / "log.csv"), settings)
+    return _state_of(log_columns(place / "log.csv"), settings)
 
 
 def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingState:
     """The state of a training by its log (see `utils.runs.epoch_log`), None where that is lost."""
+    return _state_of(None if log is None else {name: log[name].tolist() for name in log}, settings)
+
+
+def _state_of(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]) -> TrainingState:
     monitor = settings.get("monitor")
-    known = log is not None and len(log) and monitor in log and {"epochs", "patience"} <= settings.keys()
-    if log is None or not known or log[monitor].isna().any():
+    scores = [] if log is None else log.get(monitor, [])
+    if not scores or not {"epochs", "patience"} <= settings.keys() or any(map(math.isnan, scores)):
         return TrainingState(None, stopped_early=False, at_end=True)
-    scores = -log[monitor] if monitor == LOSS else log[monitor]
-    epoch, improved = int(log["epoch"].iloc[-1]), int(log["epoch"][scores.idxmax()])  # the first of equal scores
+    best = min(scores) if monitor == LOSS else max(scores)
+    epoch, improved = len(scores), scores.index(best) + 1  # the first of equal scores
     stopped_early = epoch - improved >= settings["patience"]
     return TrainingState(epoch, stopped_early, stopped_early or epoch >= settings["epochs"])
 
@@ -76,7 +83,9 @@ def _is_whole(path: Path) -> bool:
             return isinstance(json.loads(path.read_bytes()), dict)
         if path.suffix == ".pt":
             return zipfile.is_zipfile(path)
-        return path.read_bytes().endswith(b"\n")
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
     except (OSError, ValueError, RecursionError):
         return False
 
