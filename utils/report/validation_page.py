@@ -12,7 +12,6 @@ import pandas as pd
 
 from datasets.folds.split_report import median_follow_up
 from utils.files.phrases import counted
-from utils.paper.run_plan import MICO
 from utils.report.charts.calibration_chart import calibration_charts, survival_chart
 from utils.report.charts.chart import Chart
 from utils.report.charts.confusion_chart import confusion_charts
@@ -46,6 +45,7 @@ from utils.report.sections.metric_tables import mean_text
 from utils.runs.class_words import ClassWords
 from utils.runs.cohort_predictions import read_cohort_predictions
 from utils.runs.predictions import output_columns
+from utils.runs.run_plan import MICO
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL, TASKS, Task
 from utils.statistics.cut_off import divided_with_p
