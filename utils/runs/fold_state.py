@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from utils.runs.log_columns import log_columns
+from utils.runs.epoch_log import log_columns
 from utils.runs.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingS
 
 def _state_of(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]) -> TrainingState:
     monitor = settings.get("monitor")
-    scores = [] if log is None else log.get(monitor, [])
+    scores = [] if log is None or monitor is None else log.get(monitor, [])
     if not scores or not {"epochs", "patience"} <= settings.keys() or any(map(math.isnan, scores)):
         return TrainingState(None, stopped_early=False, at_end=True)
     best = min(scores) if monitor == LOSS else max(scores)

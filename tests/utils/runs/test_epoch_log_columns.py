@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from utils.runs import epoch_log
-from utils.runs.epoch_log import log_if_whole, write_log
-from utils.runs.log_columns import log_columns
+from utils.runs.epoch_log import log_columns, log_if_whole, write_log
 
 ROOT = Path(__file__).parents[3]
 LOG = """epoch,train_loss,val_loss,val_f1,lr,seconds,best
