@@ -95,17 +95,17 @@ def _columns_as_written(text: str) -> dict[str, list[float]] | None:
     if not body.endswith("\n") or not _NAMES.fullmatch(header) or not _NUMBERS.fullmatch(body):
         return None
     rows = [line.split(",") for line in body[:-1].split("\n")]
-    is_table = all(len(row) == len(names) for row in rows) and len({*names}) == len(names)
-    if not is_table or not {*_REQUIRED} <= {*names}:
+    if {*map(len, rows)} != {len({*names})} or not {*_REQUIRED} <= {*names}:
         return None
     try:
-        columns = {
-            name: [float(cell) if cell else math.nan for cell in cells]
-            for name, cells in zip(names, zip(*rows, strict=True), strict=True)
-        }
+        columns = {name: _floats(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     except ValueError:
         return None
     return columns if columns["epoch"] == list(range(1, len(rows) + 1)) else None
+
+
+def _floats(cells: Sequence[str]) -> list[float]:
+    return [float(cell) if cell else math.nan for cell in cells] if "" in cells else list(map(float, cells))
 
 
 def best_epoch(log: pd.DataFrame) -> float | None:

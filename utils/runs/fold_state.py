@@ -44,15 +44,16 @@ def training_state(place: Path, settings: Mapping[str, Any]) -> TrainingState:
         place: `RUN_DIR/fold{k}`.
         settings: of the run as `run.json` has them, of which `epochs`, `patience` and `monitor` are used.
     """
-    return _state_of(log_columns(place / "log.csv"), settings)
+    return state_of_columns(log_columns(place / "log.csv"), settings)
 
 
 def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingState:
     """The state of a training by its log (see `utils.runs.epoch_log`), None where that is lost."""
-    return _state_of(None if log is None else {name: log[name].tolist() for name in log}, settings)
+    return state_of_columns(None if log is None else {name: log[name].tolist() for name in log}, settings)
 
 
-def _state_of(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]) -> TrainingState:
+def state_of_columns(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]) -> TrainingState:
+    """The same by `utils.runs.epoch_log.log_columns`."""
     monitor = settings.get("monitor")
     scores = [] if log is None or monitor is None else log.get(monitor, [])
     if not scores or not {"epochs", "patience"} <= settings.keys() or any(map(math.isnan, scores)):
@@ -66,14 +67,17 @@ def _state_of(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, 
 def is_finished(place: Path, settings: Mapping[str, Any]) -> bool:
     """Whether a fold has every file that a call with these settings is to leave behind, of a training at its end.
 
-    The stage `train` leaves all but what needs the test cases. The stage `test` does not train, so that it does not
-    matter there whether the training is at its end.
+    The stage `test` does not train, so that it does not matter there whether the training is at its end.
     """
+    return has_files(place, settings) and (settings["stage"] == "test" or training_state(place, settings).at_end)
+
+
+def has_files(place: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a fold has every file of its stage; `train` leaves all but what needs the test cases."""
     stage, needed = settings["stage"], TASKS[settings["task"]].fold_files
     if stage == "train":
         needed = ("checkpoint.pt", *(name for name in needed if name not in _OF_TESTS))
-    there = all(_is_whole(place / name) for name in needed)
-    return there and (stage == "test" or training_state(place, settings).at_end)
+    return all(_is_whole(place / name) for name in needed)
 
 
 def _is_whole(path: Path) -> bool:
@@ -83,7 +87,7 @@ def _is_whole(path: Path) -> bool:
             return isinstance(json.loads(path.read_bytes()), dict)
         if path.suffix == ".pt":
             return zipfile.is_zipfile(path)
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b"\n"
     except (OSError, ValueError, RecursionError):
