@@ -62,7 +62,7 @@ def folds_of_run(
         locked: the folds that have the file of a lock.
         settings: of the run, as `utils.runs.fold_state.is_finished` takes them.
     """
-    # The locks first: a process that ends between the two looks has left its files before its lock.
+    # The locks first: a process that ends between this look and that at the files has left its files before its lock.
     holders = {k: holder_of(fold_dir(run_dir, k)) if k in locked else None for k in folds}
     found = [_fold(fold_dir(run_dir, k), k, holders[k], settings) for k in folds]
     # A process locks all of its folds and takes them one by one: that of the youngest log, or else the first.
@@ -85,6 +85,7 @@ def _fold(place: Path, fold: int, holder: Holder | None, settings: Mapping[str, 
     if at_end and has_files(place, settings):
         return FoldProgress(fold, DONE, seconds, trained=True)
     trained = at_end and bool(log)
+    holder = holder or holder_of(place)  # one that has begun meanwhile
     if holder is not None:
         return FoldProgress(fold, RUNNING, seconds, trained, holder.owner)
     return FoldProgress(fold, INTERRUPTED if _is_begun(place) else MISSING, seconds, trained)

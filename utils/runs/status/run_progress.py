@@ -87,8 +87,10 @@ def progress_of(results_dir: Path) -> Progress:
         try:
             runs.append(_run(results_dir, path, names, logs))
         except UserError as error:
-            if path.exists():  # it may have been removed meanwhile
+            if (path / RECORD).exists():
                 problems.append(str(error))
+            elif path.exists():  # it is begun anew at this moment
+                runs.append(_without_record(path, _name(results_dir, path), names))
     try:
         planned = read_plan(results_dir / PLAN) if (results_dir / PLAN).exists() else []
     except UserError as error:
@@ -122,19 +124,36 @@ def _run_folders(place: Path, depth: int = 0) -> Iterator[tuple[Path, list[str]]
 
 def _run(results_dir: Path, path: Path, names: Sequence[str], logs: JobLogs) -> RunProgress:
     """A run of which there is something; UserError for a `run.json` that cannot be read."""
-    name = path.name if path == results_dir else path.relative_to(results_dir).as_posix()
-    locked = {fold for fold in map(locked_fold, names) if fold is not None}
     if RECORD not in names:  # its process still checks the features, and has written nothing
-        folds = folds_of_run(path, sorted(locked), locked, {"task": "cls", "stage": "all"})
-        return RunProgress(path, name, ("", "", ""), None, tuple(f for f in folds if f.state in (RUNNING, WAITING)))
+        return _without_record(path, _name(results_dir, path), names)
+    locked = _locked(names)
     record = completed(read_run(path))
     numbers = {int(name[4:]) for name in names if name.startswith("fold") and name[4:].isascii() and name[4:].isdigit()}
     folds = folds_of_run(path, sorted({*record["folds"], *numbers, *locked}), locked, _asked(record))
     run = RunProgress(
-        path, name, (record["task"], record["dataset"], record["model"]), record["settings"].get("epochs"), folds
+        path,
+        _name(results_dir, path),
+        (record["task"], record["dataset"], record["model"]),
+        record["settings"].get("epochs"),
+        folds,
     )
     names = logs.take(f"{record['task']}_{record['dataset']}_{path.name}")
     return run if run.is_done else _with_failure(run, logs.failure(names, since=_written(path)))
+
+
+def _without_record(path: Path, name: str, names: Sequence[str]) -> RunProgress:
+    """A run of which nothing is there but its locks."""
+    locked = _locked(names)
+    folds = folds_of_run(path, sorted(locked), locked, {"task": "cls", "stage": "all"})
+    return RunProgress(path, name, ("", "", ""), None, tuple(f for f in folds if f.state in (RUNNING, WAITING)))
+
+
+def _locked(names: Sequence[str]) -> set[int]:
+    return {fold for fold in map(locked_fold, names) if fold is not None}
+
+
+def _name(results_dir: Path, path: Path) -> str:
+    return path.name if path == results_dir else path.relative_to(results_dir).as_posix()
 
 
 def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
