@@ -74,7 +74,10 @@ def _left(fold: FoldProgress, epochs: int | None, finished: Sequence[float], pac
     likely = likely_left(fold.seconds, n_epochs, finished) if finished else None
     if fold.seconds:
         return Left(most_left(fold.seconds, n_epochs), likely)
-    return Left(n_epochs * fmean(paces) if paces else None, likely)
+    if not paces:
+        return Left(None, likely)
+    most = n_epochs * fmean(paces)
+    return Left(most, None if likely is None else min(likely, most))  # others may have been slower an epoch
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,12 @@ def test_a_run_that_has_not_said_its_epochs():
     assert Estimates([one]).of_folds(one) == {0: Left(None, None)}
 
 
+def test_folds_that_ran_out_of_slower_epochs():
+    slow = FoldProgress(0, DONE, (4.0,) * 10, trained=True)
+    one = run("a", slow, FoldProgress(1, RUNNING, (2.0,) * 5), FoldProgress(2, WAITING), epochs=10)
+    assert Estimates([one]).of_folds(one) == {1: Left(10.0, 10.0), 2: Left(30.0, 30.0)}
+
+
 def test_the_sum_counts_what_it_leaves_out():
     assert total([Left(10.0, 4.0), Left(6.0, None), Left(None, None)]) == Total(16.0, 1, 4.0, 2, 3)
     assert total([]) == Total(0, 0, 0, 0, 0)
