@@ -12,7 +12,7 @@ from datasets.folds.cases import TASKS
 from models import MODELS, options_of
 from script.job_queue import Job
 from utils.errors import UserError
-from utils.paper.run_plan import COLUMNS
+from utils.runs.run_plan import COLUMNS
 
 COLUMNS_OF_TABLE = ("name", "task", "features", "splits", "scale of features", "graph")
 GRAPHS = options_of("patchgcn")["graph"].choices or ()
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of `main.py`: a line of the plan (see `utils.paper.run_plan`)."""
+    """One run of `main.py`: a line of the plan (see `utils.runs.run_plan`)."""
 
     cohort: Cohort
     model: str

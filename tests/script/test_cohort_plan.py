@@ -12,7 +12,7 @@ import main as main_command
 import run_clustering as clustering_command
 from script.cohort_plan import Plan, anchor_jobs, plan_runs, plan_text, read_cohorts, run_job_of
 from utils.errors import UserError
-from utils.paper.run_plan import read_plan
+from utils.runs.run_plan import read_plan
 
 ROOT = Path(__file__).parents[2]
 TABLE = """

@@ -7,16 +7,18 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from utils.errors import NO_FILE, UserError, cannot_read
 from utils.files.atomic import write_text
 from utils.files.cell_text import number_of, printable
 from utils.files.csv_records import csv_records
 from utils.files.phrases import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _N_NAMED = 40  # columns, in a message
 
@@ -82,6 +84,8 @@ class CsvTable:
         Raises:
             UserError: a cell of another column than `text` is no finite number.
         """
+        import pandas as pd  # slow to import, and most readers of tables need lists or arrays alone
+
         return pd.DataFrame(
             {
                 name: np.array(self.column(name), dtype=object) if name in text else self.numbers(name)

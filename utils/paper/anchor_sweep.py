@@ -21,7 +21,7 @@ from utils.paper.grids import ColumnGroup, Footnotes, PaperTable, TableRow, grou
 from utils.paper.layout import CELL_RULES
 from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import ANCHORS_TRIED, BEST_ANCHORS, SOURCE
-from utils.paper.run_plan import MICO
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 
 NAME = "anchor_sweep"

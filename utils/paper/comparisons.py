@@ -13,10 +13,10 @@ from utils.files.phrases import listed
 from utils.files.text_table import format_difference, format_p
 from utils.paper.grids import Footnotes
 from utils.paper.planned_results import PlannedResult, PlannedResults, Variant
-from utils.paper.run_plan import MICO
 from utils.paper.text import latex_page, markdown_page
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import METRIC_WORDS, TASKS, TASKS_OF_THE_PAPER
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference

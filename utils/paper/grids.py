@@ -9,7 +9,7 @@ from utils.files.phrases import listed
 from utils.paper.cells import Cell, cell_note, cell_of, cell_text, mean_over_cohorts, undefined_text
 from utils.paper.planned_results import PlannedResults, Variant
 from utils.paper.published import SOURCE, published_figure
-from utils.paper.run_plan import MICO
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import LOWER_IS_BETTER, METRIC_WORDS, REFERENCES
 
 CSV_COLUMNS = (

@@ -13,8 +13,8 @@ from utils.files.text_table import markdown_table
 from utils.paper.planned_results import PlannedResult, PlannedResults
 from utils.paper.planned_tables import TABLES, planned_tables
 from utils.paper.published import SOURCE, are_of_the_paper
-from utils.paper.run_plan import MICO
 from utils.runs.protocol import completed, has_ties, protocol_of
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import TASKS
 
 # Settings that the tables name themselves, and those that leave the numbers as they are; sums on a GPU are not ordered,

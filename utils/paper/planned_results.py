@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from utils.paper.published import BEST_ANCHORS, model_name
-from utils.paper.run_plan import ABLATIONS, FORMULATIONS, MICO, PlannedRun, check_record, read_plan
 from utils.runs.run_dir import fold_files
+from utils.runs.run_plan import ABLATIONS, FORMULATIONS, MICO, PlannedRun, check_record, read_plan
 from utils.runs.run_record import read_run
 from utils.tables.summary import summarise
 
@@ -118,7 +118,7 @@ def load_results(plan: Path) -> PlannedResults:
     """The runs of a plan file with what their folders hold; every `run.json` is compared with its line first.
 
     Raises:
-        UserError: see `utils.paper.run_plan.read_plan`, `utils.paper.run_plan.check_record` and
+        UserError: see `utils.runs.run_plan.read_plan`, `utils.runs.run_plan.check_record` and
             `utils.tables.summarise`; a folder that is not there, or holds no predictions yet, is no error.
     """
     planned = read_plan(plan)

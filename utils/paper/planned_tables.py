@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from utils.paper.anchor_sweep import sweep_numbers
 from utils.paper.planned_results import PlannedResults, Variant
-from utils.paper.run_plan import MICO
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import CLASSIFICATION, METRIC_WORDS, SURVIVAL
 
 TABLES = {

@@ -2,7 +2,7 @@
 
 `python -m utils.paper PLAN.csv --output_dir DIR` writes the tables of the paper, further survival metrics, the
 sweep over the number of anchors, comparisons of MiCo with the other models, and a README about all of them; those of
-which the plan has nothing are left out. The plan lists the runs (see `utils.paper.run_plan`); runs that are not
+which the plan has nothing are left out. The plan lists the runs (see `utils.runs.run_plan`); runs that are not
 finished yet leave gaps, which the tables show.
 """
 
@@ -36,7 +36,7 @@ def write_paper_tables(plan: Path, output_dir: Path, *, notes: Sequence[str] = (
     Tables of an earlier plan that this one does not call for are removed.
 
     Args:
-        plan: the CSV file of `utils.paper.run_plan`.
+        plan: the CSV file of `utils.runs.run_plan`.
         output_dir: made if it is not there; files of the same names are replaced.
         notes: further deviations for README.md.
 

@@ -27,6 +27,7 @@ from utils.pipeline.models import load_model, loss_of, new_model
 from utils.pipeline.prediction_table import prediction_table
 from utils.pipeline.validation import validation_scores
 from utils.runs.predictions import read_predictions, write_predictions
+from utils.runs.time_left import folds_to_come
 from utils.runs.training_outcomes import read_training_outcomes, write_training_outcomes
 from utils.tables.fold_calibration import with_calibration
 from utils.tables.summary import fold_metrics
@@ -210,11 +211,13 @@ def train_fold(
         return training_objective(out, target, loss)
 
     optimizer = build_optimizer(protocol.optimizer, runner.model, lr=protocol.lr, weight_decay=protocol.weight_decay)
+    ending = {name: getattr(protocol, name) for name in ("task", "epochs", "patience", "monitor")}
+    to_come = folds_to_come(place.parent, fold.index, {**ending, "stage": "train"})
     about = {**checkpoint, "feature_norm": inputs.anchors.feature_norm.to_json()}
     with closing(TensorBoardLog(place / "tensorboard")) if computation.tensorboard else nullcontext() as on_epoch:
         scores = validation_scores(fold, loss)
         parts = runner, training, validation, objective, scores, optimizer, schedule_of(protocol, fold.index), place
-        train(*parts, checkpoint=about, on_epoch=on_epoch)
+        train(*parts, checkpoint=about, on_epoch=on_epoch, to_come=to_come)
 
 
 def schedule_of(protocol: TrainingProtocol, fold: int) -> Schedule:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.paper.run_plan import MICO
 from utils.report.content import Block, Charts, Folded, Page, Section
 from utils.report.page import write_page
 from utils.report.page_warnings import page_warnings, warning_blocks
@@ -21,6 +20,7 @@ from utils.report.sections.patient_table import patient_table
 from utils.report.sections.risk_group_table import risk_group_table
 from utils.report.sections.run_charts import calibration, distributions, learning, outcome_charts
 from utils.report.sections.settings_tables import settings_blocks
+from utils.runs.run_plan import MICO
 from utils.runs.tasks import SURVIVAL
 from utils.statistics.roc_band import N_RESAMPLES
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from datasets.folds.split_report import median_follow_up
 from utils.files.phrases import counted
-from utils.paper.run_plan import MICO
 from utils.report.charts.calibration_chart import calibration_charts, survival_chart
 from utils.report.charts.chart import Chart
 from utils.report.charts.confusion_chart import confusion_charts
@@ -38,6 +37,7 @@ from utils.report.sections.calibration_tables import blocks_of
 from utils.report.sections.case_pictures import case_blocks
 from utils.report.sections.case_tables import prediction_table
 from utils.report.validation_results import Validation, read_validation
+from utils.runs.run_plan import MICO
 from utils.runs.run_record import model_in_words
 from utils.runs.tasks import METRIC_WORDS, SURVIVAL
 from utils.statistics.cut_off import divided_with_p

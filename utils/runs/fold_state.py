@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from utils.runs.epoch_log import log_if_whole
+from utils.runs.epoch_log import log_columns
 from utils.runs.tasks import TASKS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOSS = "val_loss"
 _OF_TESTS = ("predictions_test.csv", "metrics.json")  # what only a fold with opened test cases has
@@ -41,17 +44,22 @@ def training_state(place: Path, settings: Mapping[str, Any]) -> TrainingState:
         place: `RUN_DIR/fold{k}`.
         settings: of the run as `run.json` has them, of which `epochs`, `patience` and `monitor` are used.
     """
-    return state_of(log_if_whole(place / "log.csv"), settings)
+    return state_of_columns(log_columns(place / "log.csv"), settings)
 
 
 def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingState:
     """The state of a training by its log (see `utils.runs.epoch_log`), None where that is lost."""
+    return state_of_columns(None if log is None else {name: log[name].tolist() for name in log}, settings)
+
+
+def state_of_columns(log: Mapping[str, Sequence[float]] | None, settings: Mapping[str, Any]) -> TrainingState:
+    """The same by `utils.runs.epoch_log.log_columns`."""
     monitor = settings.get("monitor")
-    known = log is not None and len(log) and monitor in log and {"epochs", "patience"} <= settings.keys()
-    if log is None or not known or log[monitor].isna().any():
+    scores = [] if log is None or monitor is None else log.get(monitor, [])
+    if not scores or not {"epochs", "patience"} <= settings.keys() or any(map(math.isnan, scores)):
         return TrainingState(None, stopped_early=False, at_end=True)
-    scores = -log[monitor] if monitor == LOSS else log[monitor]
-    epoch, improved = int(log["epoch"].iloc[-1]), int(log["epoch"][scores.idxmax()])  # the first of equal scores
+    best = min(scores) if monitor == LOSS else max(scores)
+    epoch, improved = len(scores), scores.index(best) + 1  # the first of equal scores
     stopped_early = epoch - improved >= settings["patience"]
     return TrainingState(epoch, stopped_early, stopped_early or epoch >= settings["epochs"])
 
@@ -59,14 +67,17 @@ def state_of(log: pd.DataFrame | None, settings: Mapping[str, Any]) -> TrainingS
 def is_finished(place: Path, settings: Mapping[str, Any]) -> bool:
     """Whether a fold has every file that a call with these settings is to leave behind, of a training at its end.
 
-    The stage `train` leaves all but what needs the test cases. The stage `test` does not train, so that it does not
-    matter there whether the training is at its end.
+    The stage `test` does not train, so that it does not matter there whether the training is at its end.
     """
+    return has_files(place, settings) and (settings["stage"] == "test" or training_state(place, settings).at_end)
+
+
+def has_files(place: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a fold has every file of its stage; `train` leaves all but what needs the test cases."""
     stage, needed = settings["stage"], TASKS[settings["task"]].fold_files
     if stage == "train":
         needed = ("checkpoint.pt", *(name for name in needed if name not in _OF_TESTS))
-    there = all(_is_whole(place / name) for name in needed)
-    return there and (stage == "test" or training_state(place, settings).at_end)
+    return all(_is_whole(place / name) for name in needed)
 
 
 def _is_whole(path: Path) -> bool:
@@ -76,7 +87,9 @@ def _is_whole(path: Path) -> bool:
             return isinstance(json.loads(path.read_bytes()), dict)
         if path.suffix == ".pt":
             return zipfile.is_zipfile(path)
-        return path.read_bytes().endswith(b"\n")
+        with path.open("rb", buffering=0) as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
     except (OSError, ValueError, RecursionError):
         return False
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from utils.files.phrases import duration
 from utils.runs.fold_state import LOSS, TrainingState, training_state
-
-PACE = 10  # epochs that the remaining time is estimated by
+from utils.runs.time_left import FoldsToCome, most_left
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,16 @@ class Progress:
     log: list[dict[str, float | None]] = field(default_factory=list)
 
 
-def timing(progress: Progress, schedule: Schedule) -> str:
+def timing(progress: Progress, schedule: Schedule, to_come: FoldsToCome | None = None) -> str:
     """How long the last epoch took and the fold may take yet: `2.1 s, at most 6 min left`; patience may end it before.
 
-    The epochs that are left are counted at the pace of the last ten.
+    The epochs that are left are counted at the pace of the last ten. Where folds are to come, and one of the run is
+    finished, what they take is added, if they end as that one did.
     """
-    seconds = [row["seconds"] or 0.0 for row in progress.log[-PACE:]]
+    seconds = [row["seconds"] or 0.0 for row in progress.log]
     took = f"{seconds[-1]:.1f} s"
     if progress.finished:
         return took
-    left = (schedule.epochs - progress.epoch) * sum(seconds) / len(seconds)
-    return f"{took}, at most {duration(left)} left"
+    n_epochs = schedule.epochs - progress.epoch
+    fold = f"{took}, at most {duration(most_left(seconds, n_epochs))} left"
+    return fold if to_come is None else f"{fold}, {to_come.in_words(seconds, n_epochs)}"

@@ -20,6 +20,7 @@ from utils.machine.interruption import Requests, at_boundaries
 from utils.machine.random_state import restore_random_state
 from utils.machine.seed import derive_seed, seed_everything
 from utils.runs.epoch_log import write_log
+from utils.runs.time_left import FoldsToCome
 from utils.training.checkpoint import save_checkpoint
 from utils.training.engine import Objective, Position, Runner, predict, train_epoch
 from utils.training.finite import check_weights
@@ -41,6 +42,7 @@ def train(
     *,
     checkpoint: dict[str, Any],
     on_epoch: Callable[[dict[str, float | None]], None] | None = None,
+    to_come: FoldsToCome | None = None,
 ) -> Progress:
     """Train a fold to its best checkpoint, or continue where `last.pt` stopped.
 
@@ -60,6 +62,7 @@ def train(
             a run stopped between them repeats the epoch.
         checkpoint: what goes into `checkpoint.pt` beside the model and its epoch.
         on_epoch: receives each row of the log once it is written.
+        to_come: the folds after this one, for the time left that is logged.
 
     Returns:
         The state after the last epoch.
@@ -96,7 +99,8 @@ def train(
                 for key, value in {"train_loss": train_loss, **measured}.items()
                 if value is not None
             )
-            logger.info("%s  %s  %s%s", epoch.name, shown, timing(progress, schedule), "  *" if best else "")
+            times = timing(progress, schedule, to_come)
+            logger.info("%s  %s  %s%s", epoch.name, shown, times, "  *" if best else "")
             within = Within()
             requests.check()  # the epoch is saved as a whole
     return progress

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.paper.run_plan import read_plan
+from utils.runs.run_plan import read_plan
 
 SUFFIX = ".csv"
 _PLAN = """task,dataset,model,formulation,ablate,n_clusters,seed,run_dir

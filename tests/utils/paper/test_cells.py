@@ -6,7 +6,7 @@ import pytest
 
 from utils.paper.cells import Cell, cell_note, cell_of, cell_text, mean_over_cohorts, undefined_text
 from utils.paper.planned_results import PlannedResult
-from utils.paper.run_plan import PlannedRun
+from utils.runs.run_plan import PlannedRun
 
 
 def _run(seed: int, values: dict[int, float | None] | None, reason: str = "no events") -> PlannedResult:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from utils.runs.time_left import FoldsToCome
 from utils.training.schedule import Progress, Schedule, timing
 
 SCHEDULE = Schedule(epochs=200, patience=8, grad_accum=1, monitor="val_loss", tie_rule="first", seed=0, fold=0)
@@ -23,3 +24,11 @@ def test_an_epoch_says_how_long_it_took_and_what_may_be_left(
 ):
     progress = Progress(epoch=epoch, finished=finished, log=[{"seconds": value} for value in seconds])
     assert timing(progress, SCHEDULE) == expected
+
+
+def test_an_epoch_says_what_is_left_of_the_folds_to_come():
+    progress = Progress(epoch=1, log=[{"seconds": 2.0}])
+    words = "2.0 s, at most 7 min left, about 3 min with the 2 folds to come"
+    assert timing(progress, SCHEDULE, FoldsToCome(2, (50.0, 70.0))) == words
+    progress.finished = True
+    assert timing(progress, SCHEDULE, FoldsToCome(2, (50.0, 70.0))) == "2.0 s"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from utils.errors import UserError
 from utils.files.phrases import counted, numbered
 from utils.files.text_table import format_difference
-from utils.paper.run_plan import FORMULATIONS, MICO
 from utils.report.charts.chart import Chart, sentences
 from utils.report.charts.forest_chart import ForestRow, forest_chart
 from utils.report.content import UNDEFINED, Cell, Table, p_value, row
 from utils.report.run_results import RunResults
 from utils.report.seed_pools import SeedPool
+from utils.runs.run_plan import FORMULATIONS, MICO
 from utils.runs.tasks import METRIC_WORDS
 from utils.statistics.holm import holm
 from utils.statistics.paired_difference import PairedDifference, paired_difference

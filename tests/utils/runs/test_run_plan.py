@@ -7,7 +7,7 @@ import pytest
 
 from tests.utils.run_folders import HEADER
 from utils.errors import UserError
-from utils.paper.run_plan import PlannedRun, check_record, read_plan
+from utils.runs.run_plan import PlannedRun, check_record, read_plan
 
 
 def _write(tmp_path: Path, *lines: str, header: str = HEADER) -> Path:
