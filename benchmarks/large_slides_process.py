@@ -125,8 +125,8 @@ def largest_difference(found: dict[str, Tensor], expected: dict[str, Tensor]) ->
 def compare_gradients(measurement: Measurement) -> dict[str, float]:
     """Gradients in blocks, without dropout, against those in one block, or against the plain path's.
 
-    The final projector is compared without its ReLU, through which one pooled row goes: in bf16 a unit near 0 lies on
-    one side in one path and on the other side in the other, and has all of its gradient or none.
+    In bf16 without the ReLU of the final projector, through which one pooled row goes: rounding in another order moves
+    a unit from one side of 0 to the other, where it has all of its gradient or none. With it they differed by 0.27.
     """
     batch = load(Path(measurement.path), torch.device(measurement.device))
     dim = batch.features.size(1)
@@ -134,8 +134,9 @@ def compare_gradients(measurement: Measurement) -> dict[str, float]:
     whole = build(measurement, dim, plain=measurement.plain, dropout=0.0)
     whole.load_state_dict(in_blocks.state_dict())
     whole.recompute_above = len(batch.features)
-    for model in (in_blocks, whole):
-        model.final_projector = model.final_projector[:1]
+    if measurement.precision == "bf16":
+        for model in (in_blocks, whole):
+            model.final_projector = model.final_projector[:1]
     found = gradients_of(in_blocks, batch, measurement.precision)
     return {"difference": largest_difference(found, gradients_of(whole, batch, measurement.precision))}
 

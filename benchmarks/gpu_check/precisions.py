@@ -59,7 +59,7 @@ def run(check: Check, report: PartReport) -> None:
         "relative to their norm. worst parameter: the one of the largest difference relative to its largest gradient, "
         "without the scorer's bias, which a softmax ignores. other anchor: patches that choose another one in some "
         "stage; a choice that rounding changes moves gradients by more than rounding, as do those of maxpool, dsmil "
-        "and clam_sb."
+        "and clam_sb, and a unit of mico's final projector that rounding moves across 0: one row goes through its ReLU."
     )
     report.note(
         "fp32 is without TF32, also in convolutions. Features are a mixture of Gaussians (benchmarks/clustering_data), "

@@ -124,6 +124,7 @@ def test_large_slides_are_measured(capsys, tmp_path, monkeypatch):
     assert (passes["prediction", "released"], passes["prediction", "paper"]) == ("1", "4")
     for row in rows:
         assert 0 < float(row[6]) <= float(row[5])
+        # In bf16 0.02 was measured, by oneDNN for AVX2 and AVX-512 without bf16; a block counted twice gives 1.2.
         assert float(row[10]) < (0.1 if row[3] == "bf16" else 1e-5)
     assert [row[11] for row in rows[:2]] == ["logits, to one block", "logits, to blocks of 16"]
     assert growth.count("exponent") == 4
