@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from datasets.slides.chunk_places import places_found, use_places
 from datasets.slides.features import SlideFeatures, open_slide, read_header, read_rows, read_slide
 from datasets.slides.fingerprint import fingerprint_of
 from datasets.slides.index_folder import IndexFolder
@@ -118,6 +119,7 @@ class FeatureIndex:
         state = _state_of(path)
         known = self._known(path, state)
         if known is not None and known.values is not None:
+            use_places(path, known.chunks)
             slide = read_slide(path, known_finite=True)
             if _state_of(path) == state:
                 _read_pages(slide.features)
@@ -133,6 +135,7 @@ class FeatureIndex:
         state = _state_of(path)
         known = self._known(path, state)
         if known is not None and known.values is not None:
+            use_places(path, known.chunks)
             features = read_rows(path, rows, known_finite=True)
             if _state_of(path) == state:
                 return features
@@ -200,7 +203,8 @@ class FeatureIndex:
             if before is not None and before.values is not None and before.state == state and _is_young(state):
                 return before  # a file of the future, by the clock of another machine, is young in every epoch
             known = self._known(path, state) or _header_of(path, state)
-            return known._replace(has_coords=slide.coords is not None, values=SlideValues.of(slide))
+            values, chunks = SlideValues.of(slide), places_found(path)
+            return known._replace(has_coords=slide.coords is not None, values=values, chunks=chunks)
 
         self._find(path, _state_of(path), look)
         return read[0]

@@ -85,7 +85,8 @@ def merged(table: Mapping[str, IndexedSlide], found: Mapping[str, IndexedSlide |
             continue
         if before is not None and before[:6] == slide[:6]:
             has_coords = before.has_coords if slide.has_coords is None else slide.has_coords
-            slide = slide._replace(has_coords=has_coords, values=slide.values or before.values)
+            chunks = slide.chunks or before.chunks
+            slide = slide._replace(has_coords=has_coords, values=slide.values or before.values, chunks=chunks)
         result[name] = slide
     return result
 

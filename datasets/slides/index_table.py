@@ -19,7 +19,7 @@ from utils.files.atomic import atomic_path
 FORMAT = 1  # raised whenever a line means something else, so that other versions of this code look at the files again
 COLUMNS = (
     *("name", "size", "mtime_ns", "patches", "width", "dtype", "fingerprint", "coords", "finite"),
-    *("mean_length", "patch_um", "repeated_rows", "repeated_places"),
+    *("mean_length", "patch_um", "repeated_rows", "repeated_places", "chunks"),
 )
 _FIRST_LINE = re.compile(r"# index of features, format (\d{1,9}), sha256 ([0-9a-f]{64})")
 _WORDS: dict[bool | None, str] = {True: "yes", False: "no", None: ""}
@@ -39,6 +39,7 @@ class IndexedSlide(NamedTuple):
         fingerprint: of the features, as `datasets.slides.fingerprint` makes it.
         has_coords: whether it has (valid) coordinates; None if nobody has looked.
         values: what its numbers say, all of which were found finite; None if they were not all looked at.
+        chunks: where the rows of an .h5 file in chunks lie, as `datasets.slides.chunk_places` writes it.
     """
 
     size: int
@@ -49,6 +50,7 @@ class IndexedSlide(NamedTuple):
     fingerprint: str
     has_coords: bool | None = None
     values: SlideValues | None = None
+    chunks: str = ""
 
     @property
     def n_bytes(self) -> int:
@@ -121,7 +123,7 @@ def _cells(slide: IndexedSlide) -> list[str]:
     """A float is the shortest text that reads back as the same, and None an empty cell."""
     of_file = [slide.size, slide.mtime_ns, slide.n_patches, slide.width, slide.dtype, slide.fingerprint]
     values = [None] * len(SlideValues._fields) if slide.values is None else slide.values
-    cells = [*of_file, _WORDS[slide.has_coords], _WORDS[slide.values is not None or None], *values]
+    cells = [*of_file, _WORDS[slide.has_coords], _WORDS[slide.values is not None or None], *values, slide.chunks]
     return ["" if cell is None else str(cell) for cell in cells]
 
 
@@ -138,11 +140,11 @@ def _parsed(
     patch_um: str,
     repeated_rows: str,
     repeated_places: str,
+    chunks: str,
 ) -> IndexedSlide:
     values = None
     if _MEANINGS[finite]:
         side = float(patch_um) if patch_um else None
         values = SlideValues(float(mean_length), side, repeated_rows or None, repeated_places or None)
-    return IndexedSlide(
-        int(size), int(mtime_ns), int(n_patches), int(width), dtype, fingerprint, _MEANINGS[coords], values
-    )
+    numbers = int(size), int(mtime_ns), int(n_patches), int(width)
+    return IndexedSlide(*numbers, dtype, fingerprint, _MEANINGS[coords], values, chunks)

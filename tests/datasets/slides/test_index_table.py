@@ -12,7 +12,9 @@ from datasets.slides.index_table import COLUMNS, IndexedSlide, UnusableIndexErro
 from datasets.slides.slide_values import SlideValues
 
 PLAIN = IndexedSlide(15_360_128, 1_764_283_667_123_456_789, 10_000, 768, "float16", "0123456789abcdef")
-WHOLE = PLAIN._replace(has_coords=True, values=SlideValues(1 / 3, 112.5, "2 of 9 rows that are 0", None))
+WHOLE = PLAIN._replace(
+    chunks="features:9:eJw=", has_coords=True, values=SlideValues(1 / 3, 112.5, "2 of 9 rows that are 0", None)
+)
 TABLE = {
     "a.h5": PLAIN,
     "b.h5": WHOLE,
@@ -36,10 +38,11 @@ def test_the_file_as_it_is_documented(tmp_path: Path):
     first, *lines = (tmp_path / "i.csv").read_text().splitlines()
     assert first.startswith("# index of features, format 1, sha256 ")
     assert lines == [
-        "name,size,mtime_ns,patches,width,dtype,fingerprint,coords,finite,mean_length,patch_um,repeated_rows,repeated_places",
-        "a.h5,15360128,1764283667123456789,10000,768,float16,0123456789abcdef,,,,,,",
+        "name,size,mtime_ns,patches,width,dtype,fingerprint,coords,finite,mean_length,patch_um,repeated_rows,"
+        "repeated_places,chunks",
+        "a.h5,15360128,1764283667123456789,10000,768,float16,0123456789abcdef,,,,,,,",
         "b.h5,15360128,1764283667123456789,10000,768,float16,0123456789abcdef,yes,yes,0.3333333333333333,112.5,"
-        "2 of 9 rows that are 0,",
+        "2 of 9 rows that are 0,,features:9:eJw=",
     ]
 
 
@@ -63,9 +66,9 @@ def test_a_damaged_file_tells_nothing(tmp_path: Path):
         "",
         "name,size\na,1\n",
         f"{','.join(COLUMNS)}\na.h5,1,1\n",
-        f"{','.join(COLUMNS)}\na.h5,x,1,1,1,float16,f,,,,,,\n",
-        f"{','.join(COLUMNS)}\na.h5,1,1,1,1,float16,f,maybe,,,,,\n",
-        f"{','.join(COLUMNS)}\na.h5,1,1,1,1,float16,f,yes,yes,,,,\n",
+        f"{','.join(COLUMNS)}\na.h5,x,1,1,1,float16,f,,,,,,,\n",
+        f"{','.join(COLUMNS)}\na.h5,1,1,1,1,float16,f,maybe,,,,,,\n",
+        f"{','.join(COLUMNS)}\na.h5,1,1,1,1,float16,f,yes,yes,,,,,\n",
         f'{",".join(COLUMNS)}\n"a.h5,1,1\n',
         f"{','.join(COLUMNS)}\n" + "a" * 200_000,
     ],
