@@ -68,7 +68,8 @@ def write_cohort(folder: Path, n_slides: int, n_patches: int, dim: int) -> None:
     names = [f"slide_{number:06d}" for number in range(n_slides)]
     for number, name in enumerate(names):
         with h5py.File(folder / "features" / f"{name}.h5", "w") as file:
-            file["features"] = np.roll(base, number, axis=0) + np.float16(number % 7)
+            base[0, 0] = number % 2048  # or the time goes into making numbers
+            file["features"] = base
             file["coords"] = coords
     cuts = [0, n_slides * 6 // 10, n_slides * 8 // 10, n_slides]
     parts = [names[cuts[i] : cuts[i + 1]] for i in range(3)]
