@@ -1,13 +1,11 @@
 """What is known of feature files, so that an unchanged file is opened only to be read for work.
 
-A file is what it was when size and modification time are. A time less than two seconds before a look proves nothing,
-since a clock of coarse steps may give it to two contents (git calls such files racily clean): what is found then is
-used, but not kept.
+A file is what it was when its size and time are (`datasets.slides.file_state`). What is found of a file whose time does
+not prove that yet is used, but not kept.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -18,17 +16,16 @@ import torch
 
 from datasets.slides.chunk_places import places_found, use_places
 from datasets.slides.features import SlideFeatures, open_slide, read_header, read_rows, read_slide
+from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.fingerprint import fingerprint_of
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
 from datasets.slides.slide_values import SlideValues
-from datasets.slides.slideflow_index import INDEX_ENDINGS
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
 VERIFY = ("changed", "full")
 READING_THREADS = 4
-_SETTLED_AFTER = 2_000_000_000  # nanoseconds
 _PAGE = 4096  # bytes, the smallest page of memory
 
 
@@ -56,12 +53,12 @@ class FeatureIndex:
         self._trusts, self._threads = verify == "changed", threads
         self._tables: dict[Path, tuple[IndexFolder, Table]] = {}
         self._seen: dict[Path, _Seen] = {}
-        self._unsaved: set[Path] = set()
+        self._unsaved: dict[Path, IndexedSlide | None] = {}
         self._lock = Lock()
 
     def known(self, path: Path) -> IndexedSlide | None:
         """What is known of a file as it is now, without opening it; None if it must be looked at."""
-        return self._known(path, _state_of(path))
+        return self._known(path, state_of(path))
 
     def look_at(self, path: Path) -> IndexedSlide:
         """What is known of a file; shape, type and fingerprint are read unless they are.
@@ -69,7 +66,7 @@ class FeatureIndex:
         Raises:
             UserError: as `open_slide` does.
         """
-        state = _state_of(path)
+        state = state_of(path)
         return self._known(path, state) or self._find(path, state, _header_of)
 
     def look_at_all(self, paths: Mapping[str, Path]) -> dict[str, IndexedSlide]:
@@ -93,7 +90,7 @@ class FeatureIndex:
 
         def look(slide_id: str) -> IndexedSlide:
             path = paths[slide_id]
-            return self._find(path, _state_of(path), self._with_coords)
+            return self._find(path, state_of(path), self._with_coords)
 
         return {slide_id: bool(slide.has_coords) for slide_id, slide in self._in_threads(look, known, left).items()}
 
@@ -116,12 +113,12 @@ class FeatureIndex:
         Raises:
             UserError: as `read_slide` does.
         """
-        state = _state_of(path)
+        state = state_of(path)
         known = self._known(path, state)
         if known is not None and known.values is not None:
             use_places(path, known.chunks)
             slide = read_slide(path, known_finite=True)
-            if _state_of(path) == state:
+            if state_of(path) == state:
                 _read_pages(slide.features)
                 return slide
         return self._read_checked(path)
@@ -132,22 +129,22 @@ class FeatureIndex:
         Raises:
             UserError: as `read_rows` does.
         """
-        state = _state_of(path)
+        state = state_of(path)
         known = self._known(path, state)
         if known is not None and known.values is not None:
             use_places(path, known.chunks)
             features = read_rows(path, rows, known_finite=True)
-            if _state_of(path) == state:
+            if state_of(path) == state:
                 return features
         return read_rows(path, rows)
 
     def save(self) -> None:
         """Write what was found since the last time; an index that cannot be written is said, and no error."""
         with self._lock:
-            unsaved, self._unsaved = self._unsaved, set()
+            unsaved, self._unsaved = self._unsaved, {}
         folders: dict[Path, dict[str, IndexedSlide | None]] = {}
-        for path in unsaved:
-            folders.setdefault(path.parent, {})[path.name] = self._seen[path].slide
+        for path, slide in unsaved.items():
+            folders.setdefault(path.parent, {})[path.name] = slide
         for folder, found in folders.items():
             self._table_of(folder)[0].save(found)
 
@@ -162,7 +159,7 @@ class FeatureIndex:
                 self.save()
         return {slide_id: slide for slide_id, slide in known.items() if slide is not None}
 
-    def _known(self, path: Path, state: tuple[int, int] | None) -> IndexedSlide | None:
+    def _known(self, path: Path, state: State | None) -> IndexedSlide | None:
         seen = self._seen.get(path)
         if seen is not None:
             slide = seen.slide if seen.is_settled else None
@@ -173,43 +170,43 @@ class FeatureIndex:
     def _find(
         self,
         path: Path,
-        state: tuple[int, int] | None,
-        look: Callable[[Path, tuple[int, int]], IndexedSlide],
+        state: State | None,
+        look: Callable[[Path, State], IndexedSlide],
     ) -> IndexedSlide:
         """Look into a file, and keep what is found unless the file was written meanwhile, or just before."""
-        is_young = state is None or _is_young(state)
+        young = state is None or is_young(state)
         try:
             slide = look(path, state or (0, 0))
         except UserError:
             self._note(path, _Seen(None, is_settled=False))
             raise
-        self._note(path, _Seen(slide, is_settled=not is_young and _state_of(path) == state))
+        self._note(path, _Seen(slide, is_settled=not young and state_of(path) == state))
         return slide
 
     def _note(self, path: Path, seen: _Seen) -> None:
         with self._lock:
             self._seen[path] = seen
             if seen.is_settled or seen.slide is None:
-                self._unsaved.add(path)
+                self._unsaved[path] = seen.slide
 
     def _read_checked(self, path: Path) -> SlideFeatures:
         """Read a slide, with a look for NaN, and keep what its values say."""
         read: list[SlideFeatures] = []
 
-        def look(path: Path, state: tuple[int, int]) -> IndexedSlide:
+        def look(path: Path, state: State) -> IndexedSlide:
             slide = read_slide(path)
             read.append(slide)
             before = self._seen.get(path, _Seen(None, is_settled=False)).slide
-            if before is not None and before.values is not None and before.state == state and _is_young(state):
+            if before is not None and before.values is not None and before.state == state and is_young(state):
                 return before  # a file of the future, by the clock of another machine, is young in every epoch
             known = self._known(path, state) or _header_of(path, state)
             values, chunks = SlideValues.of(slide), places_found(path)
             return known._replace(has_coords=slide.coords is not None, values=values, chunks=chunks)
 
-        self._find(path, _state_of(path), look)
+        self._find(path, state_of(path), look)
         return read[0]
 
-    def _with_coords(self, path: Path, state: tuple[int, int]) -> IndexedSlide:
+    def _with_coords(self, path: Path, state: State) -> IndexedSlide:
         header = read_header(path)
         known = self._known(path, state) or _header_of(path, state)
         return known._replace(has_coords=header.coords is not None)
@@ -222,31 +219,10 @@ class FeatureIndex:
             return self._tables[folder]
 
 
-def _header_of(path: Path, state: tuple[int, int]) -> IndexedSlide:
+def _header_of(path: Path, state: State) -> IndexedSlide:
     with open_slide(path) as slide:
         dtype = str(slide.dtype).removeprefix("torch.")
         return IndexedSlide(*state, slide.n_patches, slide.width, dtype, fingerprint_of(slide))
-
-
-def _is_young(state: tuple[int, int]) -> bool:
-    return time.time_ns() - state[1] < _SETTLED_AFTER
-
-
-def _state_of(path: Path) -> tuple[int, int] | None:
-    """Size and modification time, of slideflow's positions beside a .pt file too; None for a file that is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    size, mtime_ns = found.st_size, found.st_mtime_ns
-    if path.suffix.lower() == ".pt":
-        for ending in INDEX_ENDINGS:
-            try:
-                beside = path.with_suffix(ending).stat()
-            except OSError:
-                continue
-            size, mtime_ns = size + beside.st_size, max(mtime_ns, beside.st_mtime_ns)
-    return size, mtime_ns
 
 
 def _read_pages(features: torch.Tensor) -> None:

@@ -324,3 +324,14 @@ def test_nothing_new_is_not_written_again(paths):
 def test_there_are_two_ways_to_verify():
     with pytest.raises(ValueError, match="got verify 'none', expected one of changed, full"):
         FeatureIndex("none")
+
+
+def test_what_was_found_before_a_file_was_rewritten_is_written_as_it_was(paths):
+    """The later look, at a young file, is not: a third command would take it for proven."""
+    path, index = paths["a"], FeatureIndex()
+    before = index.look_at(path)
+    write_slide(path, torch.ones(20, 4), COORDS)
+    assert index.look_at(path).fingerprint == fingerprint(path) != before.fingerprint
+    index.save()
+    make_old(path)
+    assert FeatureIndex().known(path) is None
