@@ -116,6 +116,7 @@ def run(settings: RunSettings) -> None:
     )
 
     # Slow to import: only after the checks above.
+    from datasets.slides.feature_index import FeatureIndex
     from utils.files.locks import check_free, locked
     from utils.machine.device import resolve_device, resolve_precision
     from utils.pipeline.inputs import AnchorSource, load_inputs, read_folds, slide_cache
@@ -133,7 +134,8 @@ def run(settings: RunSettings) -> None:
     computation = Computation(
         device, settings.precision, settings.num_workers, profile=settings.profile, tensorboard=settings.tensorboard
     )
-    cache = slide_cache(settings.cache, settings.cache_gb)
+    index = FeatureIndex(settings.verify)
+    cache = slide_cache(settings.cache, settings.cache_gb, index.read)
 
     folds = read_folds(
         settings.splits_dir,
@@ -147,7 +149,7 @@ def run(settings: RunSettings) -> None:
     check_free(places)  # before features are looked at
     n_clusters = settings.n_clusters if takes_anchors(settings.model) else None
     source = AnchorSource(settings.anchors, n_clusters, settings.feature_norm)
-    inputs = load_inputs(folds, settings.features_dir, source, on_missing=settings.on_missing, cache=cache)
+    inputs = load_inputs(folds, settings.features_dir, source, on_missing=settings.on_missing, index=index, cache=cache)
     sizes = {"dim_in": inputs[0].dim_in, "n_outputs": inputs[0].fold.n_outputs}
     design = architecture(settings.model, settings.model_options, n_anchors=n_clusters, **sizes)
     model = new_model(design, inputs[0].anchors, seed=settings.seed, fold=0)  # stops where options do not go together
@@ -175,7 +177,7 @@ def run_folds(
         needs_coords: whether the model needs the positions of patches.
         cache: the slides in memory that the folds share.
     """
-    from utils.pipeline.inputs import check_values
+    from utils.pipeline.inputs import check_values, sizes_of
     from utils.pipeline.models import load_model
     from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
     from utils.pipeline.train_fold import TrainingProtocol, run_fold, skip_fold
@@ -198,12 +200,14 @@ def run_folds(
 
         explanation = Explanation.of(settings, f"{settings.dataset}: {settings.run_dir.name}")
         check_what_is_explained(explanation, inputs)
+        left = []
     else:
         left = [fold for fold in inputs if fold.index not in finished]
         if settings.stage != "test":
             check_monitor([fold.fold for fold in left], settings.monitor)
         check_values(left, model=settings.model, needs_coords=needs_coords)
     if cache is not None:
+        cache.reserve(sizes_of(left))
         logger.info(cache.describe())
     claim_run(settings, record)
     protocol = TrainingProtocol.of(settings)

@@ -56,7 +56,7 @@ def run(settings: ClusteringSettings) -> None:
     sampling, clustering, target = Sampling.of(settings), Clustering.of(settings), Target.of(settings)
     if settings.gpu:
         check_gpu()
-    slides, width = find_features(settings.input_dir, settings.workers)
+    slides, width = find_features(settings.input_dir, settings.workers, settings.verify)
     fittings = [slides_to_fit(slides, fold_csv, sampling) for fold_csv in settings.fold_csv or (None,)]
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"

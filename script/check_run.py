@@ -102,6 +102,7 @@ def _check_machine_and_results(settings: RunSettings) -> None:
 def _checked_folds(settings: RunSettings) -> list[Fold]:
     """The folds with the slides that have features, checked as `main.py` checks them."""
     from datasets.folds.splits import keep_available
+    from datasets.slides.feature_index import FeatureIndex
     from datasets.slides.features import find_slides, read_slide
     from utils.anchors.feature_norm import FeatureNorm
     from utils.anchors.fold_anchors import FoldAnchors
@@ -127,7 +128,7 @@ def _checked_folds(settings: RunSettings) -> list[Fold]:
         check_monitor(folds, settings.monitor)
     if settings.stage == "explain":
         without = FoldAnchors(FeatureNorm())
-        inputs = [FoldInputs(fold, found, {}, _ANY_WIDTH, without, read_slide) for fold in folds]
+        inputs = [FoldInputs(fold, found, {}, _ANY_WIDTH, without, FeatureIndex(), read_slide) for fold in folds]
         check_what_is_explained(Explanation.of(settings, settings.run_dir.name), inputs)
     return folds
 

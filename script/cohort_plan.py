@@ -25,6 +25,20 @@ RESERVED = (
     *("--stage", "--resume", "--overwrite", "--on_change"),
 )
 OVERLAP = "--allow_patient_overlap"  # of both commands: each checks the patients of the folds
+VERIFY = "--verify"  # of both commands: each looks at the features
+
+
+def options_of_both(words: Sequence[str]) -> list[str]:
+    """Those options of `main.py` that go to `run_clustering.py` too.
+
+    >>> options_of_both(["--lr", "0.1", "--verify", "full", "--allow_patient_overlap"])
+    ['--verify', 'full', '--allow_patient_overlap']
+    """
+    return [
+        word
+        for word, before in zip(words, ["", *words], strict=False)
+        if word.split("=")[0] in (OVERLAP, VERIFY) or before == VERIFY
+    ]
 
 
 @dataclass(frozen=True)

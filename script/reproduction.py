@@ -19,11 +19,11 @@ import main as training
 import run_clustering as clustering
 from script.check_run import check_model
 from script.cohort_plan import (
-    OVERLAP,
     Plan,
     PlannedRun,
     anchor_jobs,
     check_options,
+    options_of_both,
     plan_runs,
     plan_text,
     read_cohorts,
@@ -102,7 +102,7 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
     plan = Plan(tuple(args.models), tuple(args.ablations), **numbers)
     runs = plan_runs(cohorts, plan)
     missing = ["--on_missing", args.on_missing]
-    fitting = [*missing, *(["--gpu"] if args.gpu else []), *([OVERLAP] if OVERLAP in args.more else [])]
+    fitting = [*missing, *(["--gpu"] if args.gpu else []), *options_of_both(args.more)]
     options = [*missing, "--on_change", args.on_change, *args.more]
     jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
     jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]

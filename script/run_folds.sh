@@ -33,8 +33,11 @@ else
     export CUDA_VISIBLE_DEVICES="$GPU"
 fi
 fitting+=(${refitting[@]+"${refitting[@]}"})
-for argument in "$@"; do # both commands check the patients of the folds
-    if [ "$argument" = --allow_patient_overlap ]; then fitting+=("$argument"); fi
+before=
+for argument in "$@"; do # both commands check the patients of the folds, and the features
+    case "$argument" in --allow_patient_overlap | --verify | --verify=*) fitting+=("$argument") ;; esac
+    if [ "$before" = --verify ]; then fitting+=("$argument"); fi
+    before="$argument"
 done
 if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
 if [ "$FOLDS" = all ]; then # main.py takes all by itself

@@ -19,6 +19,7 @@ import main as training
 import run_clustering as clustering
 from datasets.folds.splits import find_folds
 from script.check_run import check_runs
+from script.cohort_plan import options_of_both
 from script.grid import Trial, read_grid, trials_of
 from script.job_queue import Ended, Job, run_with_progress
 from utils.command.arguments import OneLineParser
@@ -124,7 +125,7 @@ def _anchor_jobs(args: argparse.Namespace, numbers: Sequence[str]) -> Iterator[J
         arguments = ["--dataset_name", args.dataset, "--n_clusters", k, "--scope", "dataset", "--input_dir"]
         arguments += [*args.features_dir, "--output_dir", str(args.anchors_dir), "--feature_norm", args.feature_norm]
         arguments += ["--fold_csv", *(str(args.splits_dir / f"fold{fold}.csv") for fold in folds)]
-        arguments += ["--on_missing", args.on_missing, *(["--gpu"] if args.gpu else [])]
+        arguments += ["--on_missing", args.on_missing, *(["--gpu"] if args.gpu else []), *options_of_both(args.more)]
         log = args.results_dir / "logs" / f"{args.task}_{args.dataset}_anchors_{k}.log"
         yield Job(_anchors_label(k), "run_clustering", tuple(arguments), log)
 

@@ -30,7 +30,6 @@ __all__ = [
     "OpenSlide",
     "SlideFeatures",
     "SlideHeader",
-    "check_width_of",
     "check_widths",
     "find_slides",
     "open_slide",
@@ -79,12 +78,14 @@ class OpenSlide:
         path: the file.
         n_patches: M.
         width: D.
+        dtype: of the features.
         read: reads rows as `load_rows` does, which checks them first.
     """
 
     path: Path
     n_patches: int
     width: int
+    dtype: torch.dtype
     read: Callable[[np.ndarray], torch.Tensor]
 
     def load_rows(self, rows: np.ndarray) -> torch.Tensor:
@@ -116,12 +117,12 @@ def open_slide(path: Path) -> Iterator[OpenSlide]:
     path = _existing(path)
     if ending_of(path) == ".h5":
         with open_h5(path) as file:
-            yield OpenSlide(path, *check_layout(file.shape, file.dtype, path), file.read_rows)
+            yield OpenSlide(path, *check_layout(file.shape, file.dtype, path), file.dtype, file.read_rows)
         return
     load, begin_of = _FORMATS[ending_of(path)]
     features = load(path).features
     layout = check_layout(tuple(features.shape), features.dtype, path)
-    yield OpenSlide(path, *layout, lambda rows: read_tensor_rows(path, features, begin_of, rows))
+    yield OpenSlide(path, *layout, features.dtype, lambda rows: read_tensor_rows(path, features, begin_of, rows))
 
 
 def read_shape(path: Path) -> tuple[int, int]:
@@ -148,8 +149,10 @@ def read_header(path: Path) -> SlideHeader:
     return SlideHeader(n_patches, width, dtype, places, attributes)
 
 
-def read_slide(path: Path) -> SlideFeatures:
+def read_slide(path: Path, *, known_finite: bool = False) -> SlideFeatures:
     """Read a whole slide.
+
+    With `known_finite` NaN is not looked for (`datasets.slides.feature_index` knows files without).
 
     Raises UserError, naming the file, when it cannot be read, holds anything but a non-empty (M, D) or (1, M, D) array
     of floating-point numbers, has NaN or infinity in it (rows are counted), or has coords of another length.
@@ -157,32 +160,27 @@ def read_slide(path: Path) -> SlideFeatures:
     """
     path = _existing(path)
     features, coords, attributes = load_h5(path) if ending_of(path) == ".h5" else _FORMATS[ending_of(path)][0](path)
-    return SlideFeatures(slide_id_of(path), *_checked(features, coords, path), attributes)
+    return SlideFeatures(slide_id_of(path), *_checked(features, coords, path, known_finite=known_finite), attributes)
 
 
-def read_rows(path: Path, rows: np.ndarray) -> torch.Tensor:
+def read_rows(path: Path, rows: np.ndarray, *, known_finite: bool = False) -> torch.Tensor:
     """Return the features (len(rows), D) of these patches only, without reading the others.
 
     `rows` are sorted and unique integers in 0..M-1 (ValueError otherwise). Raises UserError as `read_slide` does; NaN
-    and infinity are looked for in these rows only.
+    and infinity are looked for in these rows only, and not at all in a file that is `known_finite`.
     """
     with open_slide(path) as slide:
         features = slide.load_rows(rows)
-    check_finite(features, Path(path))
+    if not known_finite:
+        check_finite(features, Path(path))
     return features
 
 
-def check_widths(paths: Mapping[str, Path], expected: int | None = None) -> int:
-    """Return the one feature width D of all slides (slide id -> file), from the headers of the files.
+def check_widths(widths: Mapping[Path, int], expected: int | None = None) -> int:
+    """Return the one feature width D of all slides (file -> width).
 
-    Raises UserError when a file is of another width than `expected` (or, without it, than most files), cannot be read,
-    or is empty; the file is named.
+    Raises UserError when a file is of another width than `expected` (or, without it, than most files); it is named.
     """
-    return check_width_of({path: read_shape(path)[1] for path in paths.values()}, expected)
-
-
-def check_width_of(widths: Mapping[Path, int], expected: int | None = None) -> int:
-    """Return what `check_widths` does, for files (file -> width) whose widths are known."""
     if not widths:
         raise UserError("no slide given, so there is no feature width: give at least one feature file")
     width, n_agreeing = Counter(widths.values()).most_common(1)[0]
@@ -238,10 +236,11 @@ def _known(path: Path) -> Path:
 
 
 def _checked(
-    features: torch.Tensor, coords: torch.Tensor | None, path: Path
+    features: torch.Tensor, coords: torch.Tensor | None, path: Path, *, known_finite: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Features as (M, D), coords as (M, 2) int64, or a UserError."""
     n_patches, width = check_layout(tuple(features.shape), features.dtype, path)
     features = features.reshape(n_patches, width)  # (1, M, D) -> (M, D)
-    check_finite(features, path)
+    if not known_finite:
+        check_finite(features, path)
     return features, None if coords is None else checked_coords(coords, n_patches, path)

@@ -49,7 +49,7 @@ def find_stretches(dataset: Any) -> Stretches | None:
     rows, and for numbers in another byte order. What was found is remembered for as long as the file does not change.
     Raises UserError for rows that were never written.
     """
-    return None if dataset.chunks is None or dataset.size == 0 else remembered(_find, dataset)
+    return None if dataset.chunks is None or dataset.size == 0 else remembered(find_in_dataset, dataset)
 
 
 def check_written(dataset: Any) -> None:
@@ -58,7 +58,7 @@ def check_written(dataset: Any) -> None:
     Chunks without filters are only counted, 0.6 ms for 10,000, and that once; `find_stretches` looks at each.
     """
     if dataset.chunks is not None and dataset.size:
-        remembered(_find if dataset.id.get_create_plist().get_nfilters() else _check_count, dataset)
+        remembered(find_in_dataset if dataset.id.get_create_plist().get_nfilters() else _check_count, dataset)
 
 
 def _check_count(dataset: Any) -> None:
@@ -157,7 +157,8 @@ def name_of(dataset: Any) -> str:
     return str(dataset.name).lstrip("/")
 
 
-def _find(dataset: Any) -> Stretches | None:
+def find_in_dataset(dataset: Any) -> Stretches | None:
+    """What `find_stretches` does, for a dataset in chunks, and not remembered."""
     numbers, places = _chunks_of(dataset)
     _check_rows(dataset, numbers)
     if (places[:, 1] < _smallest_chunk(dataset)).any():  # HDF5 1.14.6 reads before the memory of such a one

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar, cast
 
@@ -18,15 +20,39 @@ _lock = Lock()  # slides are read by several threads
 def remembered(find: Callable[..., Found], holder: Any, *arguments: Any) -> Found:
     """What a function finds of a file or dataset, given these arguments beside; an error is not remembered."""
     state = os.fstat(holder.file.id.get_vfd_handle())  # of the open file: another may have its name by now
-    times = state.st_mtime_ns, state.st_ctime_ns
-    key = (find, state.st_dev, state.st_ino, state.st_size, *times, holder.name, *arguments)
+    key = _key(find, state, holder.name, *arguments)
     with _lock:
         if key in _found:
             _found.move_to_end(key)
             return cast("Found", _found[key])
     found = find(holder, *arguments)
+    _keep(key, found)
+    return found
+
+
+def recall(find: Callable[..., Found], path: Path, name: str) -> Found | None:
+    """What the function has found of a dataset of this name in a file as it is now; None if it was not asked."""
+    try:
+        key = _key(find, path.stat(), name)
+    except OSError:
+        return None
+    with _lock:
+        return cast("Found | None", _found.get(key))
+
+
+def remember(find: Callable[..., Any], path: Path, name: str, found: Any) -> None:
+    """Let this be what the function finds of a dataset of this name in a file as it is now, which may be gone."""
+    with suppress(OSError):
+        _keep(_key(find, path.stat(), name), found)
+
+
+def _key(find: Callable[..., Any], state: os.stat_result, name: str, *arguments: Any) -> tuple[Any, ...]:
+    times = state.st_mtime_ns, state.st_ctime_ns
+    return (find, state.st_dev, state.st_ino, state.st_size, *times, name, *arguments)
+
+
+def _keep(key: tuple[Any, ...], found: Any) -> None:
     with _lock:
         _found[key] = found
         if len(_found) > _MOST:
             _found.popitem(last=False)
-    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
-from datasets.slides.features import SlideFeatures
 from utils.files.phrases import counted
 
 SHARE = 0.01  # of the rows of a slide: a few background patches may well be equal
@@ -13,36 +14,20 @@ _ROWS = 256  # at once, so that products stay in the cache
 _COLUMNS = 16  # compared at first; rows that agree in them are compared whole
 
 
-class RepeatedRows:
-    """Looks at slides as they are read, by several threads at a time, and says what repeats in them.
+def repetition_warnings(rows: Mapping[str, str], places: Mapping[str, str], n_slides: int) -> list[str]:
+    """Sentences on slides, of `n_slides` in all, each with the first slide by name.
 
     Args:
-        with_coords: whether repeated positions are worth a sentence too.
+        rows: {slide id: what `repeated_rows` says}, of those slides of which it says something.
+        places: the same of `repeated_places`.
+        n_slides: how many slides there are in all.
     """
-
-    def __init__(self, *, with_coords: bool = False) -> None:
-        self.with_coords = with_coords
-        self.rows: dict[str, str] = {}
-        self.places: dict[str, str] = {}
-
-    def look_at(self, slide: SlideFeatures) -> SlideFeatures:
-        """Look at a slide, and return it."""
-        repeated = repeated_rows(slide.features)
-        if repeated is not None:
-            self.rows[slide.slide_id] = repeated
-        places = None if slide.coords is None or not self.with_coords else repeated_places(slide.coords.cpu().numpy())
-        if places is not None:
-            self.places[slide.slide_id] = places
-        return slide
-
-    def warnings(self, n_slides: int) -> list[str]:
-        """Sentences on the slides, of `n_slides` in all, each with the first slide by name."""
-        said = []
-        if self.rows:
-            said.append(f"{_example(self.rows, n_slides)}: were all features written, or are these background?")
-        if self.places:
-            said.append(f"{_example(self.places, n_slides)}: are these the coordinates of the patches?")
-        return said
+    said = []
+    if rows:
+        said.append(f"{_example(rows, n_slides)}: were all features written, or are these background?")
+    if places:
+        said.append(f"{_example(places, n_slides)}: are these the coordinates of the patches?")
+    return said
 
 
 def repeated_rows(features: torch.Tensor) -> str | None:
@@ -70,7 +55,9 @@ def repeated_rows(features: torch.Tensor) -> str | None:
 
 def repeated_places(coords: np.ndarray) -> str | None:
     """That most patches (M, 2) lie where another one does, in words; None otherwise."""
-    n_places, n_patches = len(np.unique(coords, axis=0)), len(coords)
+    # `unique` by rows took 45 ms for 10,000 positions, of one number each 0.5 ms.
+    one_number = coords.astype(np.int64) @ np.array([2**32, 1])
+    n_places, n_patches = len(np.unique(one_number)), len(coords)
     return None if 2 * n_places > n_patches else f"{n_patches:,} patches at {counted(n_places, 'position')}"
 
 
@@ -90,6 +77,6 @@ def _digests(bits: np.ndarray) -> np.ndarray:
     return np.concatenate(sums)
 
 
-def _example(found: dict[str, str], n_slides: int) -> str:
+def _example(found: Mapping[str, str], n_slides: int) -> str:
     slide_id = min(found)
     return f"{len(found)} of {counted(n_slides, 'slide')} repeat themselves, such as {slide_id} with {found[slide_id]}"

@@ -140,7 +140,7 @@ def test_slide_anchors_have_no_table_over_slides(cls_cohort, run_main, run_clust
 
 
 def test_features_without_coordinates_have_tables_and_a_reason(cls_cohort, run_main, tmp_path):
-    for path in cls_cohort.features_dir.iterdir():
+    for path in cls_cohort.features_dir.glob("*.h5"):
         write_slide(tmp_path / "features" / f"{path.stem}.pt", read_slide(path).features)
     more = ["--folds", "0", "--features_dir", tmp_path / "features"]
     arguments = cls_arguments(cls_cohort, tmp_path, *more)
@@ -158,7 +158,7 @@ def test_a_slide_without_coordinates_costs_its_own_map_only(surv_cohort, run_mai
     case = max(read_fold(surv_cohort.splits_dir / "fold0.csv", "surv").test, key=lambda case: len(case.slide_ids))
     bare, *others = case.slide_ids
     assert others
-    for path in surv_cohort.features_dir.iterdir():
+    for path in surv_cohort.features_dir.glob("*.h5"):
         slide = read_slide(path)
         coords = None if slide.slide_id == bare else slide.coords
         clam = {"patch_size": 448.0, "downsample": 1.0}
@@ -184,7 +184,7 @@ def test_a_slide_without_coordinates_costs_its_own_map_only(surv_cohort, run_mai
 def test_the_size_of_patches_is_not_guessed_in_silence(cls_cohort, run_main, tmp_path):
     """Patches of 448 pixels on a grid of 448, whose files do not tell their size; one says that they overlap."""
     slides = read_fold(cls_cohort.splits_dir / "fold0.csv", "cls").slides("test")[:2]
-    for path in cls_cohort.features_dir.iterdir():
+    for path in cls_cohort.features_dir.glob("*.h5"):
         slide = read_slide(path)
         attributes = {"patch_size": 512.0} if slide.slide_id == slides[1] else {}
         write_slide(tmp_path / "features" / path.name, slide.features, slide.coords, attributes)

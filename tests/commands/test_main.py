@@ -14,7 +14,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from datasets.folds.splits import read_fold
-from datasets.slides import slide_cache
+from datasets.slides import feature_index
 from datasets.slides.features import read_slide, write_slide
 from models import MODELS, build_model, model_class
 from models.losses import hazards, risk
@@ -257,7 +257,7 @@ def test_slides_kept_in_memory_change_nothing(cls_cohort, run_main, tmp_path, mo
     more = ["--feature_norm", "zscore", "--max_patches", "9"]
     run_main(*cls_arguments(cls_cohort, tmp_path / "a", *more)).check()
     read = []
-    monkeypatch.setattr(slide_cache, "read_slide", lambda path: read.append(path) or read_slide(path))
+    monkeypatch.setattr(feature_index, "read_slide", lambda path, **how: read.append(path) or read_slide(path, **how))
     ended = run_main(*cls_arguments(cls_cohort, tmp_path / "b", *more, "--cache", "ram", *size)).check()
     assert predictions(tmp_path / "a") == predictions(tmp_path / "b")
     once = [path for path in read if read.count(path) == 1]

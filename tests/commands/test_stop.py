@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from datasets.slides import feature_index
 from tests.commands.conftest import cls_arguments, files_in
-from utils.pipeline import explain_fold, fit_anchors, inputs, partial_logits
+from utils.pipeline import explain_fold, fit_anchors, partial_logits
 from utils.training import engine, training
 
 pytestmark = pytest.mark.slow
@@ -71,9 +72,9 @@ def test_a_training_goes_on_in_the_middle_of_its_epoch(cls_cohort, run_main, tmp
 
 
 def test_before_the_training_nothing_is_written(cls_cohort, run_main, tmp_path, monkeypatch):
-    arguments = cls_arguments(cls_cohort, tmp_path)
+    arguments = cls_arguments(cls_cohort, tmp_path, "--verify", "full")
     with monkeypatch.context() as patch:
-        patch.setattr(inputs, "read_slide", signalling(inputs.read_slide, 3, signal.SIGTERM))
+        patch.setattr(feature_index, "read_slide", signalling(feature_index.read_slide, 3, signal.SIGTERM))
         ended = run_main(*arguments)
     assert ended.status == 143
     assert not any(path.is_file() for path in tmp_path.rglob("*") if not path.name.startswith("."))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from datasets.slides.index_folder import INDEX_NAME
 from tests.input_errors.case import CASES, Case
 from tests.input_errors.cases import anchors, clinical, features, labels, options, results, splits
 from tests.input_errors.cohort import CLUSTERING, TRAINED, copy_template, write_cohort
@@ -19,9 +20,9 @@ KINDS = tuple(module.KIND for module in (features, splits, labels, anchors, opti
 _HEAD = """# What is said about mistakes
 
 Each mistake below ends the command with exit code 2 and one sentence on standard error, and changes nothing on the
-disk. The sentences are those of the commands: `python -m tests.input_errors --write` makes every mistake on a small
-cohort and writes this page, and a test fails where page and commands differ. `…` stands for what differs between
-machines and versions of libraries.
+disk but the [index of the features](data_formats.md#index-of-the-features). The sentences are those of the commands:
+`python -m tests.input_errors --write` makes every mistake on a small cohort and writes this page, and a test fails
+where page and commands differ. `…` stands for what differs between machines and versions of libraries.
 
 The cohort has the slides `s01` to `s12` in `features`, folds in `splits` (classification) and `surv` (survival), the
 table `labels.csv`, anchors in `anchors` and a finished run in `results/cls/toy/mico_released`.
@@ -65,6 +66,9 @@ def tell(case: Case, template: Path, folder: Path) -> Told:
         ended = call(command)
         after = contents(folder)
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    changed = [
+        name for name in changed if Path(name).name != INDEX_NAME
+    ]  # what was found of the files without mistakes
     return Told(case, ended, tuple(changed))
 
 

@@ -62,6 +62,13 @@ class ClusteringSettings:
     )
     feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
     workers: int = option(4, "number of threads that read files", role="run", limits=Limits(1, THREADS))
+    verify: str = option(
+        "changed",
+        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
+        "all of them (full)",
+        choices=("changed", "full"),
+        role="run",
+    )
     gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
     overwrite: bool = option(False, "refit anchors that exist already", role="run")
 

@@ -127,6 +127,13 @@ class RunSettings(ExplanationOptions):
         role="run",
         limits=Limits(0, THREADS),
     )
+    verify: str = option(
+        "changed",
+        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
+        "all of them (full)",
+        choices=("changed", "full"),
+        role="run",
+    )
     cache: str = option(
         "none",
         "ram: keep slides in memory for all epochs, in the precision of their files",

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from datasets.folds.missing_slides import GIVE_THEM, missing_in_words
 from datasets.folds.splits import read_training_slides
-from datasets.slides.features import check_width_of, find_slides, open_slide, read_rows
-from datasets.slides.fingerprint import fingerprint_of
+from datasets.slides.feature_index import FeatureIndex
+from datasets.slides.features import SlideFeatures, check_widths, find_slides
 from datasets.slides.id_checks import check_slide_files
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.anchors.sampling import even_quota, points_in_memory, sample_rows
@@ -38,12 +38,22 @@ class Slide:
         n_patches: M, how many patches it has.
         width: D, of its features.
         fingerprint: of its features.
+        index: of the feature files.
     """
 
     path: Path
     n_patches: int
     width: int
     fingerprint: str
+    index: FeatureIndex
+
+    def read(self) -> SlideFeatures:
+        """The whole slide; UserError as `read_slide` raises it."""
+        return self.index.read(self.path)
+
+    def read_rows(self, rows: np.ndarray) -> torch.Tensor:
+        """These of its features; UserError as `datasets.slides.features.read_rows` raises it."""
+        return self.index.read_rows(self.path, rows)
 
 
 @dataclass(frozen=True)
@@ -127,20 +137,20 @@ class Sample:
         return sum(self.quota.values())
 
 
-def find_features(input_dir: Sequence[Path], workers: int) -> tuple[dict[str, Slide], int]:
-    """All slides of the input directories, and the width D of their features.
+def find_features(input_dir: Sequence[Path], workers: int, verify: str = "changed") -> tuple[dict[str, Slide], int]:
+    """All slides of the input directories, and the width D of their features; `workers` threads look at files.
+
+    `verify` says which: those that `changed` since their index was written, or all (`full`).
 
     Raises:
         UserError: for a file that cannot be read, is empty, or is of another width than the others.
     """
-    paths = find_slides(input_dir)
-
-    def look_at(path: Path) -> Slide:
-        with open_slide(path) as slide:
-            return Slide(path, slide.n_patches, slide.width, fingerprint_of(slide))
-
-    slides = dict(zip(paths, map_in_threads(look_at, paths.values(), workers), strict=True))
-    return slides, check_width_of({slide.path: slide.width for slide in slides.values()})
+    paths, index = find_slides(input_dir), FeatureIndex(verify, threads=workers)
+    slides = {
+        slide_id: Slide(paths[slide_id], known.n_patches, known.width, known.fingerprint, index)
+        for slide_id, known in index.look_at_all(paths).items()
+    }
+    return slides, check_widths({slide.path: slide.width for slide in slides.values()})
 
 
 def slides_to_fit(slides: Mapping[str, Slide], fold_csv: Path | None, sampling: Sampling) -> Fitting:
@@ -239,6 +249,6 @@ def _reader(fitting: Fitting, quota: Mapping[str, int], seed: int) -> Callable[[
 
     def read(slide_id: str) -> torch.Tensor:
         slide = fitting.slides[slide_id]
-        return read_rows(slide.path, sample_rows(slide_id, slide.n_patches, quota[slide_id], seed))
+        return slide.read_rows(sample_rows(slide_id, slide.n_patches, quota[slide_id], seed))
 
     return read

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.folds.cases import Case
 from datasets.folds.fold_checks import first_ids
+from datasets.slides.feature_index import FeatureIndex
 from utils.errors import UserError
 from utils.files.phrases import numbered
 from utils.files.provenance import digest_of
@@ -69,15 +70,15 @@ def anchors_of(groups: Sequence[FoldGroup]) -> dict[str, str]:
     return {f"fold{fold.index}": group.digest for group in groups for fold in group.folds if group.digest}
 
 
-def scale_warnings(ensemble: Ensemble, paths: Sequence[Path]) -> list[str]:
-    """What is to be said of the scale of the features of these files.
+def scale_warnings(ensemble: Ensemble, paths: Sequence[Path], index: FeatureIndex) -> list[str]:
+    """What is to be said of the scale of the features of these files, whose index this is.
 
     Raises:
         UserError: for features on another scale than those of the training.
     """
     if ensemble.facts is None:
         return ["the run does not say on which scale its features were, so that those of the cohort are not compared"]
-    check_same_scale(facts_of(paths), ensemble.facts)
+    check_same_scale(facts_of(paths, index), ensemble.facts)
     return []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from torch import Tensor
 from datasets.bags import BagDataset
 from datasets.batches import BatchReader
 from datasets.folds.cases import Case
-from datasets.slides.features import read_slide
-from datasets.slides.row_doubts import RepeatedRows
+from datasets.slides.feature_index import FeatureIndex
 from utils.anchors.anchor_files import read_anchors, read_provenance
 from utils.errors import UserError
 from utils.files.named_file import named_file
@@ -24,12 +22,10 @@ from utils.files.provenance import digest
 from utils.machine.device import resolve_device, resolve_precision
 from utils.pipeline.cohort import without_outcome
 from utils.pipeline.ensemble import Ensemble, FoldModels, TrainedFold
-from utils.pipeline.inputs import batch_reader
+from utils.pipeline.inputs import batch_reader, warn_of_repetitions
 from utils.pipeline.partial_logits import PartialLogits
 from utils.pipeline.predict_settings import PredictSettings
 from utils.training.engine import Runner, evaluate
-
-logger = logging.getLogger("main")
 
 AnchorReader = Callable[[str], Tensor]
 
@@ -56,6 +52,7 @@ def cohort_logits(
     cases: Sequence[Case],
     paths: Mapping[str, Path],
     prints: Mapping[str, str],
+    index: FeatureIndex,
 ) -> dict[int, Tensor]:
     """{fold: logits (n_cases, C) float32}.
 
@@ -66,6 +63,7 @@ def cohort_logits(
         cases: of the cohort.
         paths: the feature file of each slide.
         prints: the fingerprint of each slide's features.
+        index: of the feature files.
 
     Raises:
         UserError: for slides that cannot be read, or predictions that are not finite.
@@ -78,7 +76,6 @@ def cohort_logits(
     if settings.resume:
         kept.load()
     logits: dict[int, Tensor] = {}
-    repeated = RepeatedRows()
     try:
         for group in groups:
             runner = Runner(FoldModels(group.folds).to(device), device, precision)
@@ -86,7 +83,7 @@ def cohort_logits(
                 [without_outcome(case) for case in cases],
                 paths,
                 read_anchors=group.anchors,
-                read=lambda path: repeated.look_at(read_slide(path)),
+                read=index.read,
             )
             keys = [_key(group, [cases[number] for number in numbers], prints) for numbers in order]
             batches = dict(zip(keys, order, strict=True))
@@ -94,8 +91,8 @@ def cohort_logits(
             logits |= {fold.index: of_folds[position] for position, fold in enumerate(group.folds)}
     finally:
         kept.write()
-    for warning in repeated.warnings(len(paths)):
-        logger.warning("warning: %s", warning)
+        index.save()
+    warn_of_repetitions(index.found(paths), len(paths), with_coords=False)
     return logits
 
 

@@ -6,18 +6,17 @@ import logging
 from pathlib import Path
 
 from datasets.bags import BagDataset
+from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import check_widths, find_slides
-from datasets.slides.fingerprint import fingerprint
 from utils.errors import UserError
 from utils.explain.slide_image import require_slide_reader
 from utils.files.locks import locked
 from utils.machine.device import resolve_device
-from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort_checks import check_same_anchors, check_same_features, check_same_models
 from utils.pipeline.cohort_logits import groups_of_folds, precision_of
 from utils.pipeline.ensemble import Ensemble, load_ensemble
 from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases, plain_ids
-from utils.pipeline.needed_coords import READING_THREADS, check_coords
+from utils.pipeline.needed_coords import check_coords
 from utils.pipeline.predict_settings import PredictSettings
 from utils.pipeline.train_fold import Computation
 from utils.pipeline.trained_on import cases_of_table
@@ -55,7 +54,8 @@ def explain_cohort(settings: PredictSettings) -> None:
     tables = {k: read_predictions(files[k], may_lack_outcomes=True) for k in predicted}
     cases = cases_of_table(tables[ensemble.folds[0].index])  # the same of all folds
     slide_ids = [slide_id for case in cases for slide_id in case.slide_ids]
-    _check_slides(settings, slide_ids, paths, ensemble)
+    index = FeatureIndex(settings.verify)
+    _check_slides(settings, slide_ids, paths, ensemble, index)
     groups = groups_of_folds(settings, ensemble, slide_ids)
     check_same_anchors(settings.folder, groups)
     with locked(settings.folder):
@@ -64,18 +64,21 @@ def explain_cohort(settings: PredictSettings) -> None:
                 explained = PredictedCases(
                     name=f"fold {fold.index}",
                     model=fold.model,
-                    cases=BagDataset(cases, paths, read_anchors=group.anchors),
+                    cases=BagDataset(cases, paths, read_anchors=group.anchors, read=index.read),
                     predictions=tables[fold.index],
                     has_slide_anchors=ensemble.has_slide_anchors,
                     words=ClassWords.of(ensemble.record, ensemble.n_outputs),
                     folder=fold_dir(settings.folder, fold.index) / "explain",
                 )
                 explain_cases(explained, explanation, computation)
+        index.save()
         if (settings.folder / "summary.json").exists() and not settings.no_figures:
             logger.info("wrote %s", write_validation_report(settings.folder))
 
 
-def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[str, Path], ensemble: Ensemble) -> None:
+def _check_slides(
+    settings: PredictSettings, slide_ids: list[str], paths: dict[str, Path], ensemble: Ensemble, index: FeatureIndex
+) -> None:
     """Every predicted slide has features of the right width, and every slide to explain was predicted."""
     missing = [slide_id for slide_id in slide_ids if slide_id not in paths]
     if missing:
@@ -90,7 +93,7 @@ def _check_slides(settings: PredictSettings, slide_ids: list[str], paths: dict[s
             "predicted slides)"
         )
     own = {slide_id: paths[slide_id] for slide_id in slide_ids}
-    check_widths(own, ensemble.dim_in)
-    check_coords((fold.model for fold in ensemble.folds), own)
-    prints = map_in_threads(fingerprint, [paths[slide_id] for slide_id in slide_ids], READING_THREADS)
-    check_same_features(settings.folder, dict(zip(slide_ids, prints, strict=True)))
+    slides = index.look_at_all(own)
+    check_widths({own[slide_id]: slide.width for slide_id, slide in slides.items()}, ensemble.dim_in)
+    check_coords((fold.model for fold in ensemble.folds), own, index)
+    check_same_features(settings.folder, {slide_id: slide.fingerprint for slide_id, slide in slides.items()})

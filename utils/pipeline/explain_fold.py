@@ -138,7 +138,7 @@ def explain_fold(inputs: FoldInputs, explanation: Explanation, computation: Comp
             model needs.
     """
     model, _ = load_model(place / "checkpoint.pt")
-    check_coords([model], {slide_id: inputs.paths[slide_id] for slide_id in inputs.fold.slides("test")})
+    check_coords([model], {slide_id: inputs.paths[slide_id] for slide_id in inputs.fold.slides("test")}, inputs.known)
     explained = PredictedCases(
         name=f"fold {inputs.fold.index}",
         model=model,
@@ -149,6 +149,7 @@ def explain_fold(inputs: FoldInputs, explanation: Explanation, computation: Comp
         folder=place / "explain",
     )
     explain_cases(explained, explanation, computation)
+    inputs.known.save()
 
 
 def explain_cases(explained: PredictedCases, explanation: Explanation, computation: Computation) -> None:

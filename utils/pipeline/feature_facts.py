@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import open_slide, read_header
 from datasets.slides.patch_geometry import physical_patch_size
+from datasets.slides.slide_values import mean_length, rows_for_length
 from utils.errors import UserError
 
-N_SLIDES, N_ROWS, N_GEOMETRIES = 24, 64, 4
+N_SLIDES, N_GEOMETRIES = 24, 4
 OTHER_SCALE = 2.0  # scanners and stains change the mean length by some percent, another scale by orders of magnitude
 OTHER_SIZE = 1.2  # between 224 and 256 pixels lies 1.14, between two magnifications 2
 
@@ -40,10 +42,10 @@ class FeatureFacts:
         return None if not value else cls(float(value["mean_length"]), value.get("patch_um"))
 
 
-def facts_of(paths: Sequence[Path]) -> FeatureFacts:
-    """Facts about the features of these files, from rows of some of them, evenly spaced."""
-    lengths = [_mean_length(path) for path in _spaced(paths, N_SLIDES)]
-    sizes = [physical_patch_size(read_header(path)) for path in _spaced(paths, N_GEOMETRIES)]
+def facts_of(paths: Sequence[Path], index: FeatureIndex) -> FeatureFacts:
+    """Facts about the features of these files, from rows of some of them, evenly spaced; from their index if it can."""
+    lengths = [_mean_length(path, index) for path in _spaced(paths, N_SLIDES)]
+    sizes = [_patch_size(path, index) for path in _spaced(paths, N_GEOMETRIES)]
     known = [size for size in sizes if size is not None]
     return FeatureFacts(float(np.mean(lengths)), float(np.median(known)) if known else None)
 
@@ -70,12 +72,19 @@ def check_same_scale(found: FeatureFacts, trained: FeatureFacts) -> None:
         )
 
 
-def _mean_length(path: Path) -> float:
+def _mean_length(path: Path, index: FeatureIndex) -> float:
+    known = index.known(path)
+    if known is not None and known.values is not None:
+        return known.values.mean_length
     with open_slide(path) as slide:
-        rows = np.unique(np.linspace(0, slide.n_patches - 1, N_ROWS).astype(np.int64))
-        features = slide.load_rows(rows)
-    is_finite = features.float().isfinite().all(dim=1)  # whoever reads the slide names the rows that are not
-    return float(features[is_finite].double().norm(dim=1).mean()) if is_finite.any() else 0.0
+        return mean_length(slide.load_rows(rows_for_length(slide.n_patches)))
+
+
+def _patch_size(path: Path, index: FeatureIndex) -> float | None:
+    known = index.known(path)
+    if known is not None and known.values is not None:
+        return known.values.patch_um
+    return physical_patch_size(read_header(path))
 
 
 def _spaced(paths: Sequence[Path], number: int) -> list[Path]:

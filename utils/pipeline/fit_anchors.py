@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from datasets.slides.features import read_slide
 from datasets.slides.id_checks import check_slide_files
 from utils.anchors.anchor_files import (
     dataset_anchors_path,
@@ -108,10 +107,14 @@ def fit_slide_anchors(
     if len(todo) < len(slides):
         n_done = len(slides) - len(todo)
         logger.info("%d of %s %s done", n_done, counted(len(slides), "slide"), agreeing(n_done, "is", "are"))
-    read = map_in_threads(lambda slide_id: read_slide(slides[slide_id].path), todo, workers)
-    for slide in tqdm(read, "slide anchors", len(todo), disable=None, unit="slide"):
-        path = directory / f"{slide.slide_id}.pt"
-        write_anchors(path, slide_anchors(clustering, slide.slide_id, scaled(slide.features, norm, slide.slide_id)))
+    read = map_in_threads(lambda slide_id: slides[slide_id].read(), todo, workers)
+    try:
+        for slide in tqdm(read, "slide anchors", len(todo), disable=None, unit="slide"):
+            path = directory / f"{slide.slide_id}.pt"
+            write_anchors(path, slide_anchors(clustering, slide.slide_id, scaled(slide.features, norm, slide.slide_id)))
+    finally:
+        for index in {id(slide.index): slide.index for slide in slides.values()}.values():
+            index.save()
     logger.info("wrote the anchors of %s to %s", counted(len(todo), "slide"), directory)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,9 +17,10 @@ from datasets.batches import BatchReader
 from datasets.folds.cases import PARTS
 from datasets.folds.splits import Fold, find_folds, keep_available, read_fold
 from datasets.folds.units import patients_as_bags
+from datasets.slides.feature_index import READING_THREADS, FeatureIndex
 from datasets.slides.features import SlideFeatures, check_widths, find_slides, read_slide
-from datasets.slides.fingerprint import fingerprint
-from datasets.slides.row_doubts import RepeatedRows
+from datasets.slides.index_table import IndexedSlide
+from datasets.slides.row_doubts import repetition_warnings
 from datasets.slides.slide_cache import SlideCache
 from models import options_of
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
@@ -27,7 +29,7 @@ from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.machine.memory import free_memory
 from utils.machine.threads import map_in_threads
-from utils.pipeline.needed_coords import READING_THREADS, refuse_slides
+from utils.pipeline.needed_coords import refuse_slides
 
 logger = logging.getLogger("main")
 
@@ -62,7 +64,8 @@ class FoldInputs:
         fingerprints: of the features of each slide.
         dim_in: D, the width of the features.
         anchors: its anchors, and the scale of the features that goes with them.
-        read: reads a feature file, or takes it from memory.
+        known: the index of the feature files.
+        read: reads a feature file as this index does, or takes it from memory.
     """
 
     fold: Fold
@@ -70,6 +73,7 @@ class FoldInputs:
     fingerprints: Mapping[str, str]
     dim_in: int
     anchors: FoldAnchors
+    known: FeatureIndex
     read: SlideReader
 
     @property
@@ -83,15 +87,15 @@ class FoldInputs:
         return (*self.fold.warnings, *self.anchors.warnings)
 
 
-def slide_cache(cache: str, gigabytes: float | None) -> SlideCache | None:
-    """The memory that all folds share (`--cache ram`); by default half of what is free.
+def slide_cache(cache: str, gigabytes: float | None, read: SlideReader = read_slide) -> SlideCache | None:
+    """The memory that all folds share (`--cache ram`); by default half of what is free. `read` reads a file.
 
     Raises:
         UserError: where the system does not say how much memory is free.
     """
     if cache == "none":
         return None
-    return SlideCache(int(CACHE_SHARE * free_memory() if gigabytes is None else gigabytes * 1e9))
+    return SlideCache(int(CACHE_SHARE * free_memory() if gigabytes is None else gigabytes * 1e9), read)
 
 
 def read_folds(
@@ -125,16 +129,18 @@ def load_inputs(
     source: AnchorSource,
     *,
     on_missing: str,
+    index: FeatureIndex | None = None,
     cache: SlideCache | None = None,
 ) -> list[FoldInputs]:
-    """Find and check the headers of the feature files and the anchors of the folds.
+    """Find and check the headers of the feature files, those that are not in their index, and the anchors of the folds.
 
     Args:
         folds: as `read_folds` gives them.
         features_dir: directories of feature files.
         source: where the anchors come from.
         on_missing: `error`, or `drop` for slides without a feature file.
-        cache: keeps what is read of the slides in memory.
+        index: of the feature files; a new one by default.
+        cache: keeps what is read of the slides in memory; it reads through the index.
 
     Raises:
         UserError: for features or anchors that are missing, damaged, or do not belong together.
@@ -142,11 +148,13 @@ def load_inputs(
     found = find_slides(features_dir)
     folds = [keep_available(fold, found, on_missing)[0] for fold in folds]
     paths = {slide_id: found[slide_id] for slide_id in sorted({s for fold in folds for s in fold.slides()})}
-    dim_in = check_widths(paths)
-    prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
-    read = read_slide if cache is None else cache.read
+    index = FeatureIndex() if index is None else index
+    slides = index.look_at_all(paths)
+    dim_in = check_widths({paths[slide_id]: slide.width for slide_id, slide in slides.items()})
+    prints = {slide_id: slide.fingerprint for slide_id, slide in slides.items()}
+    read = index.read if cache is None else cache.read
     without = FoldAnchors(FeatureNorm())
-    inputs = [FoldInputs(fold, paths, prints, dim_in, without, read) for fold in folds]
+    inputs = [FoldInputs(fold, paths, prints, dim_in, without, index, read) for fold in folds]
     return [replace(each, anchors=anchors_of(source, each)) for each in inputs]
 
 
@@ -175,9 +183,10 @@ def anchors_of(source: AnchorSource, inputs: FoldInputs) -> FoldAnchors:
 
 
 def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool) -> None:
-    """Read every slide of these folds once: NaN in a test slide should not come to light after the training.
+    """Read every slide of these folds whose numbers the index does not know to be finite.
 
-    Slides whose rows, or positions where these matter, repeat themselves are named in the log.
+    NaN in a test slide should not come to light after the training. Slides whose rows, or positions where these matter,
+    repeat themselves are named in the log.
 
     Args:
         inputs: of the folds that are still to be trained or tested.
@@ -188,16 +197,42 @@ def check_values(inputs: Sequence[FoldInputs], *, model: str, needs_coords: bool
         UserError: as `read_slide` does, and for slides without the coordinates that the model needs.
     """
     paths = {slide_id: each.paths[slide_id] for each in inputs for slide_id in each.fold.slides()}
-    without: list[str] = []
-    repeated = RepeatedRows(with_coords=needs_coords)
-    if paths:
-        slides = map_in_threads(lambda path: repeated.look_at(inputs[0].read(path)), paths.values(), READING_THREADS)
-        for slide in tqdm(slides, "checking features", len(paths), leave=False, disable=None, unit="slide"):
-            if needs_coords and slide.coords is None:
-                without.append(slide.slide_id)
+    if not paths:
+        return
+    index = inputs[0].known
+    left = [path for path in paths.values() if not index.knows_values(path)]
+    if left:
+        try:
+            slides = map_in_threads(inputs[0].read, left, READING_THREADS)
+            deque(tqdm(slides, "checking features", len(left), leave=False, disable=None, unit="slide"), maxlen=0)
+        finally:
+            index.save()
+    found = index.found(paths)
+    without = [slide_id for slide_id, slide in found.items() if needs_coords and not slide.has_coords]
     other_way = ", or --graph features" if "graph" in options_of(model) else ""
     refuse_slides(without, len(paths), model, other_way)
-    for warning in repeated.warnings(len(paths)):
+    warn_of_repetitions(found, len(paths), with_coords=needs_coords)
+
+
+def sizes_of(inputs: Sequence[FoldInputs]) -> dict[Path, int]:
+    """{feature file: bytes that the slide takes in memory}, of all slides of these folds."""
+    paths = {slide_id: each.paths[slide_id] for each in inputs for slide_id in each.fold.slides()}
+    found = inputs[0].known.found(paths) if inputs else {}
+    return {paths[slide_id]: slide.n_bytes for slide_id, slide in found.items()}
+
+
+def warn_of_repetitions(found: Mapping[str, IndexedSlide], n_slides: int, *, with_coords: bool) -> None:
+    """Name slides whose rows repeat themselves in the log, and those whose positions do where these matter.
+
+    Args:
+        found: {slide id: what is known of it}.
+        n_slides: how many slides there are in all.
+        with_coords: whether positions matter.
+    """
+    values = {slide_id: slide.values for slide_id, slide in found.items() if slide.values is not None}
+    rows = {slide_id: each.repeated_rows for slide_id, each in values.items() if each.repeated_rows}
+    places = {slide_id: each.repeated_places for slide_id, each in values.items() if each.repeated_places}
+    for warning in repetition_warnings(rows, places if with_coords else {}, n_slides):
         logger.warning("warning: %s", warning)
 
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from datasets.slides.features import read_header
+from datasets.slides.feature_index import FeatureIndex
 from models.bag_model import BagModel
 from utils.errors import UserError
-from utils.machine.threads import map_in_threads
-
-READING_THREADS = 4
 
 
-def check_coords(models: Iterable[BagModel], paths: Mapping[str, Path]) -> None:
+def check_coords(models: Iterable[BagModel], paths: Mapping[str, Path], index: FeatureIndex) -> None:
     """Check that slides (slide id -> file) have coordinates, where a model needs them; no features are read for it.
+
+    Files whose coordinates their index does not know are opened.
 
     Raises:
         UserError: for slides without, and for files that cannot be read.
     """
     if not any(model.needs_coords for model in models):
         return
-    headers = zip(paths, map_in_threads(read_header, paths.values(), READING_THREADS), strict=True)
-    refuse_slides([slide_id for slide_id, header in headers if header.coords is None], len(paths), "the model")
+    has_coords = index.have_coords(paths)
+    refuse_slides([slide_id for slide_id in paths if not has_coords[slide_id]], len(paths), "the model")
 
 
 def refuse_slides(without: Sequence[str], n_slides: int, model: str, other_way: str = "") -> None:

@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import check_widths, find_slides
-from datasets.slides.fingerprint import fingerprint
 from utils.errors import UserError, advice, said
 from utils.files.locks import locked
 from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
-from utils.machine.threads import map_in_threads
 from utils.pipeline.cohort import Cohort, read_cohort
 from utils.pipeline.cohort_checks import (
     anchors_of,
@@ -30,7 +29,7 @@ from utils.pipeline.cohort_checks import (
 from utils.pipeline.cohort_logits import FoldGroup, cohort_logits, groups_of_folds
 from utils.pipeline.cohort_tables import predicted_tables, relabelled_tables, write_tables
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
-from utils.pipeline.needed_coords import READING_THREADS, check_coords
+from utils.pipeline.needed_coords import check_coords
 from utils.pipeline.predict_settings import PredictSettings
 from utils.runs.predict_dir import (
     PARTIAL,
@@ -106,6 +105,7 @@ class _Checked:
         unit: what one prediction is about.
         paths: the feature file of each slide.
         prints: the fingerprint of each slide's features.
+        index: of the feature files.
         groups: the folds, with the anchors of the slides.
         warnings: what a reader of the results should know.
     """
@@ -114,6 +114,7 @@ class _Checked:
     unit: str
     paths: Mapping[str, Path]
     prints: Mapping[str, str]
+    index: FeatureIndex
     groups: Sequence[FoldGroup]
     warnings: Sequence[str]
 
@@ -122,15 +123,17 @@ def _checked(settings: PredictSettings, ensemble: Ensemble) -> _Checked:
     found, unit = find_slides(settings.features_dir), unit_of(ensemble.record)
     cohort = read_cohort(settings, ensemble.task, unit, list(found), ensemble.class_names)
     paths = {slide_id: found[slide_id] for slide_id in cohort.slide_ids}
-    check_widths(paths, ensemble.dim_in)
-    check_coords((fold.model for fold in ensemble.folds), paths)
+    index = FeatureIndex(settings.verify)
+    slides = index.look_at_all(paths)
+    check_widths({paths[slide_id]: slide.width for slide_id, slide in slides.items()}, ensemble.dim_in)
+    check_coords((fold.model for fold in ensemble.folds), paths, index)
     warnings = [
         *cohort.warnings,
-        *scale_warnings(ensemble, list(paths.values())),
+        *scale_warnings(ensemble, list(paths.values()), index),
         *overlap_warnings(ensemble, cohort.cases, allow_overlap=settings.allow_patient_overlap),
     ]
-    prints = dict(zip(paths, map_in_threads(fingerprint, paths.values(), READING_THREADS), strict=True))
-    return _Checked(cohort, unit, paths, prints, groups_of_folds(settings, ensemble, paths), warnings)
+    prints = {slide_id: slide.fingerprint for slide_id, slide in slides.items()}
+    return _Checked(cohort, unit, paths, prints, index, groups_of_folds(settings, ensemble, paths), warnings)
 
 
 def _write(
@@ -141,7 +144,8 @@ def _write(
     if is_predicted:
         tables = relabelled_tables(ensemble, cases, folder)
     else:
-        logits = cohort_logits(settings, ensemble, checked.groups, cases, checked.paths, checked.prints)
+        groups, paths, prints = checked.groups, checked.paths, checked.prints
+        logits = cohort_logits(settings, ensemble, groups, cases, paths, prints, checked.index)
         tables = predicted_tables(ensemble, cases, logits)
     remove_evaluation(folder)
     write_tables(ensemble, cases, tables, folder)

@@ -50,6 +50,12 @@ class PredictSettings(LabelOptions, ExplanationOptions):
     num_workers: int = option(
         2, "number of threads that read features ahead; 0 reads in the main thread", limits=Limits(0, THREADS)
     )
+    verify: str = option(
+        "changed",
+        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
+        "all of them (full)",
+        choices=("changed", "full"),
+    )
     on_missing: str = option(
         "error",
         "what to do about labelled slides without a feature file: stop, or leave them out and count them",

@@ -74,7 +74,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
 def training_facts(folds: Sequence[FoldInputs]) -> FeatureFacts:
     """Facts about the features that the folds are trained on, to be compared with those of another cohort."""
     slide_ids = sorted({slide_id for inputs in folds for slide_id in inputs.fold.slides("train")})
-    return facts_of([folds[0].paths[slide_id] for slide_id in slide_ids])
+    return facts_of([folds[0].paths[slide_id] for slide_id in slide_ids], folds[0].known)
 
 
 def count_parts(fold: Fold) -> dict[str, dict[str, Any]]:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.slides.features import SlideFeatures
-from datasets.slides.row_doubts import RepeatedRows, repeated_places, repeated_rows
+from datasets.slides.row_doubts import repeated_places, repeated_rows, repetition_warnings
 
 KINDS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -83,19 +82,24 @@ def test_positions_that_repeat(coords: list[list[int]], said: str | None):
 
 
 def test_slides_are_named_and_counted():
-    good = SlideFeatures("s1", features(20), torch.arange(40).view(20, 2), {})
-    bad = SlideFeatures("s2", torch.zeros(20, 4), torch.zeros(20, 2, dtype=torch.long), {})
-    seen = RepeatedRows(with_coords=True)
-    assert [seen.look_at(slide) for slide in (good, bad)] == [good, bad]
-    assert seen.warnings(2) == [
-        "1 of 2 slides repeat themselves, such as s2 with 20 of 20 rows that are 0: were all features written, or are "
+    rows, places = (
+        {"s3": "2 of 3 rows that are 0", "s2": "20 of 20 rows that are 0"},
+        {"s2": "20 patches at 1 position"},
+    )
+    assert repetition_warnings(rows, places, 4) == [
+        "2 of 4 slides repeat themselves, such as s2 with 20 of 20 rows that are 0: were all features written, or are "
         "these background?",
-        "1 of 2 slides repeat themselves, such as s2 with 20 patches at 1 position: are these the coordinates of the "
+        "1 of 4 slides repeat themselves, such as s2 with 20 patches at 1 position: are these the coordinates of the "
         "patches?",
     ]
-    plain = RepeatedRows()
-    plain.look_at(bad)
-    assert len(plain.warnings(1)) == 1
-    plain = RepeatedRows()
-    plain.look_at(good)
-    assert plain.warnings(1) == []
+    assert len(repetition_warnings(rows, {}, 4)) == 1
+    assert repetition_warnings({}, {}, 4) == []
+
+
+def test_positions_count_as_rows_of_the_table_do():
+    """They are compared as one number each: those of the left half of a slide may be negative."""
+    coords = np.random.default_rng(0).integers(-3, 3, size=(60, 2))
+    n_places = len(np.unique(coords, axis=0))
+    assert repeated_places(np.concatenate([coords, coords, coords])) == f"180 patches at {n_places} positions"
+    far = np.array([[2**31, -(2**31)], [2**31 - 1, 2**31], [-(2**31), 5], [0, 2**31]])
+    assert repeated_places(far) is None

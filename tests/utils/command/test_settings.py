@@ -44,6 +44,7 @@ CLUSTERING_DEFAULTS = {
     "max_points": 262144,
     "n_files": None,
     "workers": 4,
+    "verify": "changed",
     "gpu": False,
     "overwrite": False,
 }
@@ -84,6 +85,7 @@ RUN_DEFAULTS = {
     "on_change": "error",
     "no_figures": False,
     "num_workers": 2,
+    "verify": "changed",
     "cache": "none",
     "cache_gb": None,
     "on_missing": "error",
@@ -355,7 +357,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
     places = {"features_dir", "splits_dir", "anchors", "results_dir", "run_name"}
     without_effect = {
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
-        *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "device"),
+        *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "verify", "device"),
     }
     explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}
     assert set(names_of(RunSettings, "place")) == places

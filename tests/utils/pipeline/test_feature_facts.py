@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import write_slide
 from utils.errors import UserError
 from utils.pipeline.feature_facts import FeatureFacts, check_same_scale, facts_of
@@ -16,7 +17,7 @@ def test_facts_of_known_slides(tmp_path: Path):
         features[:, 1] = length
         coords = torch.stack([torch.arange(200), torch.zeros(200)], dim=1).long() * 512
         write_slide(tmp_path / f"{name}.h5", features, coords, {"patch_size_level0": 512, "mpp": 0.25})
-    facts = facts_of([tmp_path / "a.h5", tmp_path / "b.h5"])
+    facts = facts_of([tmp_path / "a.h5", tmp_path / "b.h5"], FeatureIndex())
     assert (facts.mean_length, facts.patch_um) == (4.0, 128.0)
     assert FeatureFacts.from_json(facts.to_json()) == facts
     assert FeatureFacts.from_json(None) is None
@@ -25,7 +26,7 @@ def test_facts_of_known_slides(tmp_path: Path):
 def test_rows_that_are_not_finite_do_not_count(tmp_path: Path):
     features = torch.ones(10, 4)
     torch.save(features.index_fill(0, torch.tensor([3]), torch.nan), tmp_path / "a.pt")
-    assert facts_of([tmp_path / "a.pt"]) == FeatureFacts(2.0, None)
+    assert facts_of([tmp_path / "a.pt"], FeatureIndex()) == FeatureFacts(2.0, None)
 
 
 @pytest.mark.parametrize(("length", "patch"), [(1.2, 100.0), (0.7, 110.0), (1.0, None)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +11,24 @@ import pandas as pd
 import pytest
 import torch
 
+from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import read_slide, write_slide
+from datasets.slides.index_folder import INDEX_NAME
 from tests.utils.pipeline.conftest import inputs_of
 from utils.anchors.anchor_files import write_anchors, write_provenance
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.errors import UserError
-from utils.pipeline.inputs import AnchorSource, bags, batch_reader, check_values, read_folds, slide_cache
+from utils.pipeline.inputs import (
+    AnchorSource,
+    bags,
+    batch_reader,
+    check_values,
+    load_inputs,
+    read_folds,
+    sizes_of,
+    slide_cache,
+)
+from utils.pipeline.record import training_facts
 
 RANDOM = AnchorSource("random", 4, None)
 
@@ -82,7 +96,7 @@ def test_a_model_without_anchors_takes_their_scale_alone(cls_cohort, tmp_path):
 def test_every_value_of_the_folds_is_read_once(cls_cohort, tmp_path):
     read: list[Path] = []
     (inputs,) = inputs_of(cls_cohort, "cls", RANDOM, 0)
-    seen = replace(inputs, read=lambda path: read.append(path) or read_slide(path))
+    seen = replace(inputs, read=lambda path: read.append(path) or inputs.read(path))
     check_values([seen], model="abmil", needs_coords=True)
     assert sorted(read) == sorted(inputs.paths.values())
     check_values([], model="abmil", needs_coords=True)  # every fold is finished
@@ -140,3 +154,37 @@ def test_the_cache_takes_what_it_is_given():
     assert slide_cache("none", None) is None
     assert slide_cache("ram", 0.5).budget == 5e8
     assert slide_cache("ram", None).budget > 0
+
+
+def test_a_second_run_over_an_unchanged_cohort_opens_no_file_before_its_first_batch(cls_cohort, tmp_path):
+    """Opened, the files of the second run would be damaged ones."""
+    features = tmp_path / "features"
+    shutil.copytree(cls_cohort.features_dir, features, ignore=shutil.ignore_patterns(INDEX_NAME))
+    for path in features.iterdir():
+        os.utime(path, ns=(0, path.stat().st_mtime_ns - 10**13))
+
+    def first_steps(verify: str = "changed") -> tuple:
+        folds = read_folds(cls_cohort.splits_dir, None, "cls", n_bins=4, allow_patient_overlap=False)
+        inputs = load_inputs(folds, [features], RANDOM, on_missing="error", index=FeatureIndex(verify))
+        facts = training_facts(inputs)
+        check_values(inputs, model="patchgcn", needs_coords=True)
+        return inputs[0].fingerprints, inputs[0].dim_in, facts, sizes_of(inputs)
+
+    first = first_steps()
+    for path in features.glob("*.h5"):
+        state = path.stat()
+        path.write_bytes(b"\x01" * state.st_size)
+        os.utime(path, ns=(0, state.st_mtime_ns))
+    assert first_steps() == first
+    with pytest.raises(UserError, match=r"\.h5"):
+        first_steps("full")
+    with pytest.raises(UserError, match=r"\.h5"):  # and what was known of that one is no longer
+        first_steps()
+
+
+def test_the_memory_that_slides_will_take(cls_cohort):
+    (inputs,) = inputs_of(cls_cohort, "cls", RANDOM, 0)
+    check_values([inputs], model="abmil", needs_coords=False)
+    slides = {path: read_slide(path) for path in inputs.paths.values()}
+    assert sizes_of([inputs]) == {path: s.features.nbytes + s.coords.nbytes for path, s in slides.items()}
+    assert sizes_of([]) == {}
