@@ -55,7 +55,8 @@ class LocalLauncher:
         self.n_slots = len(self.slots)
         self.device = CPU if self.slots[0].gpu is None else "cuda"
         self.threads = threads_of_each(self.n_slots)
-        prepare(self.threads)
+        if self.device == CPU:
+            prepare(self.threads)
 
     def run(self, pieces: Sequence[Piece], watcher: Watcher) -> list[Ended]:
         """Run the pieces in their order, each after those that it needs, and return how each ended.

@@ -1,8 +1,9 @@
-"""The process of a piece: begun in milliseconds, with its own GPU, threads and log, and ended with its launcher.
+"""The process of a piece: with its own GPU, threads and log, and ended with its launcher.
 
-It is forked from a server that has imported torch and the parts of a run, and has computed nothing: a process that
-begins from nothing imports for 4 seconds on a quiet machine. The server never asks CUDA for anything, and it starts no
-threads of OpenMP, so that its forks are as good as new processes.
+On the CPU it is forked from a server that has imported torch and the parts of a run, and has computed nothing: it
+begins in a tenth of a second, where a new process imports for 5 to 7 CPU seconds. The server has never begun a parallel
+region of OpenMP, so that its forks compute as new processes do. On a GPU the process is a new one: CUDA cannot be used
+in a fork of a process that has asked it for anything, and libraries may ask while they are imported.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from utils.files.locks import HeldError
 from utils.launch.piece import HELD, Piece
@@ -29,46 +30,58 @@ from utils.machine.streams import open_log
 
 ROOT = Path(__file__).parents[2]
 GOES_ON = "the same command goes on from what is saved"
-# What pieces import: with these a fold, its tables and its report are begun at once.
+# What pieces import: with these a fold, its tables and its report are begun at once. The last one is imported by the
+# optimizers of torch when they are made.
 PRELOADED = (
     *("main", "run_clustering", "utils.anchors.kmeans", "utils.pipeline.fit_anchors", "utils.pipeline.inputs"),
     *("utils.pipeline.models", "utils.pipeline.train_fold", "utils.pipeline.record", "utils.pipeline.validation"),
-    *("utils.figures.run_figures", "utils.report.run_page"),
+    *("utils.figures.run_figures", "utils.report.run_page", "models.mico", "torch._dynamo"),
 )
 
 
 def prepare(threads: int | None) -> None:
-    """Begin to import what pieces need, beside whatever this process does next.
+    """Begin to import what pieces on the CPU need, beside whatever this process does next.
 
     Args:
         threads: of each piece; None: as the environment says.
     """
     multiprocessing.set_forkserver_preload(list(PRELOADED))
-    more = {} if threads is None else {THREADS: str(threads)}
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     # The server inherits that signals wait: those to the group of this process are for the pieces.
-    with signals_blocked(), environment(PYTHONPATH=path, **more):
+    with signals_blocked(), environment(**_variables(Slot(), threads)):
         forkserver.ensure_running()
 
 
 def start(piece: Piece, slot: Slot, threads: int | None) -> BaseProcess:
     """Begin the process of a piece; its exit code is that of the piece, or less than 0 where a signal killed it."""
-    prepare(threads)
-    process = multiprocessing.get_context("forkserver").Process(target=live, args=(piece, slot, threads), daemon=True)
-    with signals_blocked():  # until the new process can remember them
+    if slot.gpu is None:
+        prepare(threads)
+    context = multiprocessing.get_context("forkserver" if slot.gpu is None else "spawn")
+    process = context.Process(target=live, args=(piece, threads), daemon=True)  # type: ignore[attr-defined]
+    with signals_blocked(), environment(**_variables(slot, threads)):  # signals until it can remember them
         process.start()
-    return process
+    return cast("BaseProcess", process)
 
 
-def live(piece: Piece, slot: Slot, threads: int | None) -> None:
+def _variables(slot: Slot, threads: int | None) -> dict[str, str]:
+    """What the environment of a piece says, from the first instruction of its process or of its server."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {"PYTHONPATH": path}
+    if threads is not None:
+        variables[THREADS] = str(threads)
+    if slot.gpu is not None:
+        variables[VISIBLE] = slot.gpu
+    return variables
+
+
+def live(piece: Piece, threads: int | None) -> None:
     """The whole life of the process of a piece."""
     _remember_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    if slot.gpu is not None:
-        os.environ[VISIBLE] = slot.gpu  # CUDA reads it when it is first asked
     threading.Thread(target=_end_with_the_launcher, name="launcher-watch", daemon=True).start()
-    if threads is not None:
-        _compute_in(threads)
+    if threads is not None and os.environ.get(THREADS) != str(threads):  # the server was begun for another number
+        import torch
+
+        torch.set_num_threads(threads)
     sys.exit(run_piece(piece))
 
 
@@ -109,13 +122,6 @@ def _end_with_the_launcher() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _compute_in(threads: int) -> None:
-    import torch
-
-    if torch.get_num_threads() != threads:  # the server was begun for another number
-        torch.set_num_threads(threads)
 
 
 _remembered: list[int] = []  # signals that came before the piece could answer: its work does not begin

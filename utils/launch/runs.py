@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from utils.command.launch_options import LaunchOptions
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.phrases import counted
@@ -47,7 +49,9 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     from utils.runs.earlier_name import where_it_began
 
     launcher = launcher_of(settings, device=settings.device)
-    settings = where_it_began(replace(settings, device=launcher.device))
+    # What the pieces do is the same as without a launcher, and recorded as that.
+    alone = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
+    settings = where_it_began(replace(settings, device=launcher.device, **alone))
     steps.begin(settings)
     folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
     logger.info("%s, %d at a time; logs in %s", counted(len(folds), "fold"), launcher.n_slots, log.parent)

@@ -356,6 +356,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
     without_effect = {
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
         *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "device"),
+        *("launcher", "gpus", "jobs_per_gpu", "jobs"),
     }
     explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}
     assert set(names_of(RunSettings, "place")) == places
