@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from utils.command.launch_options import LaunchOptions
 from utils.command.settings import RunSettings
@@ -50,7 +51,7 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
 
     launcher = launcher_of(settings, device=settings.device)
     # What the pieces do is the same as without a launcher, and recorded as that.
-    alone = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
+    alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
     settings = where_it_began(replace(settings, device=launcher.device, **alone))
     steps.begin(settings)
     folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
