@@ -62,6 +62,7 @@ def test_anchors_are_one_piece(tmp_path: Path):
     assert piece.work.func is clustering.run
 
 
+@pytest.mark.slow
 def test_a_refused_job_says_why_and_those_that_need_it_are_not_run(tmp_path: Path, cohort: Cohort):
     jobs = [
         run_job(tmp_path, cohort.splits_dir, needs="8 anchors"),

@@ -34,7 +34,12 @@ class Replay:
         return list(self.results)
 
 
-RUN = [piece("a, beginning", "a", "begin"), piece("a, fold 0", "a"), piece("a, fold 1", "a"), piece("a, end", "a", "end")]
+RUN = [
+    piece("a, beginning", "a", "begin"),
+    piece("a, fold 0", "a"),
+    piece("a, fold 1", "a"),
+    piece("a, end", "a", "end"),
+]
 
 
 def test_a_line_for_each_part(capsys: pytest.CaptureFixture[str]):
