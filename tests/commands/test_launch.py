@@ -57,12 +57,19 @@ def owner(place: Path) -> int:
     return int(json.loads((place.parent / f".{place.name}.lock").read_text())["process"])
 
 
+def files(run_dir: Path) -> dict[str, bytes]:
+    """All that the run left behind; `run.json` names the folder of the results."""
+    found = contents(run_dir)
+    assert json.loads(found.pop("run.json"))["folds"] == [0, 1]
+    return found
+
+
 @pytest.fixture(scope="module")
 def long_run(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What a serial run of many epochs leaves behind."""
     place = tmp_path_factory.mktemp("serial")
     finish(start(cls_arguments(cls_cohort, place, *LONG)))
-    return contents(place / "cls" / "toy" / "run")
+    return files(place / "cls" / "toy" / "run")
 
 
 @pytest.mark.parametrize(("task", "threads"), [("cls", 2), ("surv", 1)])
@@ -95,7 +102,7 @@ def test_a_fold_that_is_killed_goes_on_from_its_last_epoch(
     assert "fold 1: its process was killed by SIGKILL; was there enough memory? It goes on once more" in out
     log = (tmp_path / "logs" / "cls_toy_run_fold1.log").read_text()
     assert log.count("fold 1 epoch 1 ") == 1
-    assert contents(run_dir) == long_run
+    assert files(run_dir) == long_run
 
 
 def test_a_launcher_that_is_killed_takes_its_folds_with_it_and_the_same_command_goes_on(
@@ -112,7 +119,7 @@ def test_a_launcher_that_is_killed_takes_its_folds_with_it_and_the_same_command_
     log = (tmp_path / "logs" / "cls_toy_run_fold0.log").read_text()
     assert "main.py: stopped by SIGTERM" in log
     assert log.count("fold 0 epoch 1 ") == 1
-    assert contents(run_dir) == long_run
+    assert files(run_dir) == long_run
 
 
 def test_a_signal_lets_folds_save_what_they_have(cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path):
@@ -126,7 +133,7 @@ def test_a_signal_lets_folds_save_what_they_have(cls_cohort: Cohort, long_run: d
     assert said.splitlines()[-1] == "main.py: interrupted; the same command with --resume goes on from what is saved"
     assert "stopping after this step" in (tmp_path / "logs" / "cls_toy_run_fold0.log").read_text()
     finish(start([*arguments, "--resume"]))
-    assert contents(run_dir) == long_run
+    assert files(run_dir) == long_run
 
 
 def test_two_launchers_of_one_run_share_its_folds(cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path):
@@ -135,11 +142,10 @@ def test_two_launchers_of_one_run_share_its_folds(cls_cohort: Cohort, long_run: 
     launched = [start(arguments), start(arguments)]
     for each in launched:
         assert "2 of 2  done: " in finish(each)
-    assert contents(run_dir) == long_run
+    assert files(run_dir) == long_run
     logs = [(tmp_path / "logs" / f"cls_toy_run_fold{k}.log").read_text() for k in (0, 1)]
     assert [log.count(f"fold {k} epoch 1 ") for k, log in enumerate(logs)] == [1, 1]
     assert [log.count(f"fold {k} is finished") for k, log in enumerate(logs)] == [1, 1]
-    assert json.loads((run_dir / "run.json").read_text())["folds"] == [0, 1]
 
 
 def test_results_that_are_there_are_refused_and_overwritten_as_without_a_launcher(
