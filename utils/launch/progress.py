@@ -111,12 +111,13 @@ class Progress:
         means = {kind: sum(seconds) / len(seconds) for kind, seconds in took.items()}
         if not means:
             return "time left unknown"
-        longest, now, left = max(means.values()), time.monotonic(), 0.0
+        longest, now = max(means.values()), time.monotonic()
+        left = [0.0]
         for piece in self._pieces:
             if piece.label not in self._ended:
                 since = self._running.get(piece.label, now)
-                left += max(0.0, means.get(piece.kind, longest) - (now - since))
-        return f"about {tqdm.format_interval(left / self._n_slots)} left"
+                left.append(max(0.0, means.get(piece.kind, longest) - (now - since)))
+        return f"about {tqdm.format_interval(max(sum(left) / self._n_slots, *left))} left"
 
     def _say(self, *lines: str) -> None:
         if lines:

@@ -69,7 +69,7 @@ def test_what_waits_is_told_at_once(capsys: pytest.CaptureFixture[str]):
 
 
 def test_the_time_that_is_left_is_that_of_pieces_of_the_kind():
-    """Two folds of 60 and 20 s, of which one is left in each of two places at a time: 40 s each; and an end of 4 s."""
+    """Folds took 60 and 20 s, and an end 4 s: two folds and an end are left, in two places."""
     folds = [piece(str(k), str(k)) for k in range(4)]
     with Progress([*folds, piece("x", "x", "end"), piece("end", "end", "end")], 2) as progress:
         assert progress._left() == "time left unknown"
@@ -78,4 +78,4 @@ def test_the_time_that_is_left_is_that_of_pieces_of_the_kind():
         progress.ended(piece("x", "x", "end"), Ended("x", 0, "", (), 4.0))
         assert progress._left() == "about 00:42 left"
         progress.ended(folds[2], Ended("2", 2, "refused", (), 0.0))
-        assert progress._left() == "about 00:22 left"
+        assert progress._left() == "about 00:40 left"  # the last fold, in one of two places
