@@ -167,21 +167,23 @@ def test_results_that_are_there_are_refused_and_overwritten_as_without_a_launche
     assert contents(tmp_path / "cls" / "toy" / "run").keys() > before.keys()
 
 
-def test_a_fold_that_fails_is_told_and_the_other_is_there(cls_cohort: Cohort, run_main: Command, tmp_path: Path):
-    """The folder of one fold cannot be written."""
+def test_a_fold_that_fails_is_told_and_the_other_is_kept(cls_cohort: Cohort, run_main: Command, tmp_path: Path):
+    """A folder stands in the place of a file of one fold."""
     run_dir = tmp_path / "cls" / "toy" / "run"
-    (run_dir / "fold0").mkdir(parents=True)
-    (run_dir / "fold0" / "log.csv").mkdir()
-    ended = run_main(*cls_arguments(cls_cohort, tmp_path, *PROTOCOL, "--jobs", "2", "--resume"))
+    arguments = cls_arguments(cls_cohort, tmp_path, *PROTOCOL, "--jobs", "2", "--resume")
+    run_main(*arguments).check()
+    (run_dir / "fold0" / "predictions_test.csv").unlink()
+    (run_dir / "fold0" / "predictions_test.csv").mkdir()
+    (run_dir / "summary.json").unlink()
+    ended = run_main(*arguments)
     assert ended.status == 2
     assert ended.err.startswith("main.py: error: 1 of 2 folds failed (fold 0: main.py: error: ")
     assert "pass --resume to go on with what is left" in ended.err
     assert "FAILED: fold 0: " in ended.out
     assert "done: fold 1: " in ended.out
-    assert (run_dir / "fold1" / "metrics.json").exists()
     assert not (run_dir / "summary.json").exists()
-    (run_dir / "fold0" / "log.csv").rmdir()
-    run_main(*cls_arguments(cls_cohort, tmp_path, *PROTOCOL, "--jobs", "2", "--resume")).check()
+    (run_dir / "fold0" / "predictions_test.csv").rmdir()
+    run_main(*arguments).check()
     assert (run_dir / "summary.json").exists()
 
 
