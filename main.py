@@ -30,6 +30,8 @@ from utils.command.arguments import build_parser
 from utils.command.console import log_to_terminal
 from utils.command.explanation_options import EXPLAIN
 from utils.command.settings import RunSettings
+from utils.launch.launchers import LAUNCHERS
+from utils.launch.runs import Steps, launch_run
 from utils.machine.memory import keep_freed_memory
 from utils.machine.process import exit_code
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("main")
 
+WHOLE, BEGINNING, FOLD = "whole", "beginning", "fold"  # parts of a run; the last two are pieces of a launcher
+
 
 def get_args_parser() -> argparse.ArgumentParser:
     """The parser of this command where folds are trained, tested or explained."""
@@ -53,6 +57,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     choices = {
         "model": tuple(MODELS),
         "monitor": tuple(sorted({name for names in MONITORS.values() for name in names})),
+        "launcher": tuple(LAUNCHERS),
     }
     return build_parser(RunSettings, "main.py", description, choices=choices, model_options=model_options())
 
@@ -108,7 +113,41 @@ def apply_run(settings: PredictSettings) -> None:
 
 
 def run(settings: RunSettings) -> None:
-    """Check everything that can be checked, run each fold, and write the tables and figures of all that are there."""
+    """Check everything that can be checked, run each fold, and write the tables and figures of all that are there.
+
+    A launcher runs the folds in processes of their own (`utils.launch`).
+
+    Raises:
+        UserError: for what is wrong with options, files or results that are there, and where a launched fold failed.
+    """
+    if settings.launches:
+        launch_run(settings, STEPS)
+    else:
+        run_part(settings)
+
+
+def begin_run(settings: RunSettings) -> None:
+    """Make the folder of a run ready for its folds, after all checks; finished folds get what they may lack.
+
+    Folds of a run that goes on are left to other processes that are at work on them.
+    """
+    run_part(settings, BEGINNING)
+
+
+def run_fold_alone(settings: RunSettings) -> None:
+    """Run the only fold of the settings in the folder of a run that was made ready; a finished one is kept."""
+    run_part(settings, FOLD)
+
+
+def end_run(settings: RunSettings) -> None:
+    """Write what is made of all folds of a run."""
+    from utils.pipeline.record import write_results
+
+    write_results(settings.run_dir, settings.stage, with_figures=not settings.no_figures)
+
+
+def run_part(settings: RunSettings, part: str = WHOLE) -> None:
+    """Run all folds and write tables and figures, or only a part of that: `WHOLE`, `BEGINNING` or `FOLD`."""
     from utils.pipeline.places import check_run_places
 
     check_run_places(
@@ -117,10 +156,11 @@ def run(settings: RunSettings) -> None:
 
     # Slow to import: only after the checks above.
     from datasets.slides.feature_index import FeatureIndex
-    from utils.files.locks import check_free, locked
+    from utils.files.locks import check_free, locked, locked_where_free
     from utils.machine.device import resolve_device, resolve_precision
     from utils.pipeline.inputs import AnchorSource, load_inputs, read_folds, slide_cache
     from utils.pipeline.models import architecture, new_model
+    from utils.pipeline.record import has_finished
     from utils.pipeline.train_fold import Computation
     from utils.runs.earlier_name import where_it_began
     from utils.runs.run_dir import fold_dir
@@ -130,12 +170,15 @@ def run(settings: RunSettings) -> None:
         require_tensorboard()
     device = resolve_device(settings.device)
     settings = where_it_began(settings)
+    if part == FOLD and has_finished(settings):
+        logger.info("fold %d is finished", *settings.folds or ())
+        return
     settings = replace(settings, device=str(device), precision=resolve_precision(settings.precision, device))
     computation = Computation(
         device, settings.precision, settings.num_workers, profile=settings.profile, tensorboard=settings.tensorboard
     )
     index = FeatureIndex(settings.verify)
-    cache = slide_cache(settings.cache, settings.cache_gb, index.read)
+    cache = None if part == BEGINNING else slide_cache(settings.cache, settings.cache_gb, index.read)
 
     folds = read_folds(
         settings.splits_dir,
@@ -146,7 +189,9 @@ def run(settings: RunSettings) -> None:
         unit=settings.unit,
     )
     places = [fold_dir(settings.run_dir, fold.index) for fold in folds]
-    check_free(places)  # before features are looked at
+    shares = part == BEGINNING and settings.resume  # with another launcher of the same run
+    if not shares:
+        check_free(places)  # before features are looked at
     n_clusters = settings.n_clusters if takes_anchors(settings.model) else None
     source = AnchorSource(settings.anchors, n_clusters, settings.feature_norm)
     inputs = load_inputs(folds, settings.features_dir, source, on_missing=settings.on_missing, index=index, cache=cache)
@@ -154,8 +199,10 @@ def run(settings: RunSettings) -> None:
     design = architecture(settings.model, settings.model_options, n_anchors=n_clusters, **sizes)
     model = new_model(design, inputs[0].anchors, seed=settings.seed, fold=0)  # stops where options do not go together
 
-    with locked(*places):
-        run_folds(settings, inputs, design, computation, needs_coords=model.needs_coords, cache=cache)
+    take = locked_where_free if shares else locked
+    with take(*places) as held:
+        inputs = [each for each in inputs if fold_dir(settings.run_dir, each.index) in held]
+        run_folds(settings, inputs, design, computation, needs_coords=model.needs_coords, cache=cache, part=part)
 
 
 def run_folds(
@@ -166,6 +213,7 @@ def run_folds(
     *,
     needs_coords: bool,
     cache: SlideCache | None,
+    part: str = WHOLE,
 ) -> None:
     """Run the folds whose locks this process holds, and write the tables and figures of all that are there.
 
@@ -176,10 +224,14 @@ def run_folds(
         computation: where and how they compute.
         needs_coords: whether the model needs the positions of patches.
         cache: the slides in memory that the folds share.
+        part: all of that; or only what comes before, and finished folds; or only the folds.
     """
+    if not inputs:
+        logger.info("all folds are run by other processes")
+        return
     from utils.pipeline.inputs import check_values, sizes_of
     from utils.pipeline.models import load_model
-    from utils.pipeline.record import claim_run, permitted, run_record, warn_of, write_results
+    from utils.pipeline.record import claim_run, permitted, run_record, warn_of
     from utils.pipeline.train_fold import TrainingProtocol, run_fold, skip_fold
     from utils.pipeline.validation import check_monitor
     from utils.runs.fold_state import is_finished
@@ -205,12 +257,16 @@ def run_folds(
         left = [fold for fold in inputs if fold.index not in finished]
         if settings.stage != "test":
             check_monitor([fold.fold for fold in left], settings.monitor)
-        check_values(left, model=settings.model, needs_coords=needs_coords)
+        if part != FOLD:  # the beginning has looked at them, and `permitted` at whether they are the same
+            check_values(left, model=settings.model, needs_coords=needs_coords)
     if cache is not None:
         cache.reserve(sizes_of(left))
         logger.info(cache.describe())
-    claim_run(settings, record)
+    if part != FOLD:
+        claim_run(settings, record)
     protocol = TrainingProtocol.of(settings)
+    if part == BEGINNING:
+        inputs = [fold for fold in inputs if fold.index in finished and settings.stage != EXPLAIN]
     for fold in inputs:
         place = fold_dir(settings.run_dir, fold.index)
         if settings.stage == "explain":
@@ -220,7 +276,11 @@ def run_folds(
         else:
             run_fold(fold, design, protocol, computation, place, stage=settings.stage)
             warn_of(settings.run_dir, fold.index, settings.stage)
-    write_results(settings.run_dir, settings.stage, with_figures=not settings.no_figures)
+    if part == WHOLE:
+        end_run(settings)
+
+
+STEPS = Steps(begin_run, run_fold_alone, end_run)
 
 
 if __name__ == "__main__":

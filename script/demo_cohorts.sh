@@ -2,7 +2,7 @@
 DEMO_DIR="${DEMO_DIR:-demo}"
 RESULTS_DIR="$DEMO_DIR/tables/results" ANCHORS_DIR="$DEMO_DIR/tables/anchors"
 SEEDS="${SEEDS:-2024 2025}"  # two, so that trainings can be told apart from models
-N_CLUSTERS=16 SWEEP="8 16 32" GPU=cpu NUM_WORKERS=0 JOBS="${DEMO_JOBS:-2}"
+N_CLUSTERS=16 SWEEP="8 16 32" GPU=cpu GPUS= JOBS_PER_GPU= NUM_WORKERS=0 JOBS="${DEMO_JOBS:-2}"
 more=(--no_figures ${more[@]+"${more[@]}"})
 
 .venv/bin/python -m datasets.ucsb_breast --output_dir "$DEMO_DIR/ucsb_breast"

@@ -1,38 +1,26 @@
-"""Many calls of this repository's commands in a few processes, each with a log of its own.
-
-A process imports torch once and then works through its share: a call that finds its results finished takes a fraction
-of a second instead of the seconds that a process needs to begin.
-"""
+"""Calls of this repository's commands as pieces of a launcher, and what is said of them."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
-import itertools
-import multiprocessing
-import os
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
-
-from utils.errors import cannot_write
-from utils.machine.interruption import SIGNALS, Terminated, signals_end_the_work
-from utils.machine.streams import open_log
-
-INTERRUPTED = {128 + number: number for number in SIGNALS}
-PATIENCE = 15  # seconds that jobs have to end by themselves after a second signal
-KILLED = "its process was killed; was there enough memory?"
-NOT_BEGUN = "not run, because the process of another part was killed; the same command goes on with it"
+from datasets.folds.splits import find_folds
+from utils.command.checks import check_limits
+from utils.command.clustering_settings import ClusteringSettings
+from utils.command.launch_options import LaunchOptions, check_launch_options
+from utils.command.settings import RunSettings
+from utils.errors import UserError
+from utils.launch.launchers import launcher_of
+from utils.launch.piece import Ended, Launcher, Piece
+from utils.launch.progress import run_with_progress
+from utils.launch.runs import run_pieces
 
 
 @dataclass(frozen=True)
@@ -41,7 +29,7 @@ class Job:
 
     Attributes:
         label: what it is, for a reader.
-        command: the module with `get_args_parser` and `main`: `main` or `run_clustering`.
+        command: the module of the command: `main` or `run_clustering`.
         arguments: of the command line.
         log: where its output goes.
         needs: the label of a job that has to end well before, or empty.
@@ -54,193 +42,67 @@ class Job:
     needs: str = ""
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a job ended.
-
-    Attributes:
-        label: of the job.
-        status: 0 is well.
-        said: the last line of its log.
-        warnings: the lines of its log that begin with `warning: `.
-        seconds: what it took.
-    """
-
-    label: str
-    status: int
-    said: str
-    warnings: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-
-def run_jobs(jobs: Sequence[Job], n_processes: int, report: Callable[[Ended], None]) -> list[Ended]:
-    """Run the jobs in order, `n_processes` at a time, and report each as it ends.
-
-    A job waits for the one that it needs, and is not run if that one failed. The jobs of a process that was killed
-    count as failed.
+def launch_options(args: argparse.Namespace) -> LaunchOptions:
+    """The options of a script that say where its pieces are computed.
 
     Raises:
-        Terminated: after a signal. The running jobs have received it as well, and have saved what they had; a second
-            one leaves them 15 seconds.
+        UserError: for impossible ones.
     """
-    waiting, ended = list(jobs), dict[str, Ended]()
-    running: dict[Future[Ended], Job] = {}
-    spawn = multiprocessing.get_context("spawn")  # CUDA cannot be used in a forked process
-    with signals_end_the_work(), ProcessPoolExecutor(n_processes, mp_context=spawn, initializer=_begin) as pool:
-
-        def finish(result: Ended) -> None:
-            ended[result.label] = result
-            report(result)
-            if result.status in INTERRUPTED:
-                raise Terminated(INTERRUPTED[result.status])
-
-        try:
-            while waiting or running:
-                for job in [job for job in waiting if not job.needs or job.needs in ended]:
-                    if job.needs and ended[job.needs].status:
-                        waiting.remove(job)
-                        finish(Ended(job.label, 1, f"not run, because of: {job.needs}"))
-                    elif len(running) < n_processes:
-                        waiting.remove(job)
-                        try:
-                            with signals_blocked():  # a new process inherits this until it can remember them
-                                running[pool.submit(run_job, job)] = job
-                        except BrokenProcessPool:  # it takes no more jobs after one of its processes was killed
-                            finish(Ended(job.label, 1, NOT_BEGUN))
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    finish(_result(future, running.pop(future)))
-        except Terminated as stopped:
-            _stop(running, stopped.number)
-            raise
-    return [ended[job.label] for job in jobs]
+    gpus = None if args.gpus is None else tuple(args.gpus)
+    options = LaunchOptions(launcher=args.launcher, gpus=gpus, jobs_per_gpu=args.jobs_per_gpu, jobs=args.jobs)
+    check_limits(options)
+    check_launch_options(options)
+    return options
 
 
-def run_with_progress(jobs: Sequence[Job], n_processes: int) -> list[Ended]:
-    """Run the jobs with a progress bar, a line for each as it ends, and each warning once."""
-    warned: set[str] = set()
-    number = itertools.count(1)
-    with tqdm(total=len(jobs), disable=None, unit="part") as progress:
+def launcher_for(jobs: Sequence[Job], options: LaunchOptions) -> Launcher:
+    """The launcher of these calls, on the device of their runs.
 
-        def report(job: Ended) -> None:
-            state = "done" if job.status == 0 else "FAILED"
-            detail = f"{job.seconds:.0f} s" if job.status == 0 else job.said
-            new = [warning for warning in job.warnings if warning not in warned]
-            warned.update(new)
-            count = f"{next(number)} of {len(jobs)}"
-            tqdm.write("\n".join([f"{count}  {state}: {job.label}: {detail}", *new]), file=sys.stdout)
-            sys.stdout.flush()
-            progress.update()
-
-        return run_jobs(jobs, n_processes, report)
+    Raises:
+        UserError: for GPUs that are not there, or options that do not go with the device.
+    """
+    devices = [settings.device for settings in map(settings_of, jobs) if isinstance(settings, RunSettings)]
+    return launcher_of(options, device=devices[0] if devices else "auto")
 
 
-def run_job(job: Job) -> Ended:
-    """Run one job in this process, with everything that it writes to the terminal at the end of its log."""
-    started = time.monotonic()
-    before = job.log.stat().st_size if job.log.exists() else 0
-    with signals_remembered(), redirected(job.log):
-        module = importlib.import_module(job.command)
-        try:
-            with signals_end_the_work():
-                if _remembered:
-                    raise Terminated(_remembered[0])
-                status = module.main(module.get_args_parser().parse_args(job.arguments))
-        except Terminated as stopped:  # before the command could take it in
-            status = 128 + stopped.number
-        except SystemExit as stopped:  # the parser's refusal of an option
-            status = stopped.code if isinstance(stopped.code, int) else 1
-        except Exception:  # noqa: BLE001 - a bug in one run must not lose the others; its log has the traceback
-            traceback.print_exc()
-            status = 1
-    with job.log.open("rb") as file:
-        file.seek(before)
-        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
-    warnings = tuple(line for line in lines if line.startswith("warning: "))
-    return Ended(job.label, status, lines[-1] if lines else "", warnings, time.monotonic() - started)
+def launch_jobs(jobs: Sequence[Job], launcher: Launcher) -> list[Ended]:
+    """Run the calls, runs fold by fold, with a line for each as it ends; returns how each ended, in their order."""
+    return run_with_progress([piece for job in jobs for piece in pieces_of(job, launcher)], launcher)
 
 
-_remembered: list[int] = []  # signals that came between two jobs of this process: no further one begins
+def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
+    """The pieces of a call: a run has its folds; anchors are fitted in one, which looks at the features once."""
+    command, settings = importlib.import_module(job.command), settings_of(job)
+    if not isinstance(settings, RunSettings):
+        needs = (job.needs,) if job.needs else ()
+        work = partial(command.run, settings)
+        return [Piece(job.label, job.label, "anchors", work, f"{job.command}.py", job.log, needs)]
+    folds: Sequence[int] = settings.folds or ()
+    with contextlib.suppress(UserError):  # the beginning of the run says what is wrong, in its own log
+        folds = folds or find_folds(settings.splits_dir)
+    settings = replace(settings, device=launcher.device)
+    n_slots, label = launcher.n_slots, job.label
+    return run_pieces(settings, folds, command.STEPS, n_slots=n_slots, label=label, log=job.log, needs=job.needs)
 
 
-def _begin() -> None:
-    """From here on, a process of the queue remembers signals while it has no job."""
-    _remember_signals()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+def settings_of(job: Job) -> RunSettings | ClusteringSettings:
+    """The settings of a call, checked as its command checks them.
+
+    Raises:
+        UserError: for impossible values.
+        SystemExit: for an option that the command does not know; it is said in the command's own words.
+    """
+    command = importlib.import_module(job.command)
+    settings: RunSettings | ClusteringSettings = command.settings_of(
+        command.get_args_parser().parse_args(job.arguments)
+    )
+    return settings
 
 
-@contextlib.contextmanager
-def signals_remembered() -> Iterator[None]:
-    """In this block a signal has no effect but that no job begins after it."""
-    replaced = _remember_signals()
-    try:
-        yield
-    finally:
-        for number, handler in replaced.items():
-            signal.signal(number, handler)
-
-
-def _remember_signals() -> dict[int, Any]:
-    """Remember the signals that are not ignored; returns their handlers of before."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    replaced: dict[int, Any] = {n: handler for n, handler in before.items() if handler not in (signal.SIG_IGN, None)}
-    for number in replaced:
-        signal.signal(number, lambda number, frame: _remembered.append(number))
-    return replaced
-
-
-@contextlib.contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Signals wait until the end of this block, and in a process that is begun in it until it takes them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def redirected(log: Path) -> Iterator[None]:
-    """Standard output and error of this process, libraries in C included, in a file; a full disk costs its lines."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    before = os.dup(1), os.dup(2)
-    with open_log(log) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        try:
-            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-                yield
-        finally:
-            for saved, number in zip(before, (1, 2), strict=True):
-                os.dup2(saved, number)
-                os.close(saved)
-
-
-def _stop(running: Mapping[Future[Ended], Job], number: int) -> None:
-    """Pass a signal on to the processes of the running jobs, and wait until these have saved what they had."""
-    processes = multiprocessing.active_children()
-    try:
-        _send(processes, number)
-        wait(running)
-    except Terminated as again:
-        _send(processes, again.number)
-        if wait(running, timeout=PATIENCE).not_done:
-            _send(processes, signal.SIGKILL)
-
-
-def _send(processes: Sequence[BaseProcess], number: int) -> None:
-    for process in processes:
-        if process.pid is not None:
-            with contextlib.suppress(ProcessLookupError):  # it has ended
-                os.kill(process.pid, number)
-
-
-def _result(future: Future[Ended], job: Job) -> Ended:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Ended(job.label, 1, KILLED)
-    except OSError as error:
-        return Ended(job.label, 1, str(cannot_write(job.log, error)))
+def said_of_failures(prog: str, ended: Sequence[Ended], logs: Path) -> int:
+    """Say which parts failed, and return the exit code of the script: 1 if any did."""
+    failed = [job for job in ended if job.status]
+    if failed:
+        sys.stderr.write(f"{prog}: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")
+        sys.stderr.write("".join(f"    {job.label}: {job.said}\n" for job in failed))
+    return 1 if failed else 0

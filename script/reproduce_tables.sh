@@ -25,8 +25,10 @@ ABLATIONS="${ABLATIONS-anchors route reducer}"
 N_CLUSTERS="${N_CLUSTERS:-64}"               # anchors of MiCo in the tables
 SWEEP="${SWEEP-32 64 128}"                   # numbers of anchors in the sweep
 SEEDS="${SEEDS:-}"                           # of the runs: 2024 2025 2026; with one seed models are not tested
-JOBS="${JOBS:-1}"                            # runs at the same time
+JOBS="${JOBS:-}"                             # folds at the same time on the CPU; 1 by default
 GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: the first if any
+GPUS="${GPUS:-}"                             # several of them: all, or their numbers, such as "0 2"
+JOBS_PER_GPU="${JOBS_PER_GPU:-}"             # folds at the same time on each GPU; 1 by default
 NUM_WORKERS="${NUM_WORKERS:-4}"              # threads that read features, for each run
 ON_MISSING="${ON_MISSING:-error}"            # slides without features: error, or drop and count
 ON_CHANGE="${ON_CHANGE:-restart}"            # results of other settings: restart makes them again, error keeps them
@@ -50,19 +52,9 @@ bash script/setup.sh
 if [ "$demo" = yes ]; then . script/demo_cohorts.sh; fi
 SEEDS="${SEEDS:-2024 2025 2026}"
 
-if [ "$GPU" = auto ]; then
-    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
-fi
-if [ "$GPU" = cpu ]; then
-    device=cpu fitting=()
-    # Processes share the cores: threads that wait for one another would cost more than they gain.
-    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + JOBS - 1) / JOBS ))}"
-else
-    device=cuda:0 fitting=(--gpu)
-    export CUDA_VISIBLE_DEVICES="$GPU"
-fi
+. script/launching.sh
 # The lists are split at their blanks.
 exec .venv/bin/python -m script.reproduction --cohorts "$COHORTS" --models $MODELS --ablations $ABLATIONS \
     --n_clusters "$N_CLUSTERS" --sweep $SWEEP --seeds $SEEDS --results_dir "$RESULTS_DIR" --anchors_dir "$ANCHORS_DIR" \
-    --jobs "$JOBS" --on_missing "$ON_MISSING" --on_change "$ON_CHANGE" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
+    "${launching[@]}" --on_missing "$ON_MISSING" --on_change "$ON_CHANGE" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
     -- --device "$device" --num_workers "$NUM_WORKERS" ${more[@]+"${more[@]}"}

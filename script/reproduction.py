@@ -13,10 +13,7 @@ if __name__ == "__main__":  # before anything that takes time to import
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-import main as training
-import run_clustering as clustering
 from script.check_run import check_model
 from script.cohort_plan import (
     Plan,
@@ -29,15 +26,16 @@ from script.cohort_plan import (
     read_cohorts,
     run_job_of,
 )
-from script.job_queue import Ended, Job, run_with_progress
-from utils.command.arguments import OneLineParser
-from utils.errors import UserError
+from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures, settings_of
+from utils.command.arguments import OneLineParser, add_options
+from utils.command.launch_options import LaunchOptions
+from utils.command.settings import RunSettings
 from utils.files.atomic import write_text
+from utils.launch.launchers import LAUNCHERS
+from utils.launch.piece import Ended
 from utils.machine.process import exit_code
 from utils.paper.__main__ import read_notes
 from utils.paper.tables import write_paper_tables
-
-COMMANDS: dict[str, Any] = {"main": training, "run_clustering": clustering}
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -51,7 +49,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[2024], help="of the runs")
     parser.add_argument("--results_dir", type=Path, default=Path("results"), help="results, logs and tables")
     parser.add_argument("--anchors_dir", type=Path, default=Path("anchors"), help="anchors")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    add_options(parser, LaunchOptions, launcher=tuple(LAUNCHERS))
     parser.add_argument("--gpu", action="store_true", help="fit anchors on the GPU")
     parser.add_argument("--on_missing", default="error", help="slides without features: error or drop")
     parser.add_argument("--on_change", default="restart", help="results of other settings: restart, or error")
@@ -69,22 +67,21 @@ def main(args: argparse.Namespace) -> int:
     ended: list[Ended] = []
 
     def work() -> None:
+        options = launch_options(args)
         runs, jobs = planned(args, logs)
         notes = read_notes(args.notes)
+        launcher = launcher_for(jobs, options)
         write_text(tables / "plan.csv", plan_text(runs))
-        sys.stdout.write(f"{len(jobs)} parts ({len(runs)} runs of main.py), {args.jobs} at a time; logs in {logs}\n")
-        ended.extend(run_with_progress(jobs, args.jobs))
+        parts = f"{len(jobs)} parts ({len(runs)} runs of main.py), {launcher.n_slots} at a time"
+        sys.stdout.write(f"{parts}; logs in {logs}\n")
+        ended.extend(launch_jobs(jobs, launcher))
         write_paper_tables(tables / "plan.csv", tables, notes=notes)
         sys.stdout.write(f"the tables: {tables / 'README.md'}\n")
 
     status = exit_code(work, "reproduction", goes_on="the same command goes on with what is left")
     if status:
         return status
-    failed = [job for job in ended if job.status]
-    if failed:
-        sys.stderr.write(f"reproduction: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")
-        sys.stderr.write("".join(f"    {job.label}: {job.said}\n" for job in failed))
-    return 1 if failed else 0
+    return said_of_failures("reproduction", ended, logs)
 
 
 def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], list[Job]]:
@@ -94,8 +91,6 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
         UserError: for arguments that cannot be meant, before any work.
         SystemExit: for an option that a command does not know; it is said in the command's own words.
     """
-    if args.jobs < 1:
-        raise UserError(f"got --jobs {args.jobs}, expected 1 or more")
     check_options(args.more)
     cohorts = read_cohorts(args.cohorts)
     numbers = {"n_clusters": args.n_clusters, "sweep": tuple(args.sweep), "seeds": tuple(args.seeds)}
@@ -107,9 +102,8 @@ def planned(args: argparse.Namespace, logs: Path) -> tuple[list[PlannedRun], lis
     jobs = [job for cohort in cohorts for job in anchor_jobs(cohort, plan, args.anchors_dir, logs, fitting)]
     jobs += [run_job_of(run, args.anchors_dir, args.results_dir, logs, options) for run in runs]
     for job in jobs:
-        command = COMMANDS[job.command]
-        settings = command.settings_of(command.get_args_parser().parse_args(job.arguments))
-        if command is training:  # a cohort that is not as it should be stops its own parts only
+        settings = settings_of(job)
+        if isinstance(settings, RunSettings):  # a cohort that is not as it should be stops its own parts only
             check_model(settings, n_outputs=2)
     return runs, jobs
 

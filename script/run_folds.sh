@@ -23,14 +23,10 @@ fi
 bash script/setup.sh
 mapfile -d '' -t more < <(.venv/bin/python -m script.option_words EXPLAIN_OPTIONS "$EXPLAIN_OPTIONS"); wait "$!"
 
-if [ "$GPU" = auto ]; then
-    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
-fi
-if [ "$GPU" = cpu ]; then
-    device=cpu fitting=()
-else
-    device="cuda:0" fitting=(--gpu)
-    export CUDA_VISIBLE_DEVICES="$GPU"
+. script/launching.sh
+if [ "${#launching[@]}" = 2 ] && [ -z "$GPUS" ]; then # one fold after the other, by main.py itself
+    if [ "$device" = cuda ]; then export CUDA_VISIBLE_DEVICES="$GPU"; fi
+    launching=()
 fi
 fitting+=(${refitting[@]+"${refitting[@]}"})
 before=
@@ -60,7 +56,8 @@ arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     ${unit[@]+"${unit[@]}"}
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
-    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR" "$@")
+    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR"
+    ${launching[@]+"${launching[@]}"} "$@")
 explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
     ${more[@]+"${more[@]}"})
 
@@ -68,7 +65,12 @@ explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES
 .venv/bin/python -m script.check_run "${arguments[@]}"
 if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi
 . script/passing_signals.sh
-passing_signals .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
+# Anchors are fitted on the first of the GPUs.
+first=()
+if [ "$device" = cuda ] && [ "$GPU" != all ] && [ -z "${CUDA_VISIBLE_DEVICES:-}" ]; then
+    first=(env "CUDA_VISIBLE_DEVICES=${GPU%% *}")
+fi
+passing_signals ${first[@]+"${first[@]}"} .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
     --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
     --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
 passing_signals .venv/bin/python main.py "${arguments[@]}"

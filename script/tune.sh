@@ -38,28 +38,20 @@ LR="${LR:-2e-4}"
 BATCH_SIZE="${BATCH_SIZE:-1}"
 GRAD_ACCUM="${GRAD_ACCUM:-2}"
 SEED="${SEED:-2024}"
-JOBS="${JOBS:-1}"                                               # runs at the same time
+JOBS="${JOBS:-}"                                                # folds at the same time on the CPU; 1 by default
 GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
+GPUS="${GPUS:-}"                                                # several of them: all, or their numbers, such as "0 2"
+JOBS_PER_GPU="${JOBS_PER_GPU:-}"                                # folds at the same time on each GPU; 1 by default
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features, for each run
 
 bash script/setup.sh
-if [ "$GPU" = auto ]; then
-    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
-fi
-if [ "$GPU" = cpu ]; then
-    device=cpu fitting=()
-    # Processes share the cores: threads that wait for one another would cost more than they gain.
-    export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + JOBS - 1) / JOBS ))}"
-else
-    device=cuda:0 fitting=(--gpu)
-    export CUDA_VISIBLE_DEVICES="$GPU"
-fi
+. script/launching.sh
 if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a features <<< "$FEATURES_DIR"; fi
 chosen=()
 if [ "$FOLDS" != all ]; then read -r -a folds <<< "$FOLDS"; chosen=(--folds "${folds[@]}"); fi
 exec .venv/bin/python -m script.tuning --grid "$GRID" --task "$TASK" --dataset "$DATASET" \
     --features_dir "${features[@]}" --splits_dir "$SPLITS_DIR" --anchors_dir "$ANCHORS_DIR" \
-    --results_dir "$RESULTS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" --jobs "$JOBS" \
+    --results_dir "$RESULTS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" "${launching[@]}" \
     ${BY:+--by "$BY"} ${chosen[@]+"${chosen[@]}"} ${fitting[@]+"${fitting[@]}"} \
     --fixed model="$MODEL" formulation="$FORMULATION" unit="$UNIT" n_clusters="$N_CLUSTERS" epochs="$EPOCHS" patience="$PATIENCE" \
     monitor="$MONITOR" lr="$LR" batch_size="$BATCH_SIZE" grad_accum="$GRAD_ACCUM" seed="$SEED" \

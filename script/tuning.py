@@ -21,11 +21,14 @@ from datasets.folds.splits import find_folds
 from script.check_run import check_runs
 from script.cohort_plan import options_of_both
 from script.grid import Trial, read_grid, trials_of
-from script.job_queue import Ended, Job, run_with_progress
-from utils.command.arguments import OneLineParser
+from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures
+from utils.command.arguments import OneLineParser, add_options
+from utils.command.launch_options import LaunchOptions
 from utils.command.settings import RANDOM
 from utils.errors import UserError
 from utils.files.phrases import counted
+from utils.launch.launchers import LAUNCHERS
+from utils.launch.piece import Ended
 from utils.machine.process import exit_code
 from utils.pipeline.model_options import run_settings, takes_anchors
 from utils.tables.tuning import check_metric, compare_runs, write_comparison
@@ -54,7 +57,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--feature_norm", default="none", help="scale of the features")
     add("--on_missing", default="error", help="slides without features: error or drop")
     add("--by", help="metric that names the best run (default: auc in cls, c_index in surv)")
-    add("--jobs", type=int, default=1, help="processes")
+    add_options(parser, LaunchOptions, launcher=tuple(LAUNCHERS))
     add("--gpu", action="store_true", help="fit anchors on the GPU")
     add("more", nargs="*", help="after --: options of main.py for all runs")
     return parser
@@ -69,10 +72,13 @@ def main(args: argparse.Namespace) -> int:
     ended: list[Ended] = []
 
     def work() -> None:
+        options = launch_options(args)
         trials, jobs = planned(args)
+        launcher = launcher_for(jobs, options)
         parts = f"{len(jobs)} parts ({len(jobs) - len(trials)} of anchors, {counted(len(trials), 'run')})"
-        sys.stdout.write(f"{parts}, {args.jobs} at a time, of which finished ones are kept; logs in {logs}\n")
-        ended.extend(run_with_progress(jobs, args.jobs))
+        at_a_time = f"{launcher.n_slots} at a time"
+        sys.stdout.write(f"{parts}, {at_a_time}, of which finished ones are kept; logs in {logs}\n")
+        ended.extend(launch_jobs(jobs, launcher))
         trained = [place / trial.run_name for trial in trials if (place / trial.run_name / "run.json").exists()]
         if trained:
             compared = compare_runs(trained, by=args.by)
@@ -82,11 +88,7 @@ def main(args: argparse.Namespace) -> int:
     status = exit_code(work, "tuning", goes_on="the same command goes on with what is left")
     if status:
         return status
-    failed = [job for job in ended if job.status]
-    if failed:
-        sys.stderr.write(f"tuning: {len(failed)} of {len(ended)} parts failed, see the logs in {logs}:\n")
-        sys.stderr.write("".join(f"    {job.label}: {job.said}\n" for job in failed))
-    return 1 if failed else 0
+    return said_of_failures("tuning", ended, logs)
 
 
 def planned(args: argparse.Namespace) -> tuple[list[Trial], list[Job]]:
@@ -96,8 +98,6 @@ def planned(args: argparse.Namespace) -> tuple[list[Trial], list[Job]]:
         UserError: for arguments that cannot be meant, before any work.
         SystemExit: for an option that a command does not know; it is said in the command's own words.
     """
-    if args.jobs < 1:
-        raise UserError(f"got --jobs {args.jobs}, expected 1 or more")
     grid, fixed = read_grid(args.grid), dict(word.split("=", 1) for word in args.fixed)
     for word in args.more:
         name = word.split("=")[0].removeprefix("--")

@@ -21,6 +21,7 @@ RANKS = (
     ("explain", "paper", "clinical"),
     ("report",),
     ("pipeline",),
+    ("launch",),
     ("main", "run_clustering"),
     ("script", "benchmarks"),
 )

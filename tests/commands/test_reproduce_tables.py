@@ -101,7 +101,7 @@ def test_what_the_script_does_not_know_is_named(tmp_path, arguments, word):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--jobs", "0"], "got --jobs 0, expected 1 or more"),
+        (["--jobs", "0"], "got --jobs 0, expected 1 to 1024"),
         (["--sweep", "0"], "got anchors [0, 64]"),
         (["--models", "resnet"], "got the model 'resnet'"),
         (["--on_missing", "skip"], "got --on_missing skip, expected one of error, drop"),

@@ -126,6 +126,19 @@ def build_parser(
     return parser
 
 
+def add_options(parser: argparse.ArgumentParser, settings: type, **choices: Sequence[str]) -> None:
+    """Add the options of a settings dataclass to a parser; `choices` are those of fields that it cannot know.
+
+    Args:
+        parser: of a command that has other options beside these.
+        settings: its fields are made by `option`.
+        **choices: as in `build_parser`.
+    """
+    hints = typing.get_type_hints(settings)
+    for field in dataclasses.fields(settings):
+        _add_option(parser, field, hints[field.name], choices.get(field.name, field.metadata["choices"]))
+
+
 def resolve(settings: type[Settings], arguments: argparse.Namespace, **more: Any) -> Settings:
     """The settings that parsed arguments stand for, with `more` fields; their own checks raise `UserError`."""
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in vars(arguments).items()}

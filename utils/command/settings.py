@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from utils.command.arguments import MODEL_OPTIONS, REQUIRED, option
 from utils.command.checks import changed, check_choices, check_limits, check_name
 from utils.command.explanation_options import ExplanationOptions, check_explanation_options
+from utils.command.launch_options import LaunchOptions, check_launch_options
 from utils.command.limits import ANCHORS, COUNT, NUMBER, SEED, THREADS, Limits
 from utils.errors import UserError
 
@@ -19,7 +21,7 @@ RANDOM = "random"  # `--anchors`: none that were fitted
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings(ExplanationOptions):
+class RunSettings(LaunchOptions, ExplanationOptions):
     """Settings of `main.py`. The defaults are the released configuration but for `tie_rule`.
 
     The options of the chosen model are in `model_options`, all of them, with the defaults of its class where nothing
@@ -187,8 +189,14 @@ class RunSettings(ExplanationOptions):
         if self.cache_gb is not None and self.cache != "ram":
             raise UserError(f"got --cache_gb {self.cache_gb}, expected --cache ram with it")
         check_explanation_options(self)
+        check_launch_options(self)
         if self.resume and self.overwrite:
             raise UserError("--resume keeps the results that are there and --overwrite removes them: give one of them")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For a process of its own: the view of the model's options, which nothing can change, cannot be pickled."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return partial(type(self), **{**values, MODEL_OPTIONS: dict(self.model_options)}), ()
 
     @property
     def run_dir(self) -> Path:

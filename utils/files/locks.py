@@ -188,8 +188,8 @@ def lock_path(target: Path) -> Path:
 
 
 @contextmanager
-def locked(*targets: Path) -> Iterator[None]:
-    """Hold the locks of these targets in the block.
+def locked(*targets: Path) -> Iterator[list[Path]]:
+    """Hold the locks of these targets in the block, which is given them.
 
     Raises:
         HeldError: another process has one of them.
@@ -199,7 +199,23 @@ def locked(*targets: Path) -> Iterator[None]:
             lock = Lock(target)
             lock.acquire()
             held.callback(lock.release)
-        yield
+        yield list(targets)
+
+
+@contextmanager
+def locked_where_free(*targets: Path) -> Iterator[list[Path]]:
+    """Hold the locks of those targets that no other process writes in the block, which is given these targets."""
+    with ExitStack() as held:
+        taken = []
+        for target in targets:
+            lock = Lock(target)
+            try:
+                lock.acquire()
+            except HeldError:
+                continue
+            held.callback(lock.release)
+            taken.append(target)
+        yield taken
 
 
 @contextmanager

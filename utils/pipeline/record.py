@@ -20,6 +20,7 @@ from utils.pipeline.inputs import FoldInputs
 from utils.pipeline.model_options import model_options, takes_anchors
 from utils.runs.continuation import ChangedSettingsError
 from utils.runs.epoch_log import log_if_whole
+from utils.runs.fold_state import is_finished
 from utils.runs.predict_dir import is_cohort, read_record, stale_folds
 from utils.runs.predictions import read_predictions
 from utils.runs.protocol import protocol_of
@@ -100,6 +101,13 @@ def permitted(settings: RunSettings, record: Mapping[str, Any]) -> RunSettings:
         logger.warning("warning: %s is started again, with other settings: %s", settings.run_dir, error.changed)
         return anew
     return settings
+
+
+def has_finished(settings: RunSettings) -> bool:
+    """Whether the only fold of the settings has all that their stage leaves behind, and is kept."""
+    (fold,) = settings.folds or ()
+    keeps = settings.resume and settings.stage != "explain"
+    return keeps and is_finished(fold_dir(settings.run_dir, fold), as_plain(settings))
 
 
 def how_to_claim(settings: RunSettings) -> dict[str, Any]:

@@ -88,6 +88,10 @@ RUN_DEFAULTS = {
     "verify": "changed",
     "cache": "none",
     "cache_gb": None,
+    "launcher": None,
+    "gpus": None,
+    "jobs_per_gpu": None,
+    "jobs": None,
     "on_missing": "error",
     "allow_patient_overlap": False,
     "feature_norm": None,
@@ -358,6 +362,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
     without_effect = {
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
         *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "verify", "device"),
+        *("launcher", "gpus", "jobs_per_gpu", "jobs"),
     }
     explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}
     assert set(names_of(RunSettings, "place")) == places

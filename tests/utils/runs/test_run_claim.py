@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -377,6 +379,35 @@ def test_processes_that_share_a_run_all_come_into_its_record(tmp_path: Path):
     assert written(tmp_path)["folds"] == list(range(1, 11))
     assert list(written(tmp_path)["splits"].items()) == [(f"fold{k}.csv", str(k)) for k in range(1, 11)]
     assert len(written(tmp_path)["resumed"]) == 9
+
+
+CLAIM = """
+import json, sys
+from pathlib import Path
+from utils.runs.run_claim import claim
+place, k, n_processes, n_runs = Path(sys.argv[1]), *map(int, sys.argv[2:])
+record = json.loads((place / "record.json").read_text())
+record |= {"folds": [k], "splits": {f"fold{k}.csv": "s"}, "anchors": {f"fold{k}": "a"}, "features": {f"fold{k}": "f"}}
+for run in range(n_runs):
+    (place / f"ready{run}_{k}").touch()
+    while len(list(place.glob(f"ready{run}_*"))) < n_processes:
+        pass
+    claim(place / f"run{run}", record, stage="all", resume=True, overwrite=False)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_claim_a_run_at_the_same_moment_lose_none_of_its_folds(tmp_path: Path):
+    """Without the lock on `run.json`, 10 of 10 runs lost some."""
+    (tmp_path / "record.json").write_text(json.dumps(record()))
+    words = [sys.executable, "-c", CLAIM, str(tmp_path)]
+    processes = [subprocess.Popen([*words, str(k), "4", "10"], cwd=Path(__file__).parents[3]) for k in range(4)]
+    assert [process.wait(300) for process in processes] == [0] * 4
+    for run in range(10):
+        content = written(tmp_path / f"run{run}")
+        assert content["folds"] == [0, 1, 2, 3]
+        assert list(content["features"]) == [f"fold{k}" for k in range(4)]
+        assert len(content["resumed"]) == 3
 
 
 def test_an_option_that_is_younger_than_the_run_does_not_keep_it_from_going_on(tmp_path: Path):

@@ -1,0 +1,16 @@
+# Sourced: from GPU, GPUS, JOBS_PER_GPU and JOBS to the device, how anchors are fitted, and the options of the launcher.
+# On GPUs, JOBS alone stands for JOBS_PER_GPU, as it did when there was one GPU.
+if [ -n "$GPUS" ]; then GPU="$GPUS"; fi
+if [ "$GPU" = auto ]; then
+    if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+fi
+read -r -a launching <<< "$GPU"
+launching=(--gpus "${launching[@]}")
+if [ "$GPU" = cpu ]; then
+    device=cpu fitting=()
+    if [ -n "$JOBS" ]; then launching+=(--jobs "$JOBS"); fi
+    if [ -n "$JOBS_PER_GPU" ]; then launching+=(--jobs_per_gpu "$JOBS_PER_GPU"); fi # which says what is wrong with it
+else
+    device=cuda fitting=(--gpu)
+    if [ -n "${JOBS_PER_GPU:-$JOBS}" ]; then launching+=(--jobs_per_gpu "${JOBS_PER_GPU:-$JOBS}"); fi
+fi
