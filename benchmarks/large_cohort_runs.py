@@ -44,9 +44,7 @@ def write_runs(root: Path, kind: str, n_cases: int) -> list[Path]:
     return folders
 
 
-def _write_run(
-    run_dir: Path, task: str, n_outputs: int, n_cases: int, *, model: str, seed: int, noise: float
-) -> None:
+def _write_run(run_dir: Path, task: str, n_outputs: int, n_cases: int, *, model: str, seed: int, noise: float) -> None:
     run_dir.mkdir(parents=True)
     run = {"task": task, "dataset": "cohort", "model": model, "formulation": MODELS[model], "run_name": model}
     run |= {"seed": seed, "folds": list(range(N_FOLDS)), "settings": {"n_clusters": 64, "unit": "slide"}}

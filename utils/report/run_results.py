@@ -88,8 +88,8 @@ class RunResults:
         return self.task.metric
 
 
-def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
-    """Read the folder of a run and compute its metrics.
+def read_results(run_dir: Path, summary: Mapping[str, Any] | None = None, *, n_resamples: int) -> RunResults:
+    """Read the folder of a run and compute its metrics, unless its `summary` is known.
 
     Predictions must be whole, as every number of the report comes from them; an optional file that is damaged becomes
     a sentence in `problems`.
@@ -101,7 +101,8 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
     run = read_run(run_dir)
     problems: list[str] = []
     tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
-    summary = summarise(run_dir) if tables else None
+    if summary is None and tables:
+        summary = summarise(run_dir)
     logs = read_each(run_dir, "log.csv", read_log, problems)
     outcomes = read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
     clinical = _read_clinical(run_dir, problems)

@@ -144,11 +144,13 @@ def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -
     ([[0.0, 0.0, 0.5, 1.0]], [[0.0, 0.5, 1.0, 1.0]])
     """
     order = np.argsort(-score)
-    copies, positives = counts[:, order], is_positive[order]
     lasts = np.flatnonzero(np.diff(score[order], append=-np.inf))  # where each distinct score ends
     rates = []
-    for chosen in (~positives, positives):
-        passed = np.cumsum(copies * chosen, axis=1)[:, lasts]
+    for chosen in (~is_positive[order], is_positive[order]):
+        copies = counts[:, order[chosen]]
+        passed = np.zeros((len(counts), 1 + copies.shape[1]))
+        np.cumsum(copies, axis=1, out=passed[:, 1:])
+        passed = passed[:, np.cumsum(chosen)[lasts]]  # down to each distinct score
         total = passed[:, -1:]
         share = np.divide(passed, total, out=np.full(passed.shape, np.nan), where=total > 0)
         rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=1))
