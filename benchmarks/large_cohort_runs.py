@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,13 @@ def write_runs(root: Path, kind: str, n_cases: int) -> list[Path]:
 
 def _write_run(run_dir: Path, task: str, n_outputs: int, n_cases: int, *, model: str, seed: int, noise: float) -> None:
     run_dir.mkdir(parents=True)
-    run = {"task": task, "dataset": "cohort", "model": model, "formulation": MODELS[model], "run_name": model}
+    run: dict[str, Any] = {
+        "task": task,
+        "dataset": "cohort",
+        "model": model,
+        "formulation": MODELS[model],
+        "run_name": model,
+    }
     run |= {"seed": seed, "folds": list(range(N_FOLDS)), "settings": {"n_clusters": 64, "unit": "slide"}}
     run |= {"splits": {f"fold{fold}.csv": f"sha{fold}" for fold in range(N_FOLDS)}}
     (run_dir / "run.json").write_text(json.dumps(run), encoding="utf-8")

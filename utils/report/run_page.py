@@ -33,8 +33,8 @@ def write_run_report(
 ) -> Path:
     """Write `run_dir/report.html`, atomically; returns its path.
 
-    `summary` is that of `utils.tables.summary.summarise`, where it is known. Everything comes from the files of the run, no model is loaded. What is not there yet (predictions of the test
-    cases, explanations) is left out and said.
+    Everything comes from the files of the run, no model is loaded. What is not there yet (predictions of the test
+    cases, explanations) is left out and said. `summary` is that of `utils.tables.summary.summarise`, where it is known.
 
     Raises:
         UserError: see `utils.report.run_results.read_results`; nothing is written then.

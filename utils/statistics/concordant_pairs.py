@@ -109,7 +109,9 @@ def count_below(values: np.ndarray, n_first: np.ndarray, bound: np.ndarray) -> n
     [2, 2]
     """
     highest = max(int(values.max(initial=0)), int(bound.max(initial=0)))
-    found, start, end = np.zeros(len(bound), dtype=np.int64), np.zeros(len(bound), dtype=np.int64), n_first
+    found: np.ndarray = np.zeros(len(bound), dtype=np.int64)
+    start: np.ndarray = np.zeros(len(bound), dtype=np.int64)
+    end = n_first
     for bit in reversed(range(highest.bit_length())):
         has_1 = (values >> bit & 1).astype(bool)
         zeros = np.append(0, np.cumsum(~has_1))  # (m + 1,): among the values before each
@@ -128,7 +130,8 @@ def _band(ordered: np.ndarray, risk: np.ndarray, tied_within: float) -> tuple[np
     """
     ends = []
     for is_tied in (True, False):
-        low, high = np.zeros(len(risk), dtype=np.int64), np.full(len(risk), len(risk))
+        low: np.ndarray = np.zeros(len(risk), dtype=np.int64)
+        high: np.ndarray = np.full(len(risk), len(risk))
         for _ in range(len(risk).bit_length()):
             middle = (low + high) // 2
             other = ordered[np.minimum(middle, len(risk) - 1)]

@@ -76,7 +76,8 @@ def roc_band(
         Fawcett: An introduction to ROC analysis. Pattern Recognition Letters 27(8), 861-874, 2006, section 8.
     """
     grid = np.linspace(0, 1, N_RATES)
-    folds, auc, left_out = {}, {}, {}
+    folds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    auc, left_out = {}, {}
     curves, estimates, sizes = [], [], []
     for fold, table in tables.items():
         is_positive = (table["label"] == positive).to_numpy()
@@ -148,9 +149,9 @@ def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -
     rates = []
     for chosen in (~is_positive[order], is_positive[order]):
         copies = counts[:, order[chosen]]
-        passed = np.zeros((len(counts), 1 + copies.shape[1]))
-        np.cumsum(copies, axis=1, out=passed[:, 1:])
-        passed = passed[:, np.cumsum(chosen)[lasts]]  # down to each distinct score
+        of_class = np.zeros((len(counts), 1 + copies.shape[1]))
+        np.cumsum(copies, axis=1, out=of_class[:, 1:])
+        passed = of_class[:, np.cumsum(chosen)[lasts]]  # down to each distinct score
         total = passed[:, -1:]
         share = np.divide(passed, total, out=np.full(passed.shape, np.nan), where=total > 0)
         rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=1))

@@ -10,8 +10,7 @@ from tests.utils.report.cohorts import survival_fold
 from tests.utils.run_folders import C_1, C_1_2, Plan, cells
 from tests.utils.run_folders import survival_fold as three_cases
 from utils.statistics.group_effect import HAZARD_RATIO, group_effect
-from utils.statistics.risk_groups import risk_groups
-from utils.statistics.risk_groups import pooled_halves
+from utils.statistics.risk_groups import pooled_halves, risk_groups
 from utils.tables.risk_groups import risk_group_summary
 from utils.tables.summary import summarise, write_summary
 
