@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from utils.clinical.clinical_file import is_stale, read_clinical
 from utils.errors import UserError
+from utils.report.charts.chart import Chart
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
 from utils.runs.class_words import ClassWords
 from utils.runs.epoch_log import read_log
@@ -41,6 +42,7 @@ class RunResults:
         problems: sentences about optional files that are damaged; they are left out.
         n_resamples: of the bootstrap of the ROC bands.
         clinical: `clinical/clinical.json`, where the clinical question was put to these predictions.
+        charts: {name: charts that were drawn}, for the report of the run and the one over all runs.
     """
 
     run_dir: Path
@@ -55,6 +57,7 @@ class RunResults:
     problems: tuple[str, ...]
     n_resamples: int
     clinical: Mapping[str, Any] | None = None
+    charts: dict[str, tuple[Chart, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def task(self) -> Task:

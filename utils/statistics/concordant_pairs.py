@@ -60,7 +60,7 @@ def concordant_pairs(event: np.ndarray, time: np.ndarray, risk: np.ndarray, *, t
     return _counted(*(array.tobytes() for array in arrays), tied_within)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _counted(event_bytes: bytes, time_bytes: bytes, risk_bytes: bytes, tied_within: float) -> ConcordantPairs:
     """`concordant_pairs` of the contents of the arrays; what it returns cannot be written to."""
     event = np.frombuffer(event_bytes, dtype=np.bool_)
