@@ -149,9 +149,10 @@ def write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
 
 
 def _write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
-    written = []
+    written, summary = [], None
     if stage in ("all", "test"):
-        logger.info("\n%s", format_summary(write_summary(run_dir)))
+        summary = write_summary(run_dir)
+        logger.info("\n%s", format_summary(summary))
     if stage != "explain" and with_figures:
         from utils.figures.run_figures import write_figures  # matplotlib: only where figures are drawn
 
@@ -159,7 +160,7 @@ def _write_results(run_dir: Path, stage: str, *, with_figures: bool) -> None:
     if stage != "train" and with_figures:
         from utils.report.run_page import write_run_report
 
-        written.append(write_run_report(run_dir))
+        written.append(write_run_report(run_dir, summary))
     if stage in ("all", "train"):
         written += _refreshed_cohorts(run_dir, with_report=with_figures)
     for path in written:

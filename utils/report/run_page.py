@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from utils.report.content import Block, Charts, Folded, Page, Section
 from utils.report.page import write_page
@@ -27,16 +28,18 @@ from utils.statistics.roc_band import N_RESAMPLES
 REPORT = "report.html"
 
 
-def write_run_report(run_dir: Path, *, n_resamples: int = N_RESAMPLES) -> Path:
+def write_run_report(
+    run_dir: Path, summary: Mapping[str, Any] | None = None, *, n_resamples: int = N_RESAMPLES
+) -> Path:
     """Write `run_dir/report.html`, atomically; returns its path.
 
     Everything comes from the files of the run, no model is loaded. What is not there yet (predictions of the test
-    cases, explanations) is left out and said.
+    cases, explanations) is left out and said. `summary` is that of `utils.tables.summary.summarise`, where it is known.
 
     Raises:
         UserError: see `utils.report.run_results.read_results`; nothing is written then.
     """
-    return write_page(run_dir / REPORT, run_page(read_results(run_dir, n_resamples=n_resamples)))
+    return write_page(run_dir / REPORT, run_page(read_results(run_dir, summary, n_resamples=n_resamples)))
 
 
 def run_page(results: RunResults) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from utils.clinical.clinical_file import is_stale, read_clinical
 from utils.errors import UserError
+from utils.report.charts.chart import Chart
 from utils.report.explained_fold import ExplainedFold, read_explained_fold
 from utils.runs.class_words import ClassWords
 from utils.runs.epoch_log import read_log
@@ -41,6 +42,7 @@ class RunResults:
         problems: sentences about optional files that are damaged; they are left out.
         n_resamples: of the bootstrap of the ROC bands.
         clinical: `clinical/clinical.json`, where the clinical question was put to these predictions.
+        charts: {name: charts that were drawn}, for the report of the run and the one over all runs.
     """
 
     run_dir: Path
@@ -55,6 +57,7 @@ class RunResults:
     problems: tuple[str, ...]
     n_resamples: int
     clinical: Mapping[str, Any] | None = None
+    charts: dict[str, tuple[Chart, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def task(self) -> Task:
@@ -88,8 +91,8 @@ class RunResults:
         return self.task.metric
 
 
-def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
-    """Read the folder of a run and compute its metrics.
+def read_results(run_dir: Path, summary: Mapping[str, Any] | None = None, *, n_resamples: int) -> RunResults:
+    """Read the folder of a run and compute its metrics, unless its `summary` is known.
 
     Predictions must be whole, as every number of the report comes from them; an optional file that is damaged becomes
     a sentence in `problems`.
@@ -101,7 +104,8 @@ def read_results(run_dir: Path, *, n_resamples: int) -> RunResults:
     run = read_run(run_dir)
     problems: list[str] = []
     tables = {fold: read_predictions(path) for fold, path in fold_files(run_dir, "predictions_test.csv").items()}
-    summary = summarise(run_dir) if tables else None
+    if summary is None and tables:
+        summary = summarise(run_dir)
     logs = read_each(run_dir, "log.csv", read_log, problems)
     outcomes = read_each(run_dir, "outcomes_train.csv", read_training_outcomes, problems)
     clinical = _read_clinical(run_dir, problems)

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from utils.files.csv_table import CsvTable, read_csv, write_csv
+from utils.files.held_tables import HeldTables
 from utils.runs.tasks import CLASSIFICATION, SURVIVAL, TASKS, Task
 
 PROBABILITY_TOLERANCE = 1e-3  # probabilities may come from 16-bit arithmetic
@@ -34,6 +35,7 @@ ADVICE = "write it again with main.py --stage test --overwrite"
 _TEXT = ("case_id", "slide_ids")
 _INTEGER = ("label", "prediction", "event", "bin")
 _BIN = "bin"
+_HELD = HeldTables()
 
 
 def classification_table(
@@ -122,6 +124,10 @@ def read_predictions(path: Path, *, may_lack_outcomes: bool = False) -> pd.DataF
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
             describes (file, column, line, value and what was expected are named).
     """
+    return _HELD.table(path, lambda: _read(path, may_lack_outcomes), may_lack_outcomes)
+
+
+def _read(path: Path, may_lack_outcomes: bool) -> pd.DataFrame:
     cells = read_csv(path, advice=ADVICE)
     table = pd.DataFrame(cells.rows, columns=cells.header, dtype=object)
     try:

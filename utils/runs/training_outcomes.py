@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 
 from utils.files.csv_table import CsvTable, read_csv, write_csv
+from utils.files.held_tables import HeldTables
 from utils.runs.predictions import ADVICE
 
 COLUMNS = ("case_id", "time", "event", "bin")
 _MOST_BINS = 2**31  # beyond what any split has, and within int64
+_HELD = HeldTables()
 
 
 def write_training_outcomes(
@@ -55,6 +57,10 @@ def read_training_outcomes(path: Path) -> pd.DataFrame:
         UserError: the file is missing or unreadable, lacks a column, or holds a value that is not as this module
             describes (file, column, line, value and what was expected are named).
     """
+    return _HELD.table(path, lambda: _read(path))
+
+
+def _read(path: Path) -> pd.DataFrame:
     cells = read_csv(path, advice=ADVICE, required=COLUMNS)
     table = pd.DataFrame({"case_id": cells.column("case_id")}, dtype=object)
     for name in COLUMNS[1:]:

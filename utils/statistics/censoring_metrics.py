@@ -1,7 +1,8 @@
 """Survival metrics that are corrected for censoring: Uno's C, cumulative/dynamic AUC, integrated Brier score.
 
 A death that is seen at time t stands for 1 / G(t) deaths, where G is the probability to be uncensored at t: the
-Kaplan-Meier estimate of the censoring times of the fold's training cases. Computed by `sksurv.metrics`.
+Kaplan-Meier estimate of the censoring times of the fold's training cases. Computed by `sksurv`, Uno's C but for G by
+`utils.statistics.concordant_pairs`.
 
 The time points are the inner edges e_1 < ... < e_{C-1} of the C time bins, and tau = e_{C-1} is the last of them. Split
 files give the bin of each case but not the edges, so e_j is the earliest training time in bin j: intervals are closed
@@ -25,9 +26,11 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from sksurv.metrics import concordance_index_ipcw, cumulative_dynamic_auc, integrated_brier_score
+from sksurv.metrics import cumulative_dynamic_auc, integrated_brier_score
+from sksurv.nonparametric import CensoringDistributionEstimator
 from sksurv.util import Surv
 
+from utils.statistics.concordant_pairs import concordant_pairs
 from utils.statistics.survival_stats import TIED_RISK, UndefinedMetricError, check_risk, check_survival
 
 
@@ -101,7 +104,8 @@ def uno_concordance(
 
     References:
         Uno, Cai, Pencina, D'Agostino, Wei: On the C-statistics for evaluating overall adequacy of risk prediction
-        procedures with censored survival data. Statistics in Medicine 30(10), 1105-1117, 2011.
+        procedures with censored survival data. Statistics in Medicine 30(10), 1105-1117, 2011. Equal to
+        `sksurv.metrics.concordance_index_ipcw`, whose time grows with the cases squared.
     """
     event, time = check_survival(event, time)
     risk = check_risk(risk, len(event))
@@ -112,8 +116,12 @@ def uno_concordance(
     first = time[early].min()
     if not ((time > first) | ((time == first) & ~event)).any():
         raise UndefinedMetricError(f"no comparable pair before the last inner bin edge ({tau:g} months)")
-    known, asked = Surv.from_arrays(train.event, train.time), Surv.from_arrays(event, time)
-    return float(concordance_index_ipcw(known, asked, risk, tau=tau, tied_tol=TIED_RISK)[0])
+    pairs = concordant_pairs(event, time, risk, tied_within=TIED_RISK)
+    censoring = CensoringDistributionEstimator().fit(Surv.from_arrays(train.event, train.time))
+    # 1 / G, and 0 of censored cases.
+    weight = censoring.predict_ipcw(Surv.from_arrays(event[time < tau], time[time < tau])) ** 2
+    won, outlived = pairs.outlived_won[time < tau], pairs.outlived[time < tau]
+    return float((weight * won).sum() / (weight * outlived).sum())
 
 
 def dynamic_auc(

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from utils.runs.predictions import output_columns
+from utils.statistics.concordant_pairs import concordant_pairs
 from utils.statistics.delong import wins
 from utils.statistics.survival_stats import TIED_RISK, check_risk, check_survival
-
-_ROWS_PER_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -68,22 +67,11 @@ def pairs_of_cases(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> tup
     """(n,) concordant and (n,) comparable pairs that each case is part of, a tie in risk counted one half.
 
     Which pairs are comparable says `utils.statistics.survival_stats.concordance`. Each pair is counted at both of its
-    cases, so Harrell's C is the quotient of the sums. Rows are made in blocks: memory grows with n, not with n^2.
+    cases, so Harrell's C is the quotient of the sums. See `utils.statistics.concordant_pairs`.
     """
     event, time = check_survival(event, time)
-    risk = check_risk(risk, len(event))
-    concordant, comparable = np.zeros(len(event)), np.zeros(len(event))
-    deaths = np.flatnonzero(event)
-    for start in range(0, len(deaths), _ROWS_PER_BLOCK):
-        rows = deaths[start : start + _ROWS_PER_BLOCK]
-        pairs = (time > time[rows, None]) | ((time == time[rows, None]) & ~event)  # (rows, n)
-        difference = risk[rows, None] - risk
-        won = pairs * np.where(np.abs(difference) <= TIED_RISK, 0.5, difference > 0)
-        comparable += pairs.sum(axis=0)
-        comparable[rows] += pairs.sum(axis=1)
-        concordant += won.sum(axis=0)
-        concordant[rows] += won.sum(axis=1)
-    return concordant, comparable
+    pairs = concordant_pairs(event, time, check_risk(risk, len(event)), tied_within=TIED_RISK)
+    return pairs.outlived_won + pairs.outliving_won, (pairs.outlived + pairs.outliving).astype(np.float64)
 
 
 def concordances(event: np.ndarray, time: np.ndarray, risk: np.ndarray, row: np.ndarray) -> np.ndarray:
@@ -123,10 +111,10 @@ def _auc(positive: np.ndarray, score: np.ndarray, patient: np.ndarray) -> np.nda
     lost = np.where(positive, 0.0, positive.sum() - wins(score, score[positive]))  # of each other row
     won = beaten.sum() - np.append(0.0, np.bincount(patient, beaten + lost))
     # A pair within a patient was taken away twice.
-    both = np.intersect1d(patient[positive], patient[~positive])
-    for one in both:
-        own = patient == one
-        won[1 + one] += wins(score[own & positive], score[own & ~positive]).sum()
+    mixed = np.isin(patient, np.intersect1d(patient[positive], patient[~positive]))
+    rows = np.flatnonzero(mixed)[np.argsort(patient[mixed], kind="stable")]
+    for own in np.split(rows, np.flatnonzero(np.diff(patient[rows])) + 1) if len(rows) else ():
+        won[1 + patient[own[0]]] += wins(score[own[positive[own]]], score[own[~positive[own]]]).sum()
     pairs = _totals(positive.astype(np.float64), patient) * _totals((~positive).astype(np.float64), patient)
     return _quotient(won, pairs)
 

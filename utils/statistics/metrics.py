@@ -52,7 +52,7 @@ def survival_metrics(
         time: (n,) months.
         risk: (n,) higher risk = earlier death.
         seed: has no effect; scripts that were written for a bootstrap interval pass it.
-        with_interval: whether to compute the interval, which takes n times as long as the C-index.
+        with_interval: whether to compute the interval.
         train: outcomes of the fold's training cases; without them the last three metrics are None.
         hazards: (n, C) probability to die in a time bin given survival up to it; comes with `train`.
         edges: (C - 1,) inner edges of the time bins in months; None takes those that the bins of `train` show.

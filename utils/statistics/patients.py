@@ -48,7 +48,8 @@ def by_patient(table: pd.DataFrame) -> PatientPredictions:
     rows_of = {str(patient): rows for patient, rows in table.groupby("case_id", sort=False).indices.items()}
     label = table["label"].to_numpy()
     left_out = tuple(patient for patient, rows in rows_of.items() if len(set(label[rows])) > 1)
-    kept = {patient: rows for patient, rows in rows_of.items() if patient not in left_out}
+    mixed = set(left_out)
+    kept = {patient: rows for patient, rows in rows_of.items() if patient not in mixed}
     slides = table["slide_ids"].to_numpy(dtype=object)
     patients = classification_table(
         list(kept),

@@ -76,7 +76,8 @@ def roc_band(
         Fawcett: An introduction to ROC analysis. Pattern Recognition Letters 27(8), 861-874, 2006, section 8.
     """
     grid = np.linspace(0, 1, N_RATES)
-    folds, auc, left_out = {}, {}, {}
+    folds: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    auc, left_out = {}, {}
     curves, estimates, sizes = [], [], []
     for fold, table in tables.items():
         is_positive = (table["label"] == positive).to_numpy()
@@ -85,14 +86,16 @@ def roc_band(
             left_out[fold] = str(reason)
             continue
         score, patient = table[f"prob_{positive}"].to_numpy(), table["case_id"].to_numpy()
-        counts = resampled_patients(table, fold, seed=seed, n_resamples=n_resamples)
-        false_rate, true_rate = roc_points(is_positive, score, counts)
-        folds[fold] = (false_rate[0], true_rate[0])
+        of_fold = []
+        for counts in resampled_patients(table, fold, seed=seed, n_resamples=n_resamples):
+            false_rate, true_rate = roc_points(is_positive, score, counts)
+            folds.setdefault(fold, (false_rate[0], true_rate[0]))  # the first ones are of the table itself
+            of_fold += [np.interp(grid, f, t) for f, t in zip(false_rate, true_rate, strict=True)]
         estimate = class_auc(is_positive, score, patient)
         auc[fold] = estimate.value
         estimates.append(estimate)
         sizes.append(independent_cases(patient[is_positive]))
-        curves.append(np.stack([np.interp(grid, f, t) for f, t in zip(false_rate, true_rate, strict=True)]))
+        curves.append(np.stack(of_fold))
     if not curves:
         reasons = "; ".join(dict.fromkeys(left_out.values()))
         raise UndefinedMetricError(f"no fold has cases of class {positive} and of another one ({reasons})")
@@ -142,12 +145,14 @@ def roc_points(is_positive: np.ndarray, score: np.ndarray, counts: np.ndarray) -
     ([[0.0, 0.0, 0.5, 1.0]], [[0.0, 0.5, 1.0, 1.0]])
     """
     order = np.argsort(-score)
-    copies, positives = counts[:, order].astype(np.float64), is_positive[order]
-    firsts = np.flatnonzero(np.diff(-score[order], prepend=-np.inf))  # where each distinct score begins
+    lasts = np.flatnonzero(np.diff(score[order], append=-np.inf))  # where each distinct score ends
     rates = []
-    for chosen in (~positives, positives):
-        passed = np.cumsum(np.add.reduceat(copies * chosen, firsts, axis=1), axis=1)
+    for chosen in (~is_positive[order], is_positive[order]):
+        copies = counts[:, order[chosen]]
+        of_class = np.zeros((len(counts), 1 + copies.shape[1]))
+        np.cumsum(copies, axis=1, out=of_class[:, 1:])
+        passed = of_class[:, np.cumsum(chosen)[lasts]]  # down to each distinct score
         total = passed[:, -1:]
-        share = np.divide(passed, total, out=np.full_like(passed, np.nan), where=total > 0)
+        share = np.divide(passed, total, out=np.full(passed.shape, np.nan), where=total > 0)
         rates.append(np.concatenate([np.where(total > 0, 0.0, np.nan), share], axis=1))
     return rates[0], rates[1]

@@ -12,11 +12,12 @@ from utils.statistics.group_effect import HAZARD_RATIO, GroupEffect
 from utils.statistics.risk_groups import PooledHalves, pooled_halves
 
 
-def risk_group_summary(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
+def risk_group_summary(tables: Mapping[int, pd.DataFrame], pooled: PooledHalves) -> dict[str, Any]:
     """How the halves (high: risk >= median of the fold) differ in survival.
 
     Args:
         tables: {fold: its survival predictions}.
+        pooled: `utils.statistics.risk_groups.pooled_halves` of them.
 
     Returns:
         `folds`: a row per fold with `fold`, `n_high`, `n_low`, `deaths_high`, `deaths_low`, and of the high half
@@ -25,7 +26,7 @@ def risk_group_summary(tables: Mapping[int, pd.DataFrame]) -> dict[str, Any]:
         `stratified`: the same of all folds that have halves, stratified by fold (`utils.statistics.group_effect`).
     """
     folds = [{"fold": fold} | _row(pooled_halves({fold: table})) for fold, table in tables.items()]
-    return {"folds": folds, "stratified": _row(pooled_halves(tables))}
+    return {"folds": folds, "stratified": _row(pooled)}
 
 
 def _row(halves: PooledHalves) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from utils.statistics.fold_pairs import stratified_concordance
 from utils.statistics.group_effect import HAZARD_RATIO
 from utils.statistics.metric_intervals import metric_intervals
 from utils.statistics.metrics import classification_metrics, survival_metrics
-from utils.statistics.risk_groups import pooled_halves
+from utils.statistics.risk_groups import PooledHalves, pooled_halves
 from utils.statistics.survival_stats import UndefinedMetricError
 from utils.tables.averages import cases_of_means, over_folds
 from utils.tables.below_chance import mean_below_chance
@@ -83,9 +83,10 @@ def summarise(run_dir: Path) -> dict[str, Any]:
     if of_patients is not None:
         summary["by_patient"] = of_patients
     if run["task"] == SURVIVAL.name:
-        summary["pooled"] = pooled_logrank(tables, missing=summary["missing_folds"])
+        halves = pooled_halves(tables)
+        summary["pooled"] = pooled_logrank(halves, missing=summary["missing_folds"])
         summary["c_index_within_folds"] = pooled_concordance(tables)
-        summary["risk_groups"] = risk_group_summary(tables)
+        summary["risk_groups"] = risk_group_summary(tables, halves)
     summary["below_chance"] = mean_below_chance(intervals, TASKS[run["task"]])
     summary["warnings"] = run["warnings"]
     summary["folds_left_out"] = folds_left_out(run)
@@ -128,17 +129,16 @@ def fold_metrics(
     return survival_metrics(event, time, risk, with_interval=with_interval, **more)
 
 
-def pooled_logrank(tables: Mapping[int, pd.DataFrame], *, missing: Sequence[int]) -> dict[str, Any]:
+def pooled_logrank(pooled: PooledHalves, *, missing: Sequence[int]) -> dict[str, Any]:
     """The released figure of a cohort: the log-rank p of the risk halves, the test cases of all folds pooled.
 
-    `tables` is {fold: its survival predictions}, `missing` the folds without any. Each case has the half that it has
+    `pooled` are the halves of all folds, `missing` the folds without predictions. Each case has the half that it has
     within its fold (`utils.statistics.risk_groups.pooled_halves`); the test is not stratified by fold.
 
     Returns:
         `logrank_p`, None where `reason` says why; `n_cases` and `n_high` (cases of the high half); `deaths_high` and
         `deaths_low`; `folds`: those whose cases are pooled; `left_out` {fold, as text: why it is not among them}.
     """
-    pooled = pooled_halves(tables)
     event, high = pooled.groups.event, pooled.groups.high
     return {
         "logrank_p": pooled.p,

@@ -11,8 +11,10 @@ from tests.utils.report.report_folders import write_run
 from tests.utils.run_folders import C_1, Plan, survival_folds
 from utils.errors import UserError
 from utils.files.text_table import format_p, starred_p
+from utils.report.__main__ import write_reports
 from utils.report.all_runs_page import write_all_runs_report
 from utils.report.run_page import write_run_report
+from utils.report.sections import run_charts
 from utils.runs.predictions import read_predictions
 from utils.runs.run_dir import fold_files
 from utils.statistics.holm import holm
@@ -267,3 +269,14 @@ def test_a_warning_of_many_runs_is_said_once_with_their_number(tmp_path: Path):
         "3 patients are in two parts of splits/fold*.csv (folds 0 and 2) "
         "(5 runs: surv/LUAD/a, surv/LUAD/b, surv/LUAD/c and 2 more)" in text
     )
+
+
+@pytest.mark.parametrize(("task", "chart"), [("cls", "roc_charts"), ("surv", "survival_charts")])
+def test_the_charts_of_a_run_are_drawn_once_for_both_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, chart: str
+):
+    write_run(tmp_path / task / "COHORT" / "mico_released", task)
+    drawn, draw = [], getattr(run_charts, chart)
+    monkeypatch.setattr(run_charts, chart, lambda *args, **options: drawn.append(1) or draw(*args, **options))
+    write_reports([tmp_path])
+    assert len(drawn) == 1

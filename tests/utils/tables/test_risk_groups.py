@@ -10,7 +10,7 @@ from tests.utils.report.cohorts import survival_fold
 from tests.utils.run_folders import C_1, C_1_2, Plan, cells
 from tests.utils.run_folders import survival_fold as three_cases
 from utils.statistics.group_effect import HAZARD_RATIO, group_effect
-from utils.statistics.risk_groups import risk_groups
+from utils.statistics.risk_groups import pooled_halves, risk_groups
 from utils.tables.risk_groups import risk_group_summary
 from utils.tables.summary import summarise, write_summary
 
@@ -21,7 +21,7 @@ def tables() -> dict[int, pd.DataFrame]:
 
 
 def test_each_fold_and_all_stratified(tables: dict[int, pd.DataFrame]):
-    found = risk_group_summary(tables)
+    found = risk_group_summary(tables, pooled_halves(tables))
     assert [row["fold"] for row in found["folds"]] == [0, 1, 4]
     parts = {fold: risk_groups(table) for fold, table in tables.items()}
     for row, part in zip(found["folds"], parts.values(), strict=True):
@@ -39,11 +39,13 @@ def test_each_fold_and_all_stratified(tables: dict[int, pd.DataFrame]):
 
 
 def test_a_fold_without_halves_has_its_reason():
-    found = risk_group_summary({0: three_cases(C_1), 1: three_cases(C_1_2, fold=1)})
+    tables = {0: three_cases(C_1), 1: three_cases(C_1_2, fold=1)}
+    found = risk_group_summary(tables, pooled_halves(tables))
     assert found["folds"][1]["reasons"] == dict.fromkeys(("hazard_ratio", "logrank_p"), "all risks equal")
     assert found["folds"][1]["n_high"] == 0
     assert found["stratified"]["n_high"] == 2
-    nothing = risk_group_summary({1: three_cases(C_1_2), 2: three_cases(C_1_2, fold=1)})
+    tables = {1: three_cases(C_1_2), 2: three_cases(C_1_2, fold=1)}
+    nothing = risk_group_summary(tables, pooled_halves(tables))
     assert set(nothing["stratified"]["reasons"].values()) == {"no fold has two halves"}
 
 

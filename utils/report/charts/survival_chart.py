@@ -12,7 +12,7 @@ from utils.report.charts.scale import nice_ticks
 from utils.report.charts.svg import short, tag, text, thinned_steps
 from utils.statistics.effect_words import effect_words, pooled_caveat
 from utils.statistics.risk_groups import PooledHalves, RiskGroups, month_ticks, pooled_halves
-from utils.statistics.survival_stats import kaplan_meier, n_at_risk, survival_at
+from utils.statistics.survival_stats import KaplanMeier, kaplan_meier, n_at_risk, survival_at
 
 TITLE = "Survival of the predicted risk halves"
 _HALVES = ((False, "low risk"), (True, "high risk"))
@@ -60,26 +60,25 @@ def _picture(groups: RiskGroups, effect: Sequence[str], title: str) -> str:
     ticks = month_ticks(longest)
     plot.x_axis([float(tick) for tick in ticks], "time (months)")
     plot.y_axis(_TICKS, "probability of survival")
-    for index, (_, event, time) in enumerate(halves):
-        _draw_band(plot, event, time, index)
-    for index, (name, event, time) in enumerate(halves):
-        _draw_curve(plot, name, event, time, index)
+    curves = [kaplan_meier(event, time) for _, event, time in halves]
+    for index, curve in enumerate(curves):
+        _draw_band(plot, curve, index)
+    for index, (curve, (name, event, time)) in enumerate(zip(curves, halves, strict=True)):
+        _draw_curve(plot, curve, name, time[~event], index)
     plot.frame()
     _draw_numbers(plot, [(name, time) for name, _, time in halves], ticks)
     return plot.svg(title, f"{'; '.join(names)}; {', '.join(effect)}.", x_name="month")
 
 
-def _draw_band(plot: Plot, event: np.ndarray, time: np.ndarray, index: int) -> None:
-    curve = kaplan_meier(event, time)
+def _draw_band(plot: Plot, curve: KaplanMeier, index: int) -> None:
     kept = thinned_steps(plot.x(curve.time), plot.y(curve.low), _BAND_POINTS)
     plot.band(curve.time[kept], curve.low[kept], curve.high[kept], index, step=True)
 
 
-def _draw_curve(plot: Plot, name: str, event: np.ndarray, time: np.ndarray, index: int) -> None:
-    curve = kaplan_meier(event, time)
+def _draw_curve(plot: Plot, curve: KaplanMeier, name: str, censored: np.ndarray, index: int) -> None:
     kept = thinned_steps(plot.x(curve.time), plot.y(curve.survival), _CURVE_POINTS)
     plot.line(curve.time[kept], curve.survival[kept], index, step=True)
-    censored = np.sort(time[~event])
+    censored = np.sort(censored)
     across, heights = plot.x(censored), plot.y(survival_at(curve, censored))
     apart = np.flatnonzero(np.diff(np.floor(across / _TICK_APART), prepend=-1) > 0)
     path = "".join(f"M{short(x)} {short(y - 4)}v8" for x, y in zip(across[apart], heights[apart], strict=True))

@@ -94,11 +94,9 @@ def prediction_table(
     Arguments as of `extreme_cases`; `is_ensemble`: the one table is of the ensemble of folds, so no column names them.
     """
     total = sum(map(len, tables.values()))
-    rows = [
-        _prediction_row(fold, case, words)
-        for fold, table in tables.items()
-        for _, case in table.head(MAX_ROWS).iterrows()
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for fold, table in tables.items():
+        rows += [_prediction_row(fold, case, words) for _, case in table.head(MAX_ROWS - len(rows)).iterrows()]
     first = next(iter(tables.values()))
     if task_of(first) == CLASSIFICATION:
         names = [f"probability of {_class(index, words)}" for index in range(len(output_columns(first)))]
@@ -113,7 +111,7 @@ def prediction_table(
     if is_ensemble:
         header = tuple(name for name in header if name != "fold")
         rows = [(*cells[:_FOLD], *cells[_FOLD + 1 :]) for cells in rows]
-    return Table(caption, header, tuple(rows[:MAX_ROWS]), notes=notes)
+    return Table(caption, header, tuple(rows), notes=notes)
 
 
 def _prediction_row(fold: int, case: pd.Series, words: ClassWords | None) -> tuple[Cell, ...]:

@@ -1,4 +1,7 @@
-"""The charts of a run, as its own report and the report over all runs show them."""
+"""The charts of a run, as its own report and the report over all runs show them; each is drawn once.
+
+The 1,000 resamples of a ROC band take most of the time of a report over many cases.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,21 @@ from utils.runs.tasks import CLASSIFICATION, SURVIVAL
 
 def outcome_charts(results: RunResults) -> tuple[Chart, ...]:
     """ROC curves with their band, or Kaplan-Meier curves of the risk halves."""
-    if results.task == SURVIVAL:
-        return tuple(survival_charts(dict(results.tables)))
-    seed = results.run["seed"]
-    options = {"seed": seed, "n_resamples": results.n_resamples, "words": results.classes}
-    return tuple(roc_charts(dict(results.tables), **options))
+    if "outcome" not in results.charts:
+        tables = dict(results.tables)
+        options = {"seed": results.run["seed"], "n_resamples": results.n_resamples, "words": results.classes}
+        drawn = survival_charts(tables) if results.task == SURVIVAL else roc_charts(tables, **options)
+        results.charts["outcome"] = tuple(drawn)
+    return results.charts["outcome"]
 
 
 def calibration(results: RunResults) -> tuple[Chart, ...]:
     """Predicted against observed probabilities."""
-    words = results.classes, results.unit
-    return tuple(calibration_charts(dict(results.tables), dict(results.outcomes) or None, *words))
+    if "calibration" not in results.charts:
+        words = results.classes, results.unit
+        drawn = calibration_charts(dict(results.tables), dict(results.outcomes) or None, *words)
+        results.charts["calibration"] = tuple(drawn)
+    return results.charts["calibration"]
 
 
 def distributions(results: RunResults) -> tuple[Chart, ...]:
