@@ -24,7 +24,7 @@ from typing import Any, cast
 from utils.files.locks import HeldError
 from utils.launch.piece import HELD, Piece
 from utils.launch.slots import THREADS, VISIBLE, Slot
-from utils.machine.interruption import SIGNALS, Terminated, signals_end_the_work
+from utils.machine.interruption import SIGNALS, Terminated
 from utils.machine.process import exit_code
 from utils.machine.streams import open_log
 
@@ -105,11 +105,8 @@ def run_piece(piece: Piece) -> int:
                 held = True
                 raise
 
-        try:
-            with signals_end_the_work():
-                status = exit_code(work, piece.prog, goes_on=GOES_ON)
-        except Terminated as stopped:  # before the command could take it in
-            status = 128 + stopped.number
+        try:  # a signal raises in the work alone: one that comes behind it would break off what is said of the first
+            status = exit_code(work, piece.prog, goes_on=GOES_ON)
         except Exception:  # noqa: BLE001 - a bug in one piece must not lose the others; its log has the traceback
             traceback.print_exc()
             status = 1

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -160,24 +161,29 @@ sys.exit(exit_code(lambda: launcher.run(pieces, work.Told()), "prog"))
 """
 
 
-def start_launch(place: Path) -> subprocess.Popen[str]:
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A launcher of its own that has begun two of three pieces."""
-    launcher = subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(place)], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    until = time.monotonic() + 60
-    while not all((place / name).exists() for name in "ab") and time.monotonic() < until:
-        time.sleep(0.02)
-    return launcher
+    command = [sys.executable, "-c", LAUNCH, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    with process:
+        try:
+            until = time.monotonic() + 120
+            while not all((tmp_path / name).exists() for name in "ab") and time.monotonic() < until:
+                time.sleep(0.02)
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("to_all", [False, True], ids=["to the launcher", "to its group"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_lets_pieces_end_by_themselves(tmp_path: Path, number: signal.Signals, to_all: bool):
+def test_a_signal_lets_pieces_end_by_themselves(
+    tmp_path: Path, launcher: subprocess.Popen[str], number: signal.Signals, to_all: bool
+):
     """As by `kill`, and as by Ctrl-C, a terminal that closes, or `timeout`; no third piece begins."""
-    launcher = start_launch(tmp_path)
     (os.killpg if to_all else os.kill)(launcher.pid, number)
-    _, said = launcher.communicate(timeout=30)
+    _, said = launcher.communicate(timeout=120)
     assert launcher.returncode == 128 + number
     word = "interrupted" if number == signal.SIGINT else f"stopped by {number.name}"
     assert said == f"prog: {word}; the same command starts it again\n"
@@ -186,11 +192,10 @@ def test_a_signal_lets_pieces_end_by_themselves(tmp_path: Path, number: signal.S
     assert not (tmp_path / "c.log").exists()
 
 
-def test_pieces_end_with_a_launcher_that_is_killed(tmp_path: Path):
-    launcher = start_launch(tmp_path)
+def test_pieces_end_with_a_launcher_that_is_killed(tmp_path: Path, launcher: subprocess.Popen[str]):
     launcher.kill()
     launcher.communicate()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     logs = [tmp_path / f"{name}.log" for name in "ab"]
     while not all(log.read_text() for log in logs) and time.monotonic() < until:
         time.sleep(0.02)

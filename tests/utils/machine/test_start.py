@@ -26,6 +26,7 @@ COMMANDS = {
     "utils.report": "python -m utils.report",
     "utils.paper": "python -m utils.paper",
     "utils.pipeline.export": "python -m utils.pipeline.export",
+    "utils.runs.status": "python -m utils.runs.status",
     "script.check_run": "main.py",
     "script.option_words": "option_words",
     "script.reproduction": "reproduction",
