@@ -90,6 +90,8 @@ def _prepare(folder: Path) -> Any:
     os.dup2(said, 2)
     sys.stdout = sys.stderr = os.fdopen(said, "w", buffering=1, encoding="utf-8", errors="replace")
     trace = (folder / "trace").open("w")
+    # The server of processes may have been begun by a launcher, whose pieces unblock signals by themselves.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1, signal.SIGUSR2})
     faulthandler.enable(trace)
     faulthandler.register(signal.SIGUSR1, trace)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
