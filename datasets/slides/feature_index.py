@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -21,12 +21,13 @@ from datasets.slides.fingerprint import fingerprint_of
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
 from datasets.slides.slide_values import SlideValues
+from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
-VERIFY = ("changed", "full")
 READING_THREADS = 4
 _PAGE = 4096  # bytes, the smallest page of memory
+Read = TypeVar("Read")
 
 
 class _Seen(NamedTuple):
@@ -47,10 +48,10 @@ class FeatureIndex:
         threads: that look at files.
     """
 
-    def __init__(self, verify: str = "changed", *, threads: int = READING_THREADS) -> None:
+    def __init__(self, verify: str = CHANGED, *, threads: int = READING_THREADS) -> None:
         if verify not in VERIFY:
             raise ValueError(f"got verify '{verify}', expected one of {', '.join(VERIFY)}")
-        self._trusts, self._threads = verify == "changed", threads
+        self._trusts, self._threads = verify == CHANGED, threads
         self._tables: dict[Path, tuple[IndexFolder, Table]] = {}
         self._seen: dict[Path, _Seen] = {}
         self._unsaved: dict[Path, IndexedSlide | None] = {}
@@ -113,15 +114,11 @@ class FeatureIndex:
         Raises:
             UserError: as `read_slide` does.
         """
-        state = state_of(path)
-        known = self._known(path, state)
-        if known is not None and known.values is not None:
-            use_places(path, known.chunks)
-            slide = read_slide(path, known_finite=True)
-            if state_of(path) == state:
-                _read_pages(slide.features)
-                return slide
-        return self._read_checked(path)
+        slide = self._read_known(path, lambda: read_slide(path, known_finite=True))
+        if slide is None:
+            return self._read_checked(path)
+        _read_pages(slide.features)
+        return slide
 
     def read_rows(self, path: Path, rows: np.ndarray) -> torch.Tensor:
         """Read rows of a slide as `read_rows` does; NaN is not looked for where the numbers are known to be finite.
@@ -129,14 +126,8 @@ class FeatureIndex:
         Raises:
             UserError: as `read_rows` does.
         """
-        state = state_of(path)
-        known = self._known(path, state)
-        if known is not None and known.values is not None:
-            use_places(path, known.chunks)
-            features = read_rows(path, rows, known_finite=True)
-            if state_of(path) == state:
-                return features
-        return read_rows(path, rows)
+        features = self._read_known(path, lambda: read_rows(path, rows, known_finite=True))
+        return read_rows(path, rows) if features is None else features
 
     def save(self) -> None:
         """Write what was found since the last time; an index that cannot be written is said, and no error."""
@@ -188,6 +179,16 @@ class FeatureIndex:
             self._seen[path] = seen
             if seen.is_settled or seen.slide is None:
                 self._unsaved[path] = seen.slide
+
+    def _read_known(self, path: Path, read: Callable[[], Read]) -> Read | None:
+        """What is read of a file whose numbers are known to be finite, before and after; None of any other."""
+        state = state_of(path)
+        known = self._known(path, state)
+        if known is None or known.values is None:
+            return None
+        use_places(path, known.chunks)
+        found = read()
+        return found if state_of(path) == state else None
 
     def _read_checked(self, path: Path) -> SlideFeatures:
         """Read a slide, with a look for NaN, and keep what its values say."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from utils.command.arguments import REQUIRED, option
 from utils.command.checks import changed, check_choices, check_limits, check_name, in_words
 from utils.command.limits import ANCHORS, COUNT, SEED, THREADS, Limits
+from utils.command.verify_option import verify_option
 from utils.errors import UserError
 
 
@@ -62,13 +63,7 @@ class ClusteringSettings:
     )
     feature_norm: str = option("none", "scale of the features before clustering", choices=("none", "l2", "zscore"))
     workers: int = option(4, "number of threads that read files", role="run", limits=Limits(1, THREADS))
-    verify: str = option(
-        "changed",
-        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
-        "all of them (full)",
-        choices=("changed", "full"),
-        role="run",
-    )
+    verify: str = verify_option()
     gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
     overwrite: bool = option(False, "refit anchors that exist already", role="run")
 

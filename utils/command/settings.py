@@ -15,6 +15,7 @@ from utils.command.checks import changed, check_choices, check_limits, check_nam
 from utils.command.explanation_options import ExplanationOptions, check_explanation_options
 from utils.command.launch_options import LaunchOptions, check_launch_options
 from utils.command.limits import ANCHORS, COUNT, NUMBER, SEED, THREADS, Limits
+from utils.command.verify_option import verify_option
 from utils.errors import UserError
 
 RANDOM = "random"  # `--anchors`: none that were fitted
@@ -129,13 +130,7 @@ class RunSettings(LaunchOptions, ExplanationOptions):
         role="run",
         limits=Limits(0, THREADS),
     )
-    verify: str = option(
-        "changed",
-        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
-        "all of them (full)",
-        choices=("changed", "full"),
-        role="run",
-    )
+    verify: str = verify_option()
     cache: str = option(
         "none",
         "ram: keep slides in memory for all epochs, in the precision of their files",

@@ -11,6 +11,7 @@ from utils.command.arguments import REQUIRED, build_parser, option, resolve
 from utils.command.checks import check_choices, check_limits, check_name, in_words
 from utils.command.explanation_options import EXPLAIN, ExplanationOptions, check_explanation_options
 from utils.command.limits import NUMBER, THREADS, Limits
+from utils.command.verify_option import verify_option
 from utils.errors import UserError
 from utils.runs.predict_dir import predict_dir
 
@@ -50,12 +51,7 @@ class PredictSettings(LabelOptions, ExplanationOptions):
     num_workers: int = option(
         2, "number of threads that read features ahead; 0 reads in the main thread", limits=Limits(0, THREADS)
     )
-    verify: str = option(
-        "changed",
-        "which feature files are looked at again before work: those that changed since an earlier command looked, or "
-        "all of them (full)",
-        choices=("changed", "full"),
-    )
+    verify: str = verify_option()
     on_missing: str = option(
         "error",
         "what to do about labelled slides without a feature file: stop, or leave them out and count them",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from utils.files.locks import lock_path
 
 RECORD = "run.json"
 
@@ -13,6 +15,20 @@ RECORD = "run.json"
 def fold_dir(run_dir: Path, fold: int) -> Path:
     """`RUN_DIR/fold{k}`."""
     return run_dir / f"fold{fold}"
+
+
+def locked_folds(names: Iterable[str]) -> set[int]:
+    """The folds of a run whose locks are among these names of files in its folder.
+
+    >>> locked_folds([".fold3.lock", "fold4", ".run.json.lock"])
+    {3}
+    """
+    found = set()
+    for name in names:
+        number = name.removeprefix(".fold").removesuffix(".lock")
+        if number.isascii() and number.isdigit() and name == lock_path(Path(f"fold{number}")).name:
+            found.add(int(number))
+    return found
 
 
 def fold_files(run_dir: Path, name: str) -> dict[int, Path]:

@@ -13,7 +13,7 @@ from utils.files.lock_owner import Owner
 from utils.files.phrases import counted, duration
 from utils.runs.epoch_log import log_columns
 from utils.runs.fold_state import is_finished
-from utils.runs.run_dir import fold_dir, result_folds
+from utils.runs.run_dir import fold_dir, locked_folds, result_folds
 
 PACE = 10  # epochs that the remaining time is estimated by
 
@@ -93,5 +93,5 @@ def seconds_of(place: Path) -> list[float]:
 
 def _beside(run_dir: Path, fold: int) -> list[Path]:
     """The folders of the other folds of a run that have one, or a lock."""
-    locked = {int(path.name[5:-5]) for path in run_dir.glob(".fold*.lock") if path.name[5:-5].isdecimal()}
+    locked = locked_folds(path.name for path in run_dir.glob(".fold*.lock"))
     return [fold_dir(run_dir, k) for k in sorted(locked | result_folds(run_dir).keys()) if k != fold]

@@ -21,7 +21,6 @@ from typing import Any
 
 from utils.files.lock_holder import Holder, holder_of
 from utils.files.lock_owner import Owner
-from utils.files.locks import lock_path
 from utils.runs.epoch_log import log_columns
 from utils.runs.fold_state import has_files, state_of_columns
 from utils.runs.run_dir import fold_dir
@@ -113,14 +112,3 @@ def _written(run_dir: Path, fold: FoldProgress) -> float:
     except (OSError, ValueError):
         return 0.0
     return written if written > began - _CLOCKS else 0.0
-
-
-def locked_fold(name: str) -> int | None:
-    """The fold whose lock a file of a run's folder is by its name, or None.
-
-    >>> locked_fold(".fold3.lock"), locked_fold("fold3"), locked_fold(".run.json.lock")
-    (3, None, None)
-    """
-    number = name.removeprefix(".fold").removesuffix(".lock")
-    is_one = number.isascii() and number.isdigit() and name == lock_path(Path(f"fold{number}")).name
-    return int(number) if is_one else None

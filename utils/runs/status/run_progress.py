@@ -10,7 +10,7 @@ from typing import Any
 
 from utils.errors import UserError, cannot_read
 from utils.runs.protocol import completed
-from utils.runs.run_dir import RECORD
+from utils.runs.run_dir import RECORD, locked_folds
 from utils.runs.run_plan import PlannedRun, read_plan
 from utils.runs.run_record import read_run
 from utils.runs.status.fold_progress import (
@@ -22,7 +22,6 @@ from utils.runs.status.fold_progress import (
     WAITING,
     FoldProgress,
     folds_of_run,
-    locked_fold,
 )
 from utils.runs.status.job_logs import JobLogs
 
@@ -115,7 +114,7 @@ def _run_folders(place: Path, depth: int = 0) -> Iterator[tuple[Path, list[str]]
             raise UserError(f"{place}: is no folder, expected one of results; {_OTHER_FOLDER}") from error
         raise cannot_read(place, error) from error
     names = [name for name, _ in listed]
-    if RECORD in names or any(locked_fold(name) is not None for name in names):
+    if RECORD in names or locked_folds(names):
         yield place, names
     elif depth < _DEPTH:
         for name in sorted(name for name, is_dir in listed if is_dir and not name.startswith(".")):
@@ -126,7 +125,7 @@ def _run(results_dir: Path, path: Path, names: Sequence[str], logs: JobLogs) -> 
     """A run of which there is something; UserError for a `run.json` that cannot be read."""
     if RECORD not in names:  # its process still checks the features, and has written nothing
         return _without_record(path, _name(results_dir, path), names)
-    locked = _locked(names)
+    locked = locked_folds(names)
     record = completed(read_run(path))
     numbers = {int(name[4:]) for name in names if name.startswith("fold") and name[4:].isascii() and name[4:].isdigit()}
     folds = folds_of_run(path, sorted({*record["folds"], *numbers, *locked}), locked, _asked(record))
@@ -143,13 +142,9 @@ def _run(results_dir: Path, path: Path, names: Sequence[str], logs: JobLogs) -> 
 
 def _without_record(path: Path, name: str, names: Sequence[str]) -> RunProgress:
     """A run of which nothing is there but its locks."""
-    locked = _locked(names)
+    locked = locked_folds(names)
     folds = folds_of_run(path, sorted(locked), locked, {"task": "cls", "stage": "all"})
     return RunProgress(path, name, ("", "", ""), None, tuple(f for f in folds if f.state in (RUNNING, WAITING)))
-
-
-def _locked(names: Sequence[str]) -> set[int]:
-    return {fold for fold in map(locked_fold, names) if fold is not None}
 
 
 def _name(results_dir: Path, path: Path) -> str:
