@@ -26,13 +26,14 @@ DATASET=synthetic FEATURES_DIR="$DEMO_DIR/synthetic/features" SPLITS_DIR="$DEMO_
     --clinical "$DEMO_DIR/synthetic/clinical.csv" --covariates age stage --subgroups sex >/dev/null
 .venv/bin/python -m utils.report "$RESULTS_DIR" >/dev/null
 
+first_table() { awk '/^\|/ { print; table = 1; next } table { exit }' "$1"; } # the others need their notes
 cat <<EOF
 
 ================ UCSB breast cancer (real; 58 images are too few to rank models) ================
-$(grep "^|" "$RESULTS_DIR/cls/ucsb_breast/mico_released/summary.md")
+$(first_table "$RESULTS_DIR/cls/ucsb_breast/mico_released/summary.md")
 
 ================ Synthetic survival cohort ================
-$(grep "^|" "$RESULTS_DIR/surv/synthetic/mico_released/summary.md")
+$(first_table "$RESULTS_DIR/surv/synthetic/mico_released/summary.md")
 $(sed -n 's/.*"c_index_true_risk": \([0-9.]*\).*/C-index of the true risk, over all cases: \1/p' "$DEMO_DIR/synthetic/truth.json")
 
 Tables, figures and predictions of each fold:

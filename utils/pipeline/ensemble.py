@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from models.bag_model import BagModel
 from models.losses import log_survival
 from utils.errors import UserError
-from utils.files.phrases import listed
+from utils.files.phrases import numbered
 from utils.files.provenance import digest
 from utils.pipeline.exported import MODEL_RECORD, ExportedFold, read_exported
 from utils.pipeline.feature_facts import FeatureFacts, check_same_scale
@@ -178,8 +178,8 @@ def load_ensemble(source: Path, folds: Sequence[int] | None = None) -> Ensemble:
     untrained = [k for k in chosen if k not in trained or not (fold_dir(source, k) / "predictions_val.csv").exists()]
     if untrained:
         raise UserError(
-            f"{source} lacks the end of the training of fold {listed(untrained)}: finish it with main.py --resume, or "
-            "give the trained --folds"
+            f"{source} lacks the end of the training of {numbered('fold', untrained)}: finish it with main.py "
+            "--resume, or give the trained --folds"
         )
     return Ensemble(source, record, tuple(_trained_fold(source, k, record) for k in chosen))
 
@@ -189,7 +189,7 @@ def _chosen(source: Path, there: Sequence[int], asked: Sequence[int] | None) -> 
     missing = [k for k in chosen if k not in there]
     if missing or not chosen:
         found = missing[0] if missing else "none"
-        raise UserError(f"got --folds {found}, expected folds of {source}: it has fold {listed(sorted(there))}")
+        raise UserError(f"got --folds {found}, expected folds of {source}: it has {numbered('fold', sorted(there))}")
     return chosen
 
 

@@ -85,7 +85,7 @@ def test_what_lacks_is_named(run_dir, tmp_path, without: str, said: str):
 def test_folds_that_are_asked_for(run_dir, tmp_path):
     unfinished = copied(run_dir, tmp_path / "copy", "fold1/checkpoint.pt")
     assert [fold.index for fold in load_ensemble(unfinished, [0]).folds] == [0]
-    with pytest.raises(UserError, match=r"got --folds 5, expected folds of .*: it has fold 0 and 1"):
+    with pytest.raises(UserError, match=r"got --folds 5, expected folds of .*: it has folds 0 and 1"):
         load_ensemble(run_dir, [5])
     with pytest.raises(UserError, match="expected the folder of a run, or an exported model"):
         load_ensemble(tmp_path / "nowhere")
