@@ -30,10 +30,10 @@ class Batch:
 
     Attributes:
         features: (N, D), the patches of all slides, slide after slide, in the precision of their files.
-        slide_index: (N,) int64, the slide of each patch.
-        case_index: (n_slides,) int64, the case of each slide.
+        slide_index: (N,) int64, the slide of each patch; it stays on the CPU, see `models.bag_model`.
+        case_index: (n_slides,) int64, the case of each slide; it stays on the CPU.
         anchors: (n_slides, K, D) float32, or None.
-        coords: (N, 2) int64 level-0 pixels, or None where a slide has none.
+        coords: (N, 2) int64 level-0 pixels, or None where a slide has none; they stay on the CPU.
         target: what the loss compares logits with, see `outcomes_of`.
         slide_ids: the slides, in order.
         attributes: the numbers that each slide's file gives for its patches.
@@ -57,8 +57,9 @@ class Batch:
         return [SlideFeatures(*part) for part in parts]
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device; copies from pinned memory overlap with computation."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+        """The batch on a device, but for what is looked at on the CPU; copies from pinned memory overlap with work."""
+        moved = self._map(lambda tensor: tensor.to(device, non_blocking=True))
+        return replace(moved, slide_index=self.slide_index, case_index=self.case_index, coords=self.coords)
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, from which a GPU copies while it computes."""

@@ -5,9 +5,10 @@ All models are called as `model(features, slide_index, case_index, anchors=None,
 - `features` (N, D): the patches of all slides of the batch, slide after slide, with no padding; float16, bfloat16,
   float32 or float64, as the files have them.
 - `slide_index` (N,) int64: the slide of each patch, 0 .. n_slides - 1, non-decreasing.
-- `case_index` (n_slides,) int64: the case of each slide, 0 .. B - 1, non-decreasing.
+- `case_index` (n_slides,) int64: the case of each slide, 0 .. B - 1, non-decreasing. Both indices may be on the CPU
+  while the features are on a GPU, and are best left there: a GPU would be waited for, since their sizes are read.
 - `anchors` (n_slides, K, D): each slide's own anchors, or None.
-- `coords` (N, 2): level-0 pixels, for models that use positions, or None.
+- `coords` (N, 2): level-0 pixels, for models that use positions, or None; best left on the CPU as well.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class BagInput:
         dtype: of the model's parameters.
         slides: where the patches of each slide lie.
         cases: where the patches of each case lie.
-        case_index: (n_slides,) int64, the case of each slide.
+        case_index: (n_slides,) int64, the case of each slide; on the device of the features.
         anchors: (n_slides, K, D), each slide's own anchors, or None.
         coords: (N, 2), level-0 pixels, or None.
     """
@@ -102,16 +103,19 @@ class BagModel(nn.Module):
             ValueError: for shapes that do not belong together, features that are no floating-point numbers, a case
                 without patches, or missing coords.
         """
+        slide_index, case_index = slide_index.cpu(), case_index.cpu()
         check_inputs(features, slide_index, case_index, self.dim_in)
         if coords is None and self.needs_coords:
             raise ValueError("got no coords, expected (N, 2), level-0 pixels, or the model built with graph='features'")
         if coords is not None and coords.shape != (len(features), 2):
             raise ValueError(f"got coords of shape {tuple(coords.shape)}, expected ({len(features)}, 2)")
-        slides = Segments.from_index(slide_index, case_index.numel())
+        device = features.device
+        slides = Segments.from_index(slide_index, case_index.numel(), device)
         cases = slides.by_case(case_index)
         if self.needs_patches and 0 in cases.sizes:
             raise ValueError(f"got no patch of case {cases.sizes.index(0)} of the batch, expected at least one")
         anchors = None if anchors is None else anchors.to(self.dtype)
+        case_index = case_index.to(device, non_blocking=True)
         return self.aggregate(
             BagInput(features, self.feature_scale, self.dtype, slides, cases, case_index, anchors, coords)
         )

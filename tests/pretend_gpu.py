@@ -1,8 +1,8 @@
 """A GPU that is pretended on the CPU: what code does with one can be seen where none is there.
 
-Tensors that are sent to `cuda` become `OnPretendGpu`: their `device` says `cuda:0`, they refuse to be mixed with tensors
-of the CPU and to be read by numpy, as those of a GPU do, and what is done with them is counted. They are computed on
-the CPU, so that numbers can be compared with those of the CPU, bit by bit in fp32.
+Tensors that are sent to `cuda` become `OnPretendGpu`: their `device` says `cuda:0`, they refuse to be mixed with
+tensors of the CPU and to be read by numpy, as those of a GPU do, and what is done with them is counted. They are
+computed on the CPU, so that numbers can be compared with those of the CPU, bit by bit in fp32.
 
     with pretend_gpu() as counts:
         model.to("cuda")(features.to("cuda"), ...)
@@ -24,7 +24,6 @@ from unittest import mock
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only
 
 GPU = torch.device("cuda:0")
@@ -35,6 +34,10 @@ WAITS = {
     "_local_scalar_dense", "is_nonzero", "equal", "nonzero", "nonzero_numpy", "_unique2", "unique_dim",
     "unique_consecutive", "masked_select", "bincount", "repeat_interleave.Tensor",
 }  # fmt: skip
+FACTORIES = (
+    "arange", "as_tensor", "empty", "eye", "full", "linspace", "ones", "rand", "randint", "randn", "randperm", "tensor",
+    "zeros",
+)  # fmt: skip
 # Operations that take tensors of both sides: copies to the GPU.
 COPIES = {"copy_", "_to_copy"}
 
@@ -127,7 +130,10 @@ class OnPretendGpu(Tensor):
                         f"Expected all tensors to be on the same device, but found at least two devices, cuda:0 and "
                         f"cpu! ({name}, a tensor of shape {tuple(value.shape)})"
                     )
-        if name in WAITS or (name == "index" and any(value.dtype in (torch.bool, torch.uint8) for value in tensors[1:])):
+        known_size = name == "repeat_interleave.Tensor" and kwargs.get("output_size") is not None
+        if (name in WAITS and not known_size) or (
+            name == "index" and any(value.dtype in (torch.bool, torch.uint8) for value in tensors[1:])
+        ):
             cls.counts.wait(name)
         if not _is_view(func):
             cls.counts.kernels[name] += 1
@@ -139,39 +145,44 @@ class OnPretendGpu(Tensor):
         return tree_map_only(Tensor, lambda value: value if id(value) in known else OnPretendGpu(value), out)
 
 
-class _Devices(TorchFunctionMode):
-    """Sends to the pretended GPU, and back, what is asked for by name of the device."""
+def _factory(name: str) -> Callable[..., Any]:
+    """A function of torch that makes a tensor, on the pretended GPU where that is asked for."""
+    real = getattr(torch, name)
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = dict(kwargs or {})
-        if func is Tensor.cuda:
-            return _to_gpu(args[0], **kwargs)
-        if func is Tensor.cpu:
-            return _to_cpu(args[0])
-        if func is Tensor.tolist and isinstance(args[0], OnPretendGpu):
-            OnPretendGpu.counts.wait("tolist")
-            return _plain(args[0]).tolist()
-        if func is Tensor.to:
-            return _moved(args, kwargs)
-        if func is Tensor.new_tensor and isinstance(args[0], OnPretendGpu):
-            return _to_gpu(_plain(args[0]).new_tensor(*args[1:], **kwargs))
-        device = kwargs.get("device")
-        if device is not None and torch.device(device).type == "cuda":
-            kwargs["device"] = "cpu"
-            made = func(*args, **kwargs)
-            if func in (torch.tensor, torch.as_tensor):
-                return _to_gpu(made)
-            OnPretendGpu.counts.kernels[getattr(func, "__name__", str(func))] += 1
-            return OnPretendGpu(made) if isinstance(made, Tensor) else made
-        return func(*args, **kwargs)
+    def make(*args: Any, device: Any = None, **kwargs: Any) -> Any:
+        if device is None or torch.device(device).type != "cuda":
+            return real(*args, device=device, **kwargs)
+        if name in ("tensor", "as_tensor"):
+            return _to_gpu(real(*args, **kwargs))
+        OnPretendGpu.counts.kernels[name] += name != "empty"
+        return OnPretendGpu(real(*args, **kwargs))
+
+    return make
 
 
-def _moved(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+def _method(name: str, on_gpu: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of tensors that is another one on the pretended GPU."""
+    real = getattr(Tensor, name)
+    return lambda self, *args, **kwargs: (on_gpu if isinstance(self, OnPretendGpu) else real)(self, *args, **kwargs)
+
+
+def _tolist(tensor: Tensor) -> Any:
+    OnPretendGpu.counts.wait("tolist")
+    return _plain(tensor).tolist()
+
+
+def _new_tensor(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return _to_gpu(_plain(tensor).new_tensor(*args, **kwargs))
+
+
+_REAL_TO = Tensor.to
+
+
+def _moved(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """`Tensor.to` in all its forms."""
-    tensor, *rest = args
     asked = kwargs.pop("device", None)
-    others = []
-    for value in rest:
+    others: list[Any] = []
+    for value in args:
         if isinstance(value, str | torch.device | int) and not isinstance(value, bool):
             asked = value
         elif isinstance(value, Tensor):
@@ -187,8 +198,7 @@ def _moved(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         tensor = _to_cpu(tensor)
     elif target is not None:
         others.insert(0, target)
-    with torch._C.DisableTorchFunction():
-        return tensor.to(*others, **kwargs) if others or kwargs else tensor
+    return _REAL_TO(tensor, *others, **kwargs) if others or kwargs else tensor
 
 
 def _to_gpu(tensor: Tensor, *, non_blocking: bool = False) -> Tensor:
@@ -261,16 +271,22 @@ def pretend_gpu() -> Iterator[Counts]:
         "mem_get_info": lambda *_: (8 * 10**9, 16 * 10**9), "max_memory_allocated": lambda *_: 0,
         "reset_peak_memory_stats": lambda *_: None,
     }  # fmt: skip
+    methods: dict[str, Callable[..., Any]] = {
+        "to": _moved, "cuda": lambda self, *_, **kwargs: _to_gpu(self, **kwargs), "cpu": lambda self: _to_cpu(self),
+        "pin_memory": lambda self: self, "tolist": _method("tolist", _tolist),
+        "new_tensor": _method("new_tensor", _new_tensor),
+    }  # fmt: skip
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     with contextlib.ExitStack() as stack:
         for name, answer in answers.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, answer))
         stack.enter_context(mock.patch.object(torch.autocast, "__init__", autocast))
-        stack.enter_context(mock.patch.object(Tensor, "pin_memory", lambda self: self))  # called by threads that read
+        for name in FACTORIES:
+            stack.enter_context(mock.patch.object(torch, name, _factory(name)))
+        for name, method in methods.items():
+            stack.enter_context(mock.patch.object(Tensor, name, method))
         stack.callback(torch.__future__.set_overwrite_module_params_on_conversion, before)
         torch.__future__.set_overwrite_module_params_on_conversion(True)  # parameters become tensors of the GPU
-        stack.enter_context(torch.autograd.set_multithreading_enabled(False))  # the mode is of one thread
-        stack.enter_context(_Devices())
         stack.callback(_SAVED.clear)
         yield counts
 

@@ -76,8 +76,7 @@ class DSMIL(BagModel):
 def critical_patches(scores: Tensor, cases: Segments) -> Tensor:
     """The row of the highest score of each class among the patches of each case; (N, C) to (B, C) int64."""
     within = torch.stack([rows.argmax(dim=0) for rows in scores.split(cases.sizes)])  # (B, C)
-    sizes = torch.tensor(cases.sizes, device=scores.device)
-    return within + (sizes.cumsum(dim=0) - sizes).unsqueeze(1)
+    return within + cases.starts.unsqueeze(1)
 
 
 def _sums(weights: Tensor, rows: Tensor, cases: Segments) -> Tensor:

@@ -70,6 +70,9 @@ def assign_pseudo_bags(cases: Segments, *, at_random: bool) -> tuple[Tensor, Ten
     """
     order = torch.randperm if at_random else torch.arange
     position = torch.cat([order(size, device=cases.index.device) for size in cases.sizes])  # (N,)
-    cell = cases.index * N_PSEUDO_BAGS + position % N_PSEUDO_BAGS  # (N,)
-    cells, pseudo_bag = torch.unique(cell, return_inverse=True)  # (P,), (N,): small cases do not fill all their cells
-    return pseudo_bag, cells // N_PSEUDO_BAGS
+    pseudo_bags = cases.counts.clamp(max=N_PSEUDO_BAGS)  # (B,)
+    n_pseudo_bags = sum(min(size, N_PSEUDO_BAGS) for size in cases.sizes)  # P
+    first = pseudo_bags.cumsum(0) - pseudo_bags  # (B,)
+    numbers = torch.arange(cases.count, device=first.device)
+    case = numbers.repeat_interleave(pseudo_bags, output_size=n_pseudo_bags)  # (P,)
+    return first[cases.index] + position % N_PSEUDO_BAGS, case

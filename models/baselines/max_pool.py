@@ -33,5 +33,7 @@ class MaxPool(BagModel):
         patches = self.projector(bags.features())  # (N, d)
         largest = [rows.max(dim=0) for rows in patches.split(cases.sizes)]
         logits = self.classifier(torch.stack([rows.values for rows in largest]))  # (B, C)
-        counts = [torch.bincount(rows.indices, minlength=size) for rows, size in zip(largest, cases.sizes, strict=True)]
-        return BagOutput(logits, torch.cat(counts).to(self.dtype) / patches.size(1))
+        chosen = torch.cat([start + rows.indices for start, rows in zip(cases.starts, largest, strict=True)])  # (B d,)
+        shares = torch.zeros(len(patches), dtype=self.dtype, device=patches.device)
+        shares.index_add_(0, chosen, shares.new_ones(1).expand(len(chosen)))  # (N,)
+        return BagOutput(logits, shares / patches.size(1))

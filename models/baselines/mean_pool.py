@@ -30,5 +30,5 @@ class MeanPool(BagModel):
         cases = bags.cases
         patches = wide(self.projector(bags.features()))  # (N, d); sums in half precision would stop growing
         pooled = scatter(patches, cases.index, dim=0, dim_size=cases.count, reduce="mean")  # (B, d)
-        shares = 1 / pooled.new_tensor(cases.sizes)  # (B,)
+        shares = 1 / cases.counts.to(pooled.dtype)  # (B,)
         return BagOutput(self.classifier(pooled), shares[cases.index])

@@ -28,12 +28,12 @@ def neighbour_edges(positions: Tensor, slides: Segments, k: int = 8) -> Tensor:
     the same slide. No gradient flows through the choice.
 
     Args:
-        positions: (N, 2) coordinates, or (N, D) features.
+        positions: (N, 2) coordinates, best left on the CPU, where they are searched; or (N, D) features.
         slides: where each slide's patches lie.
         k: neighbours of each patch, at least 1.
 
     Returns:
-        (2, E) int64 on the device of `positions`: row 0 the neighbours (sources), row 1 the patches (targets), which
+        (2, E) int64 on the device of `slides`: row 0 the neighbours (sources), row 1 the patches (targets), which
         ascend; the neighbours of a patch come nearest first.
 
     Raises:
@@ -52,10 +52,10 @@ def neighbour_edges(positions: Tensor, slides: Segments, k: int = 8) -> Tensor:
     with torch.no_grad(), torch.autocast(positions.device.type, enabled=False):
         for rows in positions.split(slides.sizes):
             nearest = _nearest_others(rows, k)  # (M, min(k, M - 1))
-            target = torch.arange(len(rows), device=rows.device).unsqueeze(1).expand_as(nearest)
+            target = torch.arange(len(rows), device=nearest.device).unsqueeze(1).expand_as(nearest)
             edges.append(start + torch.stack([nearest.flatten(), target.flatten()]))  # (2, M * min(k, M - 1))
             start += len(rows)
-    return torch.cat(edges, dim=1)
+    return torch.cat(edges, dim=1).to(slides.index.device, non_blocking=True)
 
 
 def _nearest_others(positions: Tensor, k: int) -> Tensor:
@@ -81,7 +81,7 @@ def _nearest_in_plane(positions: Tensor, k: int) -> Tensor:
     original = torch.from_numpy(order)
     unsorted = torch.empty_like(nearest)
     unsorted[original] = original[nearest]
-    return unsorted.to(positions.device)
+    return unsorted
 
 
 def _nearest_in_space(positions: Tensor, k: int) -> Tensor:

@@ -8,9 +8,11 @@ dropout's draws), one forward pass more.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 import torch
@@ -48,11 +50,11 @@ def blocks_of(slides: Segments, n_rows: int) -> list[RowBlock]:
     total = len(slides.index)
     if total <= n_rows:
         return [RowBlock(slice(0, total), slides, slice(0, slides.count))]
-    ends = torch.tensor(slides.sizes).cumsum(dim=0).tolist()
+    ends = list(accumulate(slides.sizes))
     blocks = []
     for start in range(0, total, n_rows):
         stop = min(start + n_rows, total)
-        first, last = int(slides.index[start]), int(slides.index[stop - 1])
+        first, last = bisect_right(ends, start), bisect_right(ends, stop - 1)  # a GPU would be waited for to tell
         sizes = [min(stop, ends[i]) - max(start, ends[i] - slides.sizes[i]) for i in range(first, last + 1)]
         own = Segments(slides.index[start:stop] - first, tuple(sizes))
         blocks.append(RowBlock(slice(start, stop), own, slice(first, last + 1)))

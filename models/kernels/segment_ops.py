@@ -21,7 +21,7 @@ class Segments:
     """Where the rows of each slide, or of each case, lie in a ragged tensor of N rows.
 
     Attributes:
-        index: (N,) int64, the slide of each row, non-decreasing.
+        index: (N,) int64, the slide of each row, non-decreasing; on the device of the rows.
         sizes: rows of each slide, n_slides numbers that sum to N; 0 is allowed.
     """
 
@@ -29,29 +29,56 @@ class Segments:
     sizes: tuple[int, ...]
 
     @classmethod
-    def from_index(cls, index: Tensor, n_slides: int) -> Segments:
-        """Count the rows of each slide.
+    def from_index(cls, index: Tensor, n_slides: int, device: torch.device | None = None) -> Segments:
+        """Count the rows of each slide, on the CPU: for an index that is there already no GPU is waited for.
+
+        Args:
+            index: (N,) int64, on any device.
+            n_slides: how many slides there are.
+            device: of the rows; None: that of the index.
 
         Raises:
             ValueError: if the index decreases somewhere or leaves 0 .. n_slides - 1.
         """
+        device = index.device if device is None else device
+        index = index.cpu()
         if index.numel() and (int(index[0]) < 0 or int(index[-1]) >= n_slides or bool((index.diff() < 0).any())):
             raise ValueError(f"got a slide_index that is not non-decreasing within 0 .. {n_slides - 1}")
         sizes = torch.bincount(index, minlength=n_slides)  # (n_slides,)
-        return cls(index, tuple(sizes.tolist()))
+        return cls(index.to(device, non_blocking=True), tuple(sizes.tolist()))
 
     def by_case(self, case_index: Tensor) -> Segments:
         """The same rows with a segment for each case, which has all rows of all its slides.
 
         Args:
-            case_index: (n_slides,) int64, the case of each slide, 0 .. B - 1, non-decreasing.
+            case_index: (n_slides,) int64 on the CPU, the case of each slide, 0 .. B - 1, non-decreasing, each present.
         """
-        return Segments.from_index(case_index[self.index], int(case_index[-1]) + 1)
+        cases: list[int] = case_index.tolist()
+        if cases == list(range(self.count)):  # a slide each
+            return self
+        sizes = [0] * (cases[-1] + 1)
+        for case, size in zip(cases, self.sizes, strict=True):
+            sizes[case] += size
+        return Segments(case_index.to(self.index.device, non_blocking=True)[self.index], tuple(sizes))
 
     @property
     def count(self) -> int:
         """The number of slides."""
         return len(self.sizes)
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """`sizes` as a tensor (n_slides,) int64 on the device of the rows."""
+        return self._sent(torch.tensor(self.sizes))
+
+    @cached_property
+    def starts(self) -> Tensor:
+        """The first row of each slide, (n_slides,) int64, on the device of the rows."""
+        sizes = torch.tensor(self.sizes)
+        return self._sent(sizes.cumsum(0) - sizes)
+
+    def _sent(self, numbers: Tensor) -> Tensor:
+        return numbers.to(self.index.device, non_blocking=True)
 
     def products(self, rows: Tensor, matrices: Tensor) -> Tensor:
         """`out_m = row_m B_i` for the rows m of each slide i.
@@ -93,9 +120,9 @@ class Segments:
     @cached_property
     def _slots(self) -> Tensor:
         """(N,) int64: where each row lies when every slide is padded to the longest."""
-        sizes = torch.tensor(self.sizes)
-        offsets = torch.arange(self.count) * max(self.sizes) - (sizes.cumsum(0) - sizes)  # (n_slides,)
-        return torch.arange(len(self.index), device=self.index.device) + offsets.to(self.index.device)[self.index]
+        device = self.index.device
+        offsets = torch.arange(self.count, device=device) * max(self.sizes) - self.starts  # (n_slides,)
+        return torch.arange(len(self.index), device=device) + offsets[self.index]
 
     def _padded(self, rows: Tensor) -> Tensor:
         """(N, a) to (n_slides, longest, a) with zeros behind."""

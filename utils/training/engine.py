@@ -130,31 +130,54 @@ def train_epoch(
 
 @torch.no_grad()
 def evaluate(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Iterator[tuple[Any, Any]]:
-    """Each batch, on the device, with the model's output for it, in order; the one place that evaluates a model.
+    """Each batch, on the device, with the model's output for it, in order.
 
     Raises:
         UserError: for logits or attention that are not finite, with the slides.
     """
+    for batch, out, finite in _outputs(runner, batches, n_batches=n_batches, label=label):
+        _check_finite(bool(finite), batch.slide_ids, label)
+        yield batch, out
+
+
+@torch.no_grad()
+def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:
+    """Logits (n_cases, C) of all batches in order, float32, on the CPU; a GPU is waited for once, at the end.
+
+    Raises:
+        UserError: as `evaluate` does.
+    """
+    logits, slides_of, finite_of = [], [], []
+    for batch, out, finite in _outputs(runner, batches, n_batches=n_batches, label=label):
+        logits.append(_predicted(out)[0].float())
+        slides_of.append(batch.slide_ids)
+        finite_of.append(finite)
+    for finite, slide_ids in zip(torch.stack(finite_of).tolist(), slides_of, strict=True):
+        _check_finite(finite, slide_ids, label)
+    return torch.cat(logits).cpu()
+
+
+def _outputs(
+    runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str
+) -> Iterator[tuple[Batch, Any, Tensor]]:
+    """Each batch with the model's output, and whether that is finite, on the device; the one place that evaluates."""
     runner.model.eval()
     progress = tqdm(batches, desc=label, total=n_batches, leave=False, disable=None, unit="batch")
     for batch in runner.read(progress):
         with memory_for(f"{label}: slides {named(batch.slide_ids)}"), runner.stopwatch.time("forward"):
             out = runner(batch)
-            finite = all(bool(values.isfinite().all()) for values in _predicted(out))
-        if not finite:
-            raise UserError(
-                f"{label}: the model gives no finite prediction for slides {named(batch.slide_ids)}: look at their "
-                "features, or train with a lower --lr"
-            )
-        yield batch, out
+            finite = torch.stack([values.isfinite().all() for values in _predicted(out)]).all()
+        yield batch, out, finite
+
+
+def _check_finite(finite: bool, slide_ids: Sequence[str], label: str) -> None:
+    if not finite:
+        raise UserError(
+            f"{label}: the model gives no finite prediction for slides {named(slide_ids)}: look at their features, or "
+            "train with a lower --lr"
+        )
 
 
 def _predicted(out: Any) -> tuple[Tensor, ...]:
     """What is written or shown of a model's output: `models.output.BagOutput`, or logits alone."""
     return (out,) if isinstance(out, Tensor) else (out.logits, out.attention)
-
-
-def predict(runner: Runner, batches: Iterable[Batch], *, n_batches: int, label: str) -> Tensor:
-    """Logits (n_cases, C) of all batches in order, float32, on the CPU."""
-    outputs = evaluate(runner, batches, n_batches=n_batches, label=label)
-    return torch.cat([out.logits.float().cpu() for _, out in outputs])
