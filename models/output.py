@@ -21,12 +21,14 @@ class InstanceLogits(NamedTuple):
         logits: (R, n_outputs, 2), per class: outside and inside of the class.
         case: (R,) int64.
         attended: (R,) bool, whether the patch is among the most attended ones of its case.
+        n_cases: B.
         weight: of the instance loss in the training objective, from 0 to 1; 0.3 in CLAM.
     """
 
     logits: Tensor
     case: Tensor
     attended: Tensor
+    n_cases: int
     weight: float = 0.3
 
 

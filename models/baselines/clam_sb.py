@@ -61,7 +61,7 @@ class CLAMSB(BagModel):
         rows, attended = extremes(attention, cases, K_SAMPLE)  # (R,), (R,)
         chosen = patches[rows]  # (R, d)
         logits = torch.stack([classifier(chosen) for classifier in self.instance_classifiers], dim=1)  # (R, C, 2)
-        return InstanceLogits(logits, cases.index[rows], attended, self.instance_weight)
+        return InstanceLogits(logits, cases.index[rows], attended, cases.count, self.instance_weight)
 
 
 def extremes(attention: Tensor, cases: Segments, k_sample: int) -> tuple[Tensor, Tensor]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.output import InstanceLogits
 
 
 def smooth_top1_svm(logits: Tensor, target: Tensor, *, tau: float = 1.0, margin: float = 1.0) -> Tensor:
-    """The smooth multi-class hinge loss, averaged over the rows (Berrada, Zisserman and Kumar, ICLR 2018, k = 1).
+    """The smooth multi-class hinge loss of each row (Berrada, Zisserman and Kumar, ICLR 2018, k = 1).
 
     For scores s of a row with target y:
     `loss = tau log sum_j exp((s_j + margin [j != y]) / tau) - s_y`,
@@ -19,25 +18,26 @@ def smooth_top1_svm(logits: Tensor, target: Tensor, *, tau: float = 1.0, margin:
     tau log 1000 apart, which for tau = margin = 1 is at most 0.003 less.
 
     Args:
-        logits: (R, C).
-        target: (R,) int64, in 0 .. C - 1.
+        logits: (..., C).
+        target: (...) int64, in 0 .. C - 1.
         tau: temperature, above 0.
         margin: by how much the score of the target has to be the highest.
 
     Returns:
-        A scalar in float32 or wider.
+        (...), in float32 or wider.
 
     Raises:
         ValueError: for shapes that do not belong together, or a tau that is not above 0.
     """
-    if logits.dim() != 2 or target.shape != logits.shape[:1]:
-        raise ValueError(f"got logits {tuple(logits.shape)}, target {tuple(target.shape)}; expected (R, C), (R,)")
+    if logits.dim() < 1 or target.shape != logits.shape[:-1]:
+        raise ValueError(f"got logits {tuple(logits.shape)}, target {tuple(target.shape)}; expected (..., C), (...)")
     if not tau > 0:
         raise ValueError(f"got tau {tau}, expected a number above 0")
     scores = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    others = 1 - F.one_hot(target, logits.size(1)).to(scores.dtype)  # (R, C), [j != y]
-    target_score = scores.gather(1, target.unsqueeze(1)).squeeze(1)  # (R,)
-    return (tau * torch.logsumexp((scores + margin * others) / tau, dim=1) - target_score).mean()
+    target = target.unsqueeze(-1)  # (..., 1)
+    others = torch.arange(logits.size(-1), device=logits.device) != target  # (..., C), [j != y]
+    target_score = scores.gather(-1, target).squeeze(-1)  # (...)
+    return tau * torch.logsumexp((scores + margin * others) / tau, dim=-1) - target_score
 
 
 def clam_instance_loss(instances: InstanceLogits, label: Tensor) -> Tensor:
@@ -55,22 +55,15 @@ def clam_instance_loss(instances: InstanceLogits, label: Tensor) -> Tensor:
         A scalar in float32 or wider.
 
     Raises:
-        ValueError: for labels that are not one for each case, or that are no class.
+        ValueError: for labels that are not one for each case.
     """
-    n_cases, n_classes = int(instances.case.max()) + 1, instances.logits.size(1)
+    case, attended, n_cases = instances.case, instances.attended.unsqueeze(1), instances.n_cases
     if label.shape != (n_cases,):
         raise ValueError(f"got label of shape {tuple(label.shape)}, expected ({n_cases},), one for each case")
-    if bool((label < 0).any()) or bool((label >= n_classes).any()):
-        raise ValueError(f"got labels {label.tolist()}, expected 0 .. {n_classes - 1}")
-    losses = []
-    for case, y in enumerate(label.tolist()):
-        logits, attended = instances.logits[instances.case == case], instances.attended[instances.case == case]
-        losses += [_class_loss(logits[:, c], attended, is_label=c == y) for c in range(n_classes)]
-    return torch.stack(losses).mean()  # of B times C
-
-
-def _class_loss(logits: Tensor, attended: Tensor, *, is_label: bool) -> Tensor:
-    """The mean loss of one class over the chosen patches of one case; logits (2k, 2), attended (2k,)."""
-    if is_label:
-        return smooth_top1_svm(logits, attended.long())
-    return smooth_top1_svm(logits[attended], torch.zeros_like(attended[attended], dtype=torch.int64))
+    classes = torch.arange(instances.logits.size(1), device=label.device)  # (C,)
+    is_label = label[case].unsqueeze(1) == classes  # (R, C)
+    losses = smooth_top1_svm(instances.logits, (is_label & attended).long())  # (R, C)
+    says_something = is_label | attended  # (R, C)
+    sums = losses.new_zeros(n_cases, len(classes)).index_add(0, case, losses.where(says_something, 0))  # (B, C)
+    rows = torch.zeros_like(sums).index_add(0, case, says_something.to(sums.dtype))  # (B, C)
+    return (sums / rows).mean()

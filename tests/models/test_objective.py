@@ -39,7 +39,8 @@ def test_groups_of_logits_are_trained_in_the_place_of_the_prediction():
 
 
 def test_the_instance_loss_has_its_weight_and_is_left_out_without_labels():
-    instances = InstanceLogits(draw(4, 2, 2), torch.tensor([0, 0, 1, 1]), torch.tensor([True, False, True, False]), 0.3)
+    case, attended = torch.tensor([0, 0, 1, 1]), torch.tensor([True, False, True, False])
+    instances = InstanceLogits(draw(4, 2, 2), case, attended, 2, 0.3)
     out = BagOutput(draw(2, 2), torch.ones(2), instances=instances)
     bag, instance = cross_entropy(out.logits, LABELS), clam_instance_loss(instances, LABELS["label"])
     got = training_objective(out, LABELS, cross_entropy)
