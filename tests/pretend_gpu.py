@@ -23,6 +23,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only
 
@@ -150,6 +151,7 @@ def _factory(name: str) -> Callable[..., Any]:
     real = getattr(torch, name)
 
     def make(*args: Any, device: Any = None, **kwargs: Any) -> Any:
+        kwargs.pop("pin_memory", None)
         if device is None or torch.device(device).type != "cuda":
             return real(*args, device=device, **kwargs)
         if name in ("tensor", "as_tensor"):
@@ -237,6 +239,17 @@ class _Marked(torch.autograd.Function):
         return _plain(gradient)
 
 
+class _Generator(torch.Generator):
+    """One of the CPU, whichever device is asked for."""
+
+    def __new__(cls, device: Any = "cpu") -> _Generator:
+        return super().__new__(cls)
+
+
+def _one_hot(x: Tensor, num_classes: int) -> Tensor:
+    return (x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)).long()
+
+
 def _name_of(func: Any) -> str:
     """`add`, or `repeat_interleave.Tensor` where only one overload is meant in the lists above."""
     packet, overload = func.overloadpacket.__name__, func._overloadname
@@ -281,6 +294,9 @@ def pretend_gpu() -> Iterator[Counts]:
         for name, answer in answers.items():
             stack.enter_context(mock.patch.object(torch.cuda, name, answer))
         stack.enter_context(mock.patch.object(torch.autocast, "__init__", autocast))
+        # Both make tensors of their own within torch's C++ code, which knows nothing of a pretended device.
+        stack.enter_context(mock.patch.object(torch, "Generator", _Generator))
+        stack.enter_context(mock.patch.object(F, "one_hot", _one_hot))
         for name in FACTORIES:
             stack.enter_context(mock.patch.object(torch, name, _factory(name)))
         for name, method in methods.items():

@@ -55,7 +55,7 @@ def nearest_anchors(
     """
     n_slides = anchors.size(0) if anchors.dim() == 3 else int(slide_index[-1]) + 1
     chosen, distance = RowValues(len(features)), RowValues(len(features))
-    for block in blocks_of(Segments.from_index(slide_index, n_slides), block_rows):
+    for block in blocks_of(Segments.from_index(slide_index, n_slides, features.device), block_rows):
         rows = features[block.rows] if scale is None else scale(features[block.rows])
         nearest, index = l2_similarity(rows, block.own(anchors), block.slides).max(dim=1)
         chosen.put(block, index)
