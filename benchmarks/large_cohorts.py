@@ -10,26 +10,16 @@ on the machine does not count; they include the start of Python. Memory is the l
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.large_cohort_runs import KINDS, MODELS, write_runs
+from benchmarks.processes import measured
 from utils.files.text_table import markdown_table
 
 _LARGE_FILE = 1e6  # bytes
-
-
-@dataclass(frozen=True)
-class Usage:
-    """`seconds` of the processor and `gigabytes` of the largest resident set of a process."""
-
-    seconds: float
-    gigabytes: float
 
 
 def commands(root: Path) -> dict[str, list[str]]:
@@ -42,23 +32,6 @@ def commands(root: Path) -> dict[str, list[str]]:
         "report of 2 runs": ["-m", "utils.report", str(root / "seed1")],
         "paper, 4 runs": ["-m", "utils.paper", str(root / "plan.csv"), "--output_dir", str(root / "paper")],
     }
-
-
-def measured(arguments: Sequence[str], *, threads: int = 1) -> Usage:
-    """What Python with these arguments takes.
-
-    Raises:
-        RuntimeError: it fails; with what it wrote.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    with tempfile.TemporaryFile() as written:
-        process = subprocess.Popen([sys.executable, *arguments], stdout=written, stderr=written, env=environment)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            written.seek(0)
-            raise RuntimeError(f"python {' '.join(arguments)}: {written.read().decode(errors='replace')}")
-    return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9)
 
 
 def large_files(root: Path) -> list[str]:
