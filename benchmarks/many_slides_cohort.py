@@ -28,7 +28,10 @@ class SlideBytes:
     """
 
     def __init__(self, n_patches: int, dim: int = DIM) -> None:
-        parts = {"features": np.zeros((n_patches, dim), np.float32), "coords": np.zeros((n_patches, 2), np.int64)}
+        parts: dict[str, np.ndarray] = {
+            "features": np.zeros((n_patches, dim), np.float32),
+            "coords": np.zeros((n_patches, 2), np.int64),
+        }
         with h5py.File("slide.h5", "w", driver="core", backing_store=False) as file:
             for name, values in parts.items():
                 shape = values.shape[1:]
@@ -36,7 +39,9 @@ class SlideBytes:
             attributes = {"patch_size": 256, "patch_size_level0": _SPREAD, "overlap": 0, "level0_magnification": 40}
             file["coords"].attrs.update(attributes)
             file.flush()
-            places = {name: [file[name].id.get_chunk_info(row).byte_offset for row in range(n_patches)] for name in parts}
+            places = {
+                name: [file[name].id.get_chunk_info(row).byte_offset for row in range(n_patches)] for name in parts
+            }
             self._content = np.frombuffer(file.id.get_file_image(), dtype=np.uint8).copy()
         self._at = {
             name: np.add.outer(places[name], np.arange(values[0].nbytes)) for name, values in parts.items()

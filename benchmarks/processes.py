@@ -43,7 +43,9 @@ def measured(arguments: Sequence[str], *, threads: int | None = 1) -> Usage:
     limits = {} if threads is None else dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     with tempfile.TemporaryFile() as written:
         called = [sys.executable, "-S", __file__, *arguments]
-        ended = subprocess.run(called, stdout=subprocess.PIPE, stderr=written, env={**os.environ, **limits}, check=False)
+        ended = subprocess.run(
+            called, stdout=subprocess.PIPE, stderr=written, env={**os.environ, **limits}, check=False
+        )
         if ended.returncode:
             written.seek(0)
             raise RuntimeError(f"python {' '.join(arguments)}: {written.read().decode(errors='replace')}")

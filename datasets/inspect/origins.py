@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from datasets.slides.h5_attributes import count_attributes, has_attribute, text_attribute
 from datasets.slides.h5_datasets import find_dataset, names_in
-from datasets.slides.h5_file import opened_h5
+from datasets.slides.h5_opened import opened_h5
 from datasets.slides.slide_ids import ending_of
 from datasets.slides.slideflow_index import INDEX_ENDINGS
 

@@ -24,15 +24,14 @@ _INT64 = np.dtype("<i8")
 
 def places_found(path: Path) -> str:
     """The places that this process has found in a file as it is now; empty without any."""
-    found = {name: recall(find_in_dataset, path, f"/{name}") for name in _NAMES}
-    return encoded({name: stretches for name, stretches in found.items() if stretches is not None})
+    found = recall(find_in_dataset, path, [f"/{name}" for name in _NAMES])
+    return encoded({name.removeprefix("/"): stretches for name, stretches in found.items() if stretches is not None})
 
 
 def use_places(path: Path, text: str) -> None:
     """Let the file, as it is now, be read at these places (`places_found` gave them), unless its own are known."""
-    if text and all(recall(find_in_dataset, path, f"/{name}") is None for name in _NAMES):
-        for name, stretches in decoded(text).items():
-            remember(find_in_dataset, path, f"/{name}", stretches)
+    if text and not recall(find_in_dataset, path, [f"/{name}" for name in _NAMES]):
+        remember(find_in_dataset, path, {f"/{name}": stretches for name, stretches in decoded(text).items()})
 
 
 def encoded(places: Mapping[str, Stretches]) -> str:
@@ -55,5 +54,6 @@ def decoded(text: str) -> dict[str, Stretches]:
 
 
 def _packed(stretches: Stretches) -> str:
-    steps = np.stack([np.diff(stretches.first, prepend=0), np.diff(stretches.offset, prepend=0)]).astype(_INT64)
+    steps = np.array([stretches.first, stretches.offset], dtype=_INT64)
+    steps[:, 1:] -= steps[:, :-1].copy()
     return base64.b64encode(zlib.compress(steps.tobytes(), 9)).decode("ascii")

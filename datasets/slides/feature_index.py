@@ -7,6 +7,7 @@ not prove that yet is used, but not kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeVar
@@ -17,7 +18,7 @@ import torch
 from datasets.slides.chunk_places import places_found, use_places
 from datasets.slides.features import SlideFeatures, open_slide, read_header, read_rows, read_slide
 from datasets.slides.file_state import State, is_young, state_of
-from datasets.slides.fingerprint import fingerprint_of
+from datasets.slides.fingerprint import fingerprint_of, fingerprint_of_features
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
 from datasets.slides.slide_values import SlideValues
@@ -26,6 +27,7 @@ from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
 READING_THREADS = 4
+_SMALL = 2**20  # bytes of a file: to read it takes about as long as to open it
 _PAGE = 4096  # bytes, the smallest page of memory
 Read = TypeVar("Read")
 
@@ -62,13 +64,13 @@ class FeatureIndex:
         return self._known(path, state_of(path))
 
     def look_at(self, path: Path) -> IndexedSlide:
-        """What is known of a file; shape, type and fingerprint are read unless they are.
+        """What is known of a file; shape, type and fingerprint are read unless they are, and all of a small file.
 
         Raises:
             UserError: as `open_slide` does.
         """
         state = state_of(path)
-        return self._known(path, state) or self._find(path, state, _header_of)
+        return self._known(path, state) or self._find(path, state, _look)
 
     def look_at_all(self, paths: Mapping[str, Path]) -> dict[str, IndexedSlide]:
         """{slide id: what is known of its file}, as `look_at` has it, in threads; new findings are saved.
@@ -200,17 +202,14 @@ class FeatureIndex:
             before = self._seen.get(path, _Seen(None, is_settled=False)).slide
             if before is not None and before.values is not None and before.state == state and is_young(state):
                 return before  # a file of the future, by the clock of another machine, is young in every epoch
-            known = self._known(path, state) or _header_of(path, state)
-            values, chunks = SlideValues.of(slide), places_found(path)
-            return known._replace(has_coords=slide.coords is not None, values=values, chunks=chunks)
+            return _whole(path, state, slide)
 
         self._find(path, state_of(path), look)
         return read[0]
 
     def _with_coords(self, path: Path, state: State) -> IndexedSlide:
-        header = read_header(path)
-        known = self._known(path, state) or _header_of(path, state)
-        return known._replace(has_coords=header.coords is not None)
+        known = self._known(path, state) or _look(path, state)
+        return known if known.has_coords is not None else known._replace(has_coords=_has_coords(path))
 
     def _table_of(self, folder: Path) -> tuple[IndexFolder, Table]:
         with self._lock:
@@ -220,10 +219,37 @@ class FeatureIndex:
             return self._tables[folder]
 
 
-def _header_of(path: Path, state: State) -> IndexedSlide:
+def _look(path: Path, state: State) -> IndexedSlide:
+    """What a file is: all that can be known of a small one, whose numbers are otherwise read a moment later."""
+    if state[0] <= _SMALL:
+        with suppress(UserError):  # of its numbers, perhaps, which whoever reads it will say
+            return _whole(path, state, read_slide(path))
     with open_slide(path) as slide:
-        dtype = str(slide.dtype).removeprefix("torch.")
-        return IndexedSlide(*state, slide.n_patches, slide.width, dtype, fingerprint_of(slide))
+        return IndexedSlide(*state, slide.n_patches, slide.width, _name_of(slide.dtype), fingerprint_of(slide))
+
+
+def _whole(path: Path, state: State, slide: SlideFeatures) -> IndexedSlide:
+    """All that can be known of a file, from a slide that was read of it and checked."""
+    (size, mtime_ns), (n_patches, width) = state, slide.features.shape
+    return IndexedSlide(
+        size=size,
+        mtime_ns=mtime_ns,
+        n_patches=n_patches,
+        width=width,
+        dtype=_name_of(slide.features.dtype),
+        fingerprint=fingerprint_of_features(slide.features),
+        has_coords=slide.coords is not None,
+        values=SlideValues.of(slide),
+        chunks=places_found(path),
+    )
+
+
+def _has_coords(path: Path) -> bool:
+    return read_header(path).coords is not None
+
+
+def _name_of(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _read_pages(features: torch.Tensor) -> None:

@@ -92,7 +92,7 @@ class OpenSlide:
         """Return the features (len(rows), D) of these patches, with values of any kind; see `read_rows`."""
         rows = np.asarray(rows, dtype=np.int64)
         last = self.n_patches - 1
-        if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] > last or np.any(np.diff(rows) <= 0))):
+        if rows.ndim != 1 or (rows.size and (rows[0] < 0 or rows[-1] > last or np.any(rows[1:] <= rows[:-1]))):
             raise ValueError(f"rows must be sorted, unique and within 0..{last} for {self.path}")
         return self.read(rows)
 

@@ -8,6 +8,7 @@ rows of 1.5 kB took as long as all of them. To ask for every stretch of adjacent
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ def read_rows_of(descriptor: int, offsets: np.ndarray, target: np.ndarray) -> No
     """Do what `read_file_rows` does with an open file."""
     row_bytes = target.shape[1]
     begins = begins_of(offsets, row_bytes)
-    lengths = np.diff(begins, append=len(offsets)) * row_bytes
-    stretches = list(zip(offsets[begins].tolist(), lengths.tolist(), strict=True))
+    rows = [*begins.tolist(), len(offsets)]
+    lengths = [(end - begin) * row_bytes for begin, end in pairwise(rows)]
+    stretches = list(zip(offsets[begins].tolist(), lengths, strict=True))
     left = target.reshape(-1).data
     if hasattr(os, "posix_fadvise"):  # not on macOS
         for offset, length in stretches:
@@ -44,7 +46,7 @@ def begins_of(offsets: np.ndarray, step: int) -> np.ndarray:
     [0, 3]
     """
     is_begin = np.ones(len(offsets), dtype=bool)
-    is_begin[1:] = np.diff(offsets) != step
+    is_begin[1:] = offsets[1:] - offsets[:-1] != step  # `np.diff` takes ten times as long for few
     return np.flatnonzero(is_begin)
 
 

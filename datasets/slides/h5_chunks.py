@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from datasets.slides.file_rows import begins_of, read_rows_of
+from datasets.slides.h5_opened import H5Dataset
 from datasets.slides.h5_remembered import remembered
 from utils.errors import UserError
 
@@ -38,72 +39,65 @@ class Stretches:
 
     def offsets(self, row_bytes: int) -> np.ndarray:
         """Where each row begins in the file, in bytes: (M,)."""
-        lengths = np.diff(self.first, append=self.n_rows)
+        lengths = np.concatenate([self.first[1:], [self.n_rows]]) - self.first
         return np.repeat(self.offset - self.first * row_bytes, lengths) + np.arange(self.n_rows) * row_bytes
 
 
-def find_stretches(dataset: Any) -> Stretches | None:
+def find_stretches(dataset: H5Dataset) -> Stretches | None:
     """Where the rows of a dataset (M, D) or (1, M, D) lie; None where only HDF5 can tell their numbers.
 
     That is so for what is in one piece, for compressed or otherwise filtered chunks, for chunks that hold parts of
     rows, and for numbers in another byte order. What was found is remembered for as long as the file does not change.
     Raises UserError for rows that were never written.
     """
-    return None if dataset.chunks is None or dataset.size == 0 else remembered(find_in_dataset, dataset)
+    return None if not dataset.chunks or dataset.size == 0 else remembered(find_in_dataset, dataset)
 
 
-def check_written(dataset: Any) -> None:
+def check_written(dataset: H5Dataset) -> None:
     """Raise UserError for chunks that were never written: HDF5 reads zeros, or the fill value, where they would be.
 
     Chunks without filters are only counted, 0.6 ms for 10,000, and that once; `find_stretches` looks at each.
     """
-    if dataset.chunks is not None and dataset.size:
-        remembered(find_in_dataset if dataset.id.get_create_plist().get_nfilters() else _check_count, dataset)
+    if dataset.chunks and dataset.size:
+        remembered(find_in_dataset if dataset.n_filters else _check_count, dataset)
 
 
-def _check_count(dataset: Any) -> None:
+def _check_count(dataset: H5Dataset) -> None:
     if dataset.id.get_num_chunks() != math.prod(_grid(dataset)):
         _check_rows(dataset, _chunks_of(dataset)[0])
 
 
-def read_stretches(dataset: Any, stretches: Stretches, rows: np.ndarray | None = None) -> np.ndarray:
+def read_stretches(dataset: H5Dataset, stretches: Stretches, rows: np.ndarray | None = None) -> np.ndarray:
     """Return all rows, in the shape of the dataset, or these sorted rows (len(rows), D); OSError if the file ends."""
     width = dataset.shape[-1]
     row_bytes = width * dataset.dtype.itemsize
     taken = np.empty(dataset.shape if rows is None else (len(rows), width), dtype=dataset.dtype)
     offsets = stretches.offsets(row_bytes)[slice(None) if rows is None else rows]
-    read_rows_of(dataset.file.id.get_vfd_handle(), offsets, taken.reshape(-1, width).view(np.uint8))
+    read_rows_of(dataset.file.descriptor, offsets, taken.reshape(-1, width).view(np.uint8))
     return taken
 
 
-def is_plain(dataset: Any) -> bool:
-    """Whether the bytes of a dataset in its file are the numbers that numpy would have in memory."""
-    own_type = dataset.dtype.kind in "fiu" and dataset.id.get_type() == h5py.h5t.py_create(dataset.dtype)
-    return own_type and dataset.dtype.isnative and not dataset.file.userblock_size
-
-
-def _holds_plain_rows(dataset: Any) -> bool:
+def _holds_plain_rows(dataset: H5Dataset) -> bool:
     return (
         dataset.chunks[-1] == dataset.shape[-1]
         and (dataset.ndim == 2 or dataset.chunks[0] == 1)
-        and dataset.id.get_create_plist().get_nfilters() == 0
-        and is_plain(dataset)
+        and dataset.n_filters == 0
+        and dataset.is_plain
     )
 
 
-def _smallest_chunk(dataset: Any) -> int:
+def _smallest_chunk(dataset: H5Dataset) -> int:
     """The bytes that every chunk takes in the file at the least."""
-    plist = dataset.id.get_create_plist()
-    codes = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
+    codes = [dataset.plist.get_filter(index)[0] for index in range(dataset.n_filters)]
     return max(1, _CHECKSUM_BYTES * codes.count(h5py.h5z.FILTER_FLETCHER32))
 
 
-def _grid(dataset: Any) -> list[int]:
+def _grid(dataset: H5Dataset) -> list[int]:
     """How many chunks there are along each dimension."""
     return [-(-extent // size) for extent, size in zip(dataset.shape, dataset.chunks, strict=True)]
 
 
-def _chunks_of(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+def _chunks_of(dataset: H5Dataset) -> tuple[np.ndarray, np.ndarray]:
     """The number of each chunk in the file, counted along rows of the grid, and where it lies: offset and size (n, 2).
 
     ValueError for more chunks than the dataset has: a damaged index may lead through the same ones again and again.
@@ -128,9 +122,11 @@ def _chunks_of(dataset: Any) -> tuple[np.ndarray, np.ndarray]:
     return (row // height * n_across + column // width)[is_inside], np.stack([offset, size], axis=1)[is_inside]
 
 
-def _check_rows(dataset: Any, numbers: np.ndarray) -> None:
+def _check_rows(dataset: H5Dataset, numbers: np.ndarray) -> None:
     """Raise UserError, with the rows, when a chunk is not among those of these numbers."""
     *_, n_down, n_across = _grid(dataset)
+    if len(numbers) == n_down * n_across and np.array_equal(np.sort(numbers), np.arange(len(numbers))):
+        return
     height, n_rows = dataset.chunks[-2], dataset.shape[-2]
     downs, counts = np.unique(np.unique(numbers) // n_across, return_counts=True)
     written = downs[(counts == n_across) & (downs < n_down)]
@@ -144,20 +140,20 @@ def _check_rows(dataset: Any, numbers: np.ndarray) -> None:
     raise never_written(dataset, ", ".join(named) + more, n_rows)
 
 
-def never_written(dataset: Any, named: str, n_rows: int) -> UserError:
+def never_written(dataset: H5Dataset, named: str, n_rows: int) -> UserError:
     """The error for rows of which a file says that they exist, and which it does not hold."""
     return UserError(
-        f"{dataset.file.filename} lacks numbers: rows {named} of {n_rows} of '{name_of(dataset)}' were never written "
+        f"{dataset.file.path} lacks numbers: rows {named} of {n_rows} of '{name_of(dataset)}' were never written "
         "(the first row is 0), probably since the program that wrote them was stopped; extract the slide again"
     )
 
 
-def name_of(dataset: Any) -> str:
+def name_of(dataset: H5Dataset) -> str:
     """The name of a dataset in its file."""
-    return str(dataset.name).lstrip("/")
+    return dataset.name.lstrip("/")
 
 
-def find_in_dataset(dataset: Any) -> Stretches | None:
+def find_in_dataset(dataset: H5Dataset) -> Stretches | None:
     """What `find_stretches` does, for a dataset in chunks, and not remembered."""
     numbers, places = _chunks_of(dataset)
     _check_rows(dataset, numbers)

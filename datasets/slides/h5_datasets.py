@@ -18,6 +18,7 @@ import numpy as np
 from datasets.slides.h5_chunks import check_written, name_of, never_written
 from datasets.slides.h5_errors import told_by_hdf5
 from datasets.slides.h5_headers import is_virtual
+from datasets.slides.h5_opened import H5Dataset, H5File
 from utils.errors import UserError
 
 # Compressed features take half as many bytes to as many, and an eighth where most of them are zero; deflate makes up to
@@ -37,7 +38,7 @@ _FOLLOWED_LINKS = 16
 _NAME_LENGTH = 40  # of a filter, in a message
 
 
-def find_dataset(file: Any, name: str, path: Path) -> Any | None:
+def find_dataset(file: H5File, name: str, path: Path) -> H5Dataset | None:
     """The dataset of this name, of which nothing was read; None where the file has nothing of this name.
 
     Raises UserError when it lies in another file, or is something else than a dataset.
@@ -46,7 +47,7 @@ def find_dataset(file: Any, name: str, path: Path) -> Any | None:
         place, address = _place_of(file, name, path)
         if place is None:
             return None
-        if address is not None and is_virtual(file.id.get_vfd_handle(), address, file.userblock_size):
+        if address is not None and is_virtual(file.descriptor, address, file.userblock_size):
             raise _virtual(name, path)
         opened = h5py.h5o.open(file.id, place.encode(errors="surrogateescape"))
     if isinstance(opened, h5py.h5g.GroupID):
@@ -54,11 +55,12 @@ def find_dataset(file: Any, name: str, path: Path) -> Any | None:
     if not isinstance(opened, h5py.h5d.DatasetID):
         raise UserError(f"{path} holds '{name}' as a data type: expected a dataset")
     with told_by_hdf5(path):
-        _check_own_storage(opened.get_create_plist(), name, path)
-        return h5py.Dataset(opened, readonly=True)  # so it asks HDF5 for its shape and type once
+        dataset = file.dataset(opened, place)
+        _check_own_storage(dataset.plist, name, path)
+        return dataset
 
 
-def names_in(file: Any, path: Path, limit: int = 5) -> list[str]:
+def names_in(file: H5File, path: Path, limit: int = 5) -> list[str]:
     """The first names that a file holds; raises UserError where they cannot be read."""
     names: list[str] = []
 
@@ -71,7 +73,7 @@ def names_in(file: Any, path: Path, limit: int = 5) -> list[str]:
     return names
 
 
-def dtype_of(dataset: Any, what: str, path: Path) -> np.dtype[Any]:
+def dtype_of(dataset: H5Dataset, what: str, path: Path) -> np.dtype[Any]:
     """The type of the numbers, as numpy has it; raises UserError for what HDF5 does not call numbers.
 
     Args:
@@ -80,39 +82,33 @@ def dtype_of(dataset: Any, what: str, path: Path) -> np.dtype[Any]:
         path: of the file.
     """
     with told_by_hdf5(path):
-        kind = dataset.id.get_type().get_class()
+        kind = dataset.type.get_class()
         if kind in _NO_NUMBERS:
             raise UserError(
                 f"{path} holds {what} of type {_NO_NUMBERS[kind]}: expected numbers, so extract the slide again"
             )
-        dtype: np.dtype[Any] = dataset.dtype
+        dtype = dataset.dtype
     if dtype.names is not None:  # complex numbers are compound in HDF5
         raise UserError(f"{path} holds {what} of type compound: expected numbers, so extract the slide again")
     return dtype
 
 
-def shape_of(dataset: Any) -> tuple[int, ...]:
-    """Its shape; (0,) for a dataset without a space, which h5py calls Empty."""
-    return tuple(dataset.shape) if dataset.shape is not None else (0,)
-
-
-def check_storage(dataset: Any, path: Path) -> None:
+def check_storage(dataset: H5Dataset, path: Path) -> None:
     """Raise UserError for more numbers than the file has room for, and for a dataset that was never written.
 
     Only what the header of the dataset says is looked at: see `check_written` for single rows.
     """
     with told_by_hdf5(path):
         number_bytes = _number_bytes(dataset, path)
-        n_bytes = math.prod(dataset.shape) * number_bytes
-        plist, room = dataset.id.get_create_plist(), os.fstat(dataset.file.id.get_vfd_handle()).st_size
-        chunks = dataset.chunks
-        if chunks is None:
+        shape, chunks, room = dataset.shape, dataset.chunks, os.fstat(dataset.file.descriptor).st_size
+        n_bytes = math.prod(shape) * number_bytes
+        if not chunks:
             _check_piece(dataset, n_bytes, room, path)
             return
-        _check_filters(plist, path)
-        n_chunks = math.prod(-(-extent // size) for extent, size in zip(dataset.shape, chunks, strict=True))
+        _check_filters(dataset, path)
+        n_chunks = math.prod(-(-extent // size) for extent, size in zip(shape, chunks, strict=True))
         chunk_bytes = math.prod(chunks) * number_bytes
-        is_packed = plist.get_nfilters() > 0
+        is_packed = dataset.n_filters > 0
         largest = room * (_LARGEST_EXPANSION if is_packed else 1)
         # A compressed chunk is unpacked as a whole, beside the array that it is copied to.
         is_free = is_packed and n_bytes + chunk_bytes <= _FREE_BYTES
@@ -122,9 +118,9 @@ def check_storage(dataset: Any, path: Path) -> None:
             raise tell(dataset, max(n_bytes, chunk_bytes), room, path)
 
 
-def _check_piece(dataset: Any, n_bytes: int, room: int, path: Path) -> None:
+def _check_piece(dataset: H5Dataset, n_bytes: int, room: int, path: Path) -> None:
     """The checks of `check_storage` for a dataset in one piece."""
-    is_contiguous = dataset.id.get_create_plist().get_layout() == h5py.h5d.CONTIGUOUS
+    is_contiguous = dataset.plist.get_layout() == h5py.h5d.CONTIGUOUS
     offset = dataset.id.get_offset() if is_contiguous else 0
     if offset is None and dataset.id.get_storage_size() == 0:
         rows = dataset.shape[-2] if dataset.ndim > 1 else dataset.size
@@ -133,8 +129,8 @@ def _check_piece(dataset: Any, n_bytes: int, room: int, path: Path) -> None:
         raise _too_large(dataset, n_bytes, room, path)
 
 
-def _check_filters(plist: Any, path: Path) -> None:
-    for code, _, _, told in (plist.get_filter(index) for index in range(plist.get_nfilters())):
+def _check_filters(dataset: H5Dataset, path: Path) -> None:
+    for code, _, _, told in (dataset.plist.get_filter(index) for index in range(dataset.n_filters)):
         if not h5py.h5z.filter_avail(code):
             name = told.split(b";")[0][:_NAME_LENGTH].decode(errors="replace")
             raise UserError(
@@ -144,22 +140,22 @@ def _check_filters(plist: Any, path: Path) -> None:
             )
 
 
-def _too_large(dataset: Any, n_bytes: int, room: int, path: Path) -> UserError:
+def _too_large(dataset: H5Dataset, n_bytes: int, room: int, path: Path) -> UserError:
     return UserError(
         f"{path} cannot be read as HDF5 ('{name_of(dataset)}' of shape {dataset.shape} takes {n_bytes:,} bytes, more "
         f"than a file of {room:,} bytes can hold): if it is truncated or damaged, extract it again"
     )
 
 
-def _too_packed(dataset: Any, n_bytes: int, room: int, path: Path) -> UserError:
+def _too_packed(dataset: H5Dataset, n_bytes: int, room: int, path: Path) -> UserError:
     return UserError(
         f"{path} declares '{name_of(dataset)}' of shape {dataset.shape}, {n_bytes:,} bytes in memory, in a compressed "
         f"file of {room:,} bytes: if that is right, write it again without compression, else extract the slide again"
     )
 
 
-def _number_bytes(dataset: Any, path: Path) -> int:
-    size: int = dataset.id.get_type().get_size()
+def _number_bytes(dataset: H5Dataset, path: Path) -> int:
+    size: int = dataset.type.get_size()
     if size > _LARGEST_NUMBER:
         raise UserError(
             f"{path} holds '{name_of(dataset)}' in numbers of {size} bytes: expected float16, float32 or float64"
@@ -167,7 +163,7 @@ def _number_bytes(dataset: Any, path: Path) -> int:
     return size
 
 
-def _place_of(file: Any, name: str, path: Path) -> tuple[str | None, int | None]:
+def _place_of(file: H5File, name: str, path: Path) -> tuple[str | None, int | None]:
     """The name behind all soft links, each part of which HDF5 finds in this very file, and the address of its header.
 
     None and None where there is nothing of this name.

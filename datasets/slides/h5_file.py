@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -16,9 +15,10 @@ import torch
 from datasets.slides.attributes import FEATURE_NAMES, numeric_attributes
 from datasets.slides.file_rows import read_rows_of
 from datasets.slides.h5_attributes import text_attribute, told_of_patches
-from datasets.slides.h5_chunks import check_written, find_stretches, is_plain, read_stretches
-from datasets.slides.h5_datasets import check_storage, dtype_of, find_dataset, names_in, shape_of
+from datasets.slides.h5_chunks import check_written, find_stretches, read_stretches
+from datasets.slides.h5_datasets import check_storage, dtype_of, find_dataset, names_in
 from datasets.slides.h5_errors import told_by_hdf5
+from datasets.slides.h5_opened import H5Dataset, H5File, opened_h5
 from datasets.slides.slide_checks import check_coords_shape, check_coords_values, check_layout
 from datasets.slides.slide_content import SlideContent, check_coords_type, coords_tensor, feature_type, native_tensor
 from datasets.slides.stamp import place_stamp_coords
@@ -36,11 +36,11 @@ class H5Slide:
         dtype: of the features.
     """
 
-    def __init__(self, file: Any, path: Path) -> None:
+    def __init__(self, file: H5File, path: Path) -> None:
         self._file, self._path = file, path
         self._dataset = _features_of(file, path)
         self.dtype = feature_type(dtype_of(self._dataset, "features", path), path)
-        self.shape = shape_of(self._dataset)
+        self.shape = self._dataset.shape
         self._n_patches, _ = check_layout(self.shape, self.dtype, path)
         check_storage(self._dataset, path)
 
@@ -69,7 +69,7 @@ class H5Slide:
         if coords is None:
             return None, numeric_attributes(told_of_patches(self._file, None, self._path))
         check_coords_type(dtype_of(coords, "coords", self._path), self._path)
-        check_coords_shape(shape_of(coords), self._n_patches, self._path)
+        check_coords_shape(coords.shape, self._n_patches, self._path)
         check_storage(coords, self._path)
         with told_by_hdf5(self._path):
             numbers = coords_tensor(_read_all(coords), self._path)
@@ -116,19 +116,7 @@ def save_h5(path: Path, features: torch.Tensor, coords: torch.Tensor | None, att
         temporary.write_bytes(content)
 
 
-@contextmanager
-def opened_h5(path: Path) -> Iterator[Any]:
-    """The file; UserError when it cannot be opened. What the block raises passes as it is."""
-    with told_by_hdf5(path):
-        file = h5py.File(path, "r", driver="sec2")  # whose descriptor can be asked for
-    try:
-        yield file
-    finally:
-        with told_by_hdf5(path):
-            file.close()
-
-
-def _features_of(file: Any, path: Path) -> Any:
+def _features_of(file: H5File, path: Path) -> H5Dataset:
     found = (find_dataset(file, name, path) for name in FEATURE_NAMES)
     dataset = next((dataset for dataset in found if dataset is not None), None)
     if dataset is None:
@@ -143,35 +131,35 @@ def _features_of(file: Any, path: Path) -> Any:
     return dataset
 
 
-def _offset_of(dataset: Any) -> int | None:
+def _offset_of(dataset: H5Dataset) -> int | None:
     """Where the numbers of a dataset begin in its file; None if not in one piece or not as numpy has them in memory."""
     offset: int | None = dataset.id.get_offset()
-    return None if dataset.size == 0 or not is_plain(dataset) else offset
+    return None if dataset.size == 0 or not dataset.is_plain else offset
 
 
-def _memory_map(dataset: Any) -> np.ndarray | None:
+def _memory_map(dataset: H5Dataset) -> np.ndarray | None:
     """The dataset as a copy-on-write memory map; None if it cannot be mapped."""
     offset = _offset_of(dataset)
     if offset is None:
         return None
-    path = Path(dataset.file.filename)
+    path = dataset.file.path
     with path.open("rb") as again:  # a map keeps its descriptor, and that of HDF5 holds a lock
-        if not os.path.sameopenfile(again.fileno(), dataset.file.id.get_vfd_handle()):
+        if not os.path.sameopenfile(again.fileno(), dataset.file.descriptor):
             raise UserError(f"{path} was replaced while it was read: start again when nothing writes to its folder")
         return np.memmap(again, dtype=dataset.dtype, mode="c", offset=offset, shape=dataset.shape)
 
 
-def _read_all(dataset: Any) -> np.ndarray:
+def _read_all(dataset: H5Dataset) -> np.ndarray:
     stretches = find_stretches(dataset)
     return dataset[...] if stretches is None else read_stretches(dataset, stretches)
 
 
-def _read_rows(dataset: Any, rows: np.ndarray) -> np.ndarray:
+def _read_rows(dataset: H5Dataset, rows: np.ndarray) -> np.ndarray:
     offset = _offset_of(dataset)
     if offset is not None:
         taken = np.empty((len(rows), dataset.shape[-1]), dtype=dataset.dtype)
         offsets = offset + rows * taken.strides[0]
-        read_rows_of(dataset.file.id.get_vfd_handle(), offsets, taken.view(np.uint8))
+        read_rows_of(dataset.file.descriptor, offsets, taken.view(np.uint8))
         return taken
     # To find all chunks took 0.8 us a chunk, to read a row by h5py 7 us more than to read it from where it lies.
     if 8 * len(rows) * _chunk_rows(dataset) < dataset.shape[-2]:
@@ -181,11 +169,11 @@ def _read_rows(dataset: Any, rows: np.ndarray) -> np.ndarray:
     return _read_chunked(dataset, rows) if stretches is None else read_stretches(dataset, stretches, rows)
 
 
-def _chunk_rows(dataset: Any) -> int:
+def _chunk_rows(dataset: H5Dataset) -> int:
     return int(dataset.chunks[-2]) if dataset.chunks else 1
 
 
-def _read_chunked(dataset: Any, rows: np.ndarray) -> np.ndarray:
+def _read_chunked(dataset: H5Dataset, rows: np.ndarray) -> np.ndarray:
     """Read sorted rows of a (M, D) or (1, M, D) dataset chunk by chunk: (len(rows), D).
 
     h5py's own selection by a list of rows is slower than linear: 10,000 of 20,000 rows took 1.4 s against 0.05 s here.

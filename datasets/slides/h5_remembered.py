@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar, cast
+
+from datasets.slides.h5_opened import H5Dataset, H5File
 
 _MOST = 8192  # findings; the places of the rows of a slide with 20,000 take 7 kB
 Found = TypeVar("Found")
@@ -17,9 +19,9 @@ _found: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 _lock = Lock()  # slides are read by several threads
 
 
-def remembered(find: Callable[..., Found], holder: Any, *arguments: Any) -> Found:
+def remembered(find: Callable[..., Found], holder: H5File | H5Dataset, *arguments: Any) -> Found:
     """What a function finds of a file or dataset, given these arguments beside; an error is not remembered."""
-    state = os.fstat(holder.file.id.get_vfd_handle())  # of the open file: another may have its name by now
+    state = os.fstat(holder.file.descriptor)  # of the open file: another may have its name by now
     key = _key(find, state, holder.name, *arguments)
     with _lock:
         if key in _found:
@@ -30,20 +32,23 @@ def remembered(find: Callable[..., Found], holder: Any, *arguments: Any) -> Foun
     return found
 
 
-def recall(find: Callable[..., Found], path: Path, name: str) -> Found | None:
-    """What the function has found of a dataset of this name in a file as it is now; None if it was not asked."""
+def recall(find: Callable[..., Found], path: Path, names: Sequence[str]) -> dict[str, Found]:
+    """{name: what the function has found of this dataset} in a file as it is now, of those that it was asked of."""
     try:
-        key = _key(find, path.stat(), name)
+        state = path.stat()
     except OSError:
-        return None
+        return {}
     with _lock:
-        return cast("Found | None", _found.get(key))
+        found = {name: _found.get(_key(find, state, name)) for name in names}
+    return {name: cast("Found", what) for name, what in found.items() if what is not None}
 
 
-def remember(find: Callable[..., Any], path: Path, name: str, found: Any) -> None:
-    """Let this be what the function finds of a dataset of this name in a file as it is now, which may be gone."""
+def remember(find: Callable[..., Any], path: Path, found: Mapping[str, Any]) -> None:
+    """Let this {name: what} be what the function finds of these datasets in a file as it is now, which may be gone."""
     with suppress(OSError):
-        _keep(_key(find, path.stat(), name), found)
+        state = path.stat()
+        for name, what in found.items():
+            _keep(_key(find, state, name), what)
 
 
 def _key(find: Callable[..., Any], state: os.stat_result, name: str, *arguments: Any) -> tuple[Any, ...]:

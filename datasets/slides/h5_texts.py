@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 
 from datasets.slides.h5_errors import told_by_hdf5
+from datasets.slides.h5_opened import H5Dataset, H5File
 from utils.errors import UserError
 
 _MAGIC = b"GCOL"
@@ -25,14 +26,14 @@ _OBJECT = struct.Struct("<HHIQ")  # number (0: the rest of the heap is free), re
 _SIZE_BYTES = 8  # of an address and of a length, in all files but some very old ones
 
 
-def variable_text(holder: Any, name: str, path: Path) -> str | bytes:
+def variable_text(holder: H5File | H5Dataset, name: str, path: Path) -> str | bytes:
     """The text of an attribute of a file or dataset; raises UserError where it cannot be read."""
     with told_by_hdf5(path, f"attribute '{name}': "):
         file = holder.file
         if file.id.get_create_plist().get_sizes() != (_SIZE_BYTES, _SIZE_BYTES):
             raise ValueError("addresses are not of 8 bytes")
         with _CheckedFile(path) as checked:
-            if not os.path.sameopenfile(checked.fileno(), file.id.get_vfd_handle()):
+            if not os.path.sameopenfile(checked.fileno(), file.descriptor):
                 raise UserError(f"{path} was replaced while it was read: start again when nothing writes to its folder")
             with h5py.File(checked, "r") as again:
                 text: str | bytes = again[holder.name].attrs[name]

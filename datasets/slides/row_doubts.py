@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -39,8 +40,10 @@ def repeated_rows(features: torch.Tensor) -> str | None:
     if n_rows < 2:
         return None
     bits = _bits(features)
-    columns = np.unique(np.linspace(0, bits.shape[1] - 1, min(_COLUMNS, bits.shape[1])).astype(np.int64))
-    keys = _digests(bits[:, columns])
+    keys = _digests(bits[:, evenly_spaced(bits.shape[1], _COLUMNS)])
+    ordered = np.sort(keys)
+    if not (ordered[1:] == ordered[:-1]).any():
+        return None
     values, counts = np.unique(keys, return_counts=True)
     n_zero = n_same = 0
     for key in values[(counts >= 2) & (counts > SHARE * n_rows)]:
@@ -61,6 +64,15 @@ def repeated_places(coords: np.ndarray) -> str | None:
     return None if 2 * n_places > n_patches else f"{n_patches:,} patches at {counted(n_places, 'position')}"
 
 
+def evenly_spaced(n: int, most: int) -> np.ndarray:
+    """At most so many of the numbers 0..n-1, the first and the last among them.
+
+    >>> evenly_spaced(3, 16), evenly_spaced(100, 4)
+    (array([0, 1, 2]), array([ 0, 33, 66, 99]))
+    """
+    return np.arange(n) if n <= most else np.unique(np.linspace(0, n - 1, most).astype(np.int64))
+
+
 def _bits(features: torch.Tensor) -> np.ndarray:
     """The numbers as unsigned integers of their size."""
     kinds = {2: (torch.int16, np.uint16), 4: (torch.int32, np.uint32), 8: (torch.int64, np.uint64)}
@@ -71,10 +83,15 @@ def _bits(features: torch.Tensor) -> np.ndarray:
 def _digests(bits: np.ndarray) -> np.ndarray:
     """A number for each row, 0 for a row of zeros (also -0): equal rows have the same, others hardly ever."""
     minus_zero = bits.dtype.type(1 << (8 * bits.itemsize - 1))
-    factors = np.random.default_rng(0).integers(1, 2**63, size=bits.shape[1], dtype=np.uint64)
+    factors = _factors(bits.shape[1])
     blocks = (bits[start : start + _ROWS] for start in range(0, len(bits), _ROWS))
     sums = [(block * (block != minus_zero) * factors).sum(axis=1) for block in blocks]  # modulo 2^64
     return np.concatenate(sums)
+
+
+@lru_cache(maxsize=8)
+def _factors(width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 2**63, size=width, dtype=np.uint64)
 
 
 def _example(found: Mapping[str, str], n_slides: int) -> str:

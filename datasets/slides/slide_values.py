@@ -9,7 +9,7 @@ import torch
 
 from datasets.slides.features import SlideFeatures
 from datasets.slides.patch_geometry import physical_patch_size
-from datasets.slides.row_doubts import repeated_places, repeated_rows
+from datasets.slides.row_doubts import evenly_spaced, repeated_places, repeated_rows
 
 N_ROWS = 64  # of a slide, in the mean length of its features
 
@@ -43,7 +43,7 @@ class SlideValues(NamedTuple):
 
 def rows_for_length(n_patches: int) -> np.ndarray:
     """The rows of a slide with this number of patches that its mean length is of, evenly spaced."""
-    return np.unique(np.linspace(0, n_patches - 1, N_ROWS).astype(np.int64))
+    return evenly_spaced(n_patches, N_ROWS)
 
 
 def mean_length(features: torch.Tensor) -> float:

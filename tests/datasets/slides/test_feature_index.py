@@ -29,6 +29,17 @@ def own_cache(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("MICO_CACHE_DIR", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def large_files(monkeypatch) -> None:
+    """A look at a small file tells all of it, and slides of tests are small: most tests are of the others."""
+    monkeypatch.setattr(feature_index, "_SMALL", 0)
+
+
+@pytest.fixture
+def small_files(large_files, monkeypatch) -> None:
+    monkeypatch.setattr(feature_index, "_SMALL", 2**20)
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> dict[str, Path]:
     """Slides of 20 x 4, with coords but for b, an hour old."""
@@ -335,3 +346,38 @@ def test_what_was_found_before_a_file_was_rewritten_is_written_as_it_was(paths):
     index.save()
     make_old(path)
     assert FeatureIndex().known(path) is None
+
+
+def test_a_small_file_is_read_once_for_all_that_is_known(small_files, paths, monkeypatch):
+    after_reading(paths)
+    as_large = FeatureIndex().found(paths)
+    opened: list[Path] = []
+    read = feature_index.read_slide
+    monkeypatch.setattr(feature_index, "read_slide", lambda path: opened.append(path) or read(path))
+    monkeypatch.setattr(feature_index, "open_slide", refuse)
+    monkeypatch.setattr(feature_index, "read_header", refuse)
+    index = FeatureIndex("full")
+    assert index.look_at_all(paths) == as_large
+    assert index.have_coords(paths) == {"a": True, "b": False, "c": True}
+    assert opened == list(paths.values())
+    assert FeatureIndex().found(paths) == as_large
+
+
+def test_nan_in_a_small_file_is_said_by_who_reads_it(small_files, paths):
+    put_nan(paths["a"])
+    index = FeatureIndex()
+    found = index.look_at_all(paths)
+    assert found["a"].fingerprint == fingerprint(paths["a"])
+    assert found["a"].values is None
+    assert found["b"].values is not None
+    with pytest.raises(UserError, match=r"1 of 20 rows of .*a\.h5 hold NaN"):
+        index.read(paths["a"])
+
+
+def test_a_small_file_of_no_features_is_refused_as_a_large_one(small_files, paths):
+    paths["b"].write_bytes(b"")
+    with pytest.raises(UserError) as plain, feature_index.open_slide(paths["b"]):
+        pass
+    with pytest.raises(UserError) as raised:
+        FeatureIndex().look_at_all(paths)
+    assert str(raised.value) == str(plain.value)

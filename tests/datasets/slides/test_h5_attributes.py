@@ -12,6 +12,8 @@ import pytest
 from datasets.slides import h5_attributes
 from datasets.slides.features import read_header, read_slide
 from datasets.slides.h5_attributes import text_attribute, told_of_patches
+from datasets.slides.h5_datasets import find_dataset
+from datasets.slides.h5_opened import opened_h5
 from utils.errors import UserError
 
 COORDS = np.arange(80).reshape(40, 2)
@@ -65,7 +67,7 @@ def test_a_unit_that_is_no_text_is_none(tmp_path: Path, value: Any):
 def test_texts_of_any_kind(tmp_path: Path, value: Any):
     path = write(tmp_path / "s.h5", {"unit": value}, {})
     assert read_slide(path).attributes == {"coords_micrometres": 1.0}
-    with h5py.File(path) as file:
+    with opened_h5(path) as file:
         assert text_attribute(file, "unit", path) == "um"
         assert text_attribute(file, "extractor", path) is None
 
@@ -95,5 +97,5 @@ def test_one_that_fails_when_it_is_read_is_named(tmp_path: Path, monkeypatch: py
         raise RuntimeError("bad heap")
 
     monkeypatch.setattr(h5_attributes.h5py.h5a, "open", fails)
-    with h5py.File(path) as file, pytest.raises(UserError, match=r"s\.h5 cannot be read .*attribute 'mpp': bad heap"):
-        told_of_patches(file, file["coords"], path)
+    with opened_h5(path) as file, pytest.raises(UserError, match=r"s\.h5 cannot be read .*attribute 'mpp': bad heap"):
+        told_of_patches(file, find_dataset(file, "coords", path), path)

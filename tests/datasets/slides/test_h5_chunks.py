@@ -15,13 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.slides.features import open_slide, read_rows, read_shape, read_slide
-from datasets.slides.h5_chunks import find_stretches, read_stretches
+from datasets.slides.h5_chunks import Stretches, find_stretches, read_stretches
+from datasets.slides.h5_datasets import find_dataset
 from datasets.slides.h5_file import load_h5, open_h5
+from datasets.slides.h5_opened import opened_h5
 from utils.errors import UserError
 
 
 def numbers(n_patches: int, width: int, dtype: str = "f4") -> np.ndarray:
     return np.random.default_rng(n_patches * width).standard_normal((n_patches, width)).astype(dtype)
+
+
+def found_in(path: Path, name: str) -> Stretches | None:
+    with opened_h5(path) as file:
+        return find_stretches(find_dataset(file, name, path))
 
 
 def append(path: Path, features: np.ndarray, *, batch: int, chunk_rows: int = 1) -> np.ndarray:
@@ -47,9 +54,8 @@ def append(path: Path, features: np.ndarray, *, batch: int, chunk_rows: int = 1)
 def test_a_file_as_clam_writes_it_reads_as_by_h5py(tmp_path, n_patches, chunk_rows, dtype):
     features, path = numbers(n_patches, 5, dtype), tmp_path / "s.h5"
     coords = append(path, features, batch=32, chunk_rows=chunk_rows)
-    with h5py.File(path) as file:
-        assert find_stretches(file["features"]) is not None
-        assert find_stretches(file["coords"]) is not None
+    assert found_in(path, "features") is not None
+    assert found_in(path, "coords") is not None
     slide = read_slide(path)
     assert torch.equal(slide.features, torch.from_numpy(features))
     assert torch.equal(slide.coords, torch.from_numpy(coords))
@@ -65,8 +71,8 @@ def test_any_rows_are_the_rows_of_the_array(tmp_path_factory, data):
     append(path, features, batch=data.draw(st.integers(1, 40)), chunk_rows=data.draw(st.integers(1, 5)))
     rows = np.array(sorted(data.draw(st.sets(st.integers(0, n_patches - 1)))), dtype=np.int64)
     assert torch.equal(read_rows(path, rows), torch.from_numpy(features[rows]))
-    with h5py.File(path) as file:  # whatever their number, not only where it pays
-        dataset = file["features"]
+    with opened_h5(path) as file:  # whatever their number, not only where it pays
+        dataset = find_dataset(file, "features", path)
         np.testing.assert_array_equal(read_stretches(dataset, find_stretches(dataset), rows), features[rows])
 
 
@@ -84,8 +90,7 @@ def test_every_kind_of_chunk_index(tmp_path, libver):
         path = tmp_path / "s.h5"
         with h5py.File(path, "w", libver=libver) as file:
             file.create_dataset("features", data=features, **options)
-        with h5py.File(path) as file:
-            assert find_stretches(file["features"]) is not None, options
+        assert found_in(path, "features") is not None, options
         assert torch.equal(load_h5(path)[0], torch.from_numpy(features)), options
 
 
@@ -93,7 +98,7 @@ def test_a_leading_one_keeps_its_shape(tmp_path):
     features = numbers(40, 4)
     with h5py.File(tmp_path / "s.h5", "w") as file:
         file.create_dataset("features", data=features[None], chunks=(1, 1, 4))
-        assert find_stretches(file["features"]) is not None
+    assert found_in(tmp_path / "s.h5", "features") is not None
     assert load_h5(tmp_path / "s.h5")[0].shape == (1, 40, 4)
     assert torch.equal(read_slide(tmp_path / "s.h5").features, torch.from_numpy(features))
     rows = np.arange(0, 40, 3)
@@ -116,8 +121,7 @@ def test_what_only_hdf5_can_tell_is_read_by_it(tmp_path, options):
     features, path = numbers(40, 4), tmp_path / "s.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("features", data=features, **{"chunks": (1, 4), **options})
-    with h5py.File(path) as file:
-        assert find_stretches(file["features"]) is None
+    assert found_in(path, "features") is None
     assert torch.equal(read_slide(path).features, torch.from_numpy(features))
     rows = np.arange(1, 40, 2)
     assert torch.equal(read_rows(path, rows), torch.from_numpy(features[rows]))

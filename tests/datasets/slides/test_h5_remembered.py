@@ -10,6 +10,8 @@ import h5py
 import pytest
 
 from datasets.slides import h5_remembered
+from datasets.slides.h5_datasets import find_dataset
+from datasets.slides.h5_opened import H5Dataset, H5File, opened_h5
 from datasets.slides.h5_remembered import remembered
 
 
@@ -20,6 +22,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "s.h5"
 
 
+def dataset(file: H5File, name: str) -> H5Dataset:
+    found = find_dataset(file, name, file.path)
+    assert found is not None
+    return found
+
+
 def test_a_function_is_asked_once_for_each_object_and_argument(path: Path):
     asked: list[tuple[str, str]] = []
 
@@ -28,8 +36,8 @@ def test_a_function_is_asked_once_for_each_object_and_argument(path: Path):
         return f"{holder.name} {word}"
 
     for _ in range(3):
-        with h5py.File(path, driver="sec2") as file:
-            assert [remembered(find, file[name], word) for name in "ab" for word in "xy"] == [
+        with opened_h5(path) as file:
+            assert [remembered(find, dataset(file, name), word) for name in "ab" for word in "xy"] == [
                 "/a x",
                 "/a y",
                 "/b x",
@@ -43,14 +51,14 @@ def test_a_file_that_changed_is_asked_again(path: Path):
     def find(holder: Any) -> list[int]:
         return list(holder[...])
 
-    with h5py.File(path, driver="sec2") as file:
-        assert remembered(find, file["a"]) == [1, 2]
+    with opened_h5(path) as file:
+        assert remembered(find, dataset(file, "a")) == [1, 2]
     before = path.stat()
     with h5py.File(path, "a") as file:
         file["a"][...] = [7, 8]
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    with h5py.File(path, driver="sec2") as file:
-        assert remembered(find, file["a"]) == [7, 8]
+    with opened_h5(path) as file:
+        assert remembered(find, dataset(file, "a")) == [7, 8]
 
 
 def test_an_error_is_not_remembered(path: Path):
@@ -62,7 +70,7 @@ def test_an_error_is_not_remembered(path: Path):
             raise answer
         return int(answer)
 
-    with h5py.File(path, driver="sec2") as file:
+    with opened_h5(path) as file:
         with pytest.raises(ValueError, match="damaged"):
             remembered(find, file)
         assert remembered(find, file) == 5
@@ -76,7 +84,7 @@ def test_the_oldest_is_forgotten(path: Path, monkeypatch: pytest.MonkeyPatch):
     def find(holder: Any, word: str) -> None:
         asked.append(word)
 
-    with h5py.File(path, driver="sec2") as file:
+    with opened_h5(path) as file:
         for word in "xyxzxy":  # x is asked for again before it is the oldest
             remembered(find, file, word)
     assert asked == ["x", "y", "z", "y"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from datasets.slides.features import read_slide
+from datasets.slides.h5_opened import opened_h5
 from datasets.slides.h5_texts import variable_text
 from utils.errors import UserError
 
@@ -32,7 +33,7 @@ def change(path: Path, offset: int, new: bytes) -> None:
 def test_texts_are_read(tmp_path: Path, n_texts: int):
     texts = {f"text_{index}": f"{index} ä" * 40 for index in range(n_texts)}  # several heaps
     path = write(tmp_path / "s.h5", **texts)
-    with h5py.File(path, driver="sec2") as file:
+    with opened_h5(path) as file:
         assert [variable_text(file, name, path) for name in texts] == list(texts.values())
 
 
