@@ -6,8 +6,8 @@ Makes the cohort (`benchmarks.many_slides_cohort`; 100,000 files of 9 kB) and st
 own, one after the other. Rows go to stderr as they come. CPU seconds are of all threads and processes of a command, its
 start and imports included; memory is the largest resident set.
 
-Bags so small are trained in batches (`--batch_size`): with one case a batch an epoch is as many steps as cases, and a
-step takes longer than reading its slide (docs/scaling.md).
+Bags so small are trained in batches and by a small model: with one case a batch an epoch is as many steps as cases, and
+with the released width and number of anchors a case of six patches takes as long as one of hundreds (docs/scaling.md).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ SETTLED = 2.5  # seconds after which the time of a file proves what it is (`data
 _COLUMNS = {"surv": ["--time_column", "survival_months", "--censor_column", "censorship"], "cls": []}
 
 
-def commands(root: Path, task: str, *, batch_size: int, epochs: int) -> dict[str, list[str]]:
-    """{what it does: the arguments of Python}, in their order, over the cohort in `root`."""
+def commands(root: Path, task: str, *, model: Sequence[str], n_clusters: int, epochs: int) -> dict[str, list[str]]:
+    """{what it does: the arguments of Python}, in their order, over the cohort in `root`; `model` has its options."""
     places, results = {name: str(root / name) for name in ("features", "splits", "anchors")}, str(root / "results")
     dataset, fold = "many", str(root / "splits" / "fold0.csv")
     run_dir = str(root / "results" / task / dataset / "mico_released")
     clustering = ["--dataset_name", dataset, "--input_dir", places["features"], "--output_dir", places["anchors"]]
-    clustering += ["--scope", "dataset", "--fold_csv", fold]
+    clustering += ["--scope", "dataset", "--fold_csv", fold, "--n_clusters", str(n_clusters)]
     training = ["--task", task, "--dataset", dataset, "--features_dir", places["features"], "--results_dir", results]
     training += ["--splits_dir", places["splits"], "--folds", "0"]
-    training += ["--anchors", str(root / "anchors" / f"{dataset}_C_64_init_fold{{fold}}.pt")]
-    training += ["--batch_size", str(batch_size), "--epochs", str(epochs), "--device", "cpu", "--profile"]
+    training += ["--anchors", str(root / "anchors" / f"{dataset}_C_{n_clusters}_init_fold{{fold}}.pt")]
+    training += ["--n_clusters", str(n_clusters), *model, "--epochs", str(epochs), "--device", "cpu", "--profile"]
     labels = ["--labels", str(root / "labels.csv"), *_COLUMNS[task], "--features_dir", places["features"]]
     return {
         "look at the folder": ["-m", "datasets.inspect", places["features"]],
@@ -60,6 +60,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--slides", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--task", choices=list(_COLUMNS), default="surv", help="default: %(default)s")
     parser.add_argument("--batch_size", type=int, default=16, help="of main.py (default: %(default)s)")
+    parser.add_argument("--embed_dim", type=int, default=64, help="of main.py (default: %(default)s)")
+    parser.add_argument("--n_clusters", type=int, default=16, help="anchors (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=2, help="of main.py (default: %(default)s)")
     parser.add_argument("--threads", type=int, help="OMP_NUM_THREADS of the commands (default: theirs)")
     parser.add_argument("--folder", type=Path, help="an empty or new one, which is kept (default: a temporary one)")
@@ -96,7 +98,9 @@ def steps(root: Path, args: argparse.Namespace) -> dict[str, Usage]:
     wall, seconds = time.perf_counter() - started[0], time.process_time() - started[1]
     found = {"writing the cohort": Usage(wall, seconds, 0.0)}
     time.sleep(SETTLED)
-    for what, arguments in commands(root, args.task, batch_size=args.batch_size, epochs=args.epochs).items():
+    model = ["--batch_size", str(args.batch_size), "--embed_dim", str(args.embed_dim)]
+    called = commands(root, args.task, model=model, n_clusters=args.n_clusters, epochs=args.epochs)
+    for what, arguments in called.items():
         found[what] = measured(arguments, threads=args.threads)
         used = found[what]
         sys.stderr.write(f"{what}: {used.wall:.1f} s, {used.seconds:.1f} CPU s, {used.gigabytes:.2f} GB\n")
