@@ -15,8 +15,10 @@ ROOT = Path(__file__).parents[1]
 RANKS = (
     ("errors",),
     ("files", "machine", "command", "models"),
-    ("datasets", "anchors", "runs"),
-    ("training", "statistics"),
+    ("anchors", "runs"),
+    ("statistics",),
+    ("datasets",),
+    ("training",),
     ("tables", "figures"),
     ("explain", "paper", "clinical"),
     ("report",),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
-from datasets.slides.slide_ids import FEATURE_ENDINGS, ending_of, slide_id_of
+from datasets.slides.slide_ids import FEATURE_ENDINGS, slide_id_of
 from utils.errors import UserError, cannot_read
 from utils.files.phrases import listed
 
@@ -53,17 +54,21 @@ def feature_files(folder: Path) -> list[Path]:
         UserError: for a folder that cannot be read.
     """
     try:
-        inside = list(folder.iterdir())
+        with os.scandir(folder) as inside:
+            names = [entry.name for entry in inside if _names_slide(entry.name) and not _is_folder(entry)]
     except OSError as error:
         raise cannot_read(folder, error) from error
-    return sorted(
-        path
-        for path in inside
-        if ending_of(path) in FEATURE_ENDINGS
-        and not path.name.startswith(".")
-        and not path.name.lower().endswith(_NO_SLIDES)
-        and not path.is_dir()
-    )
+    return [folder / name for name in sorted(names)]
+
+
+def _names_slide(name: str) -> bool:
+    ending = name.lower()
+    return ending.endswith(FEATURE_ENDINGS) and not name.startswith(".") and not ending.endswith(_NO_SLIDES)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; the system is asked for links only."""
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
@@ -73,14 +78,15 @@ def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
             f"the feature directory {directory} does not exist{nearest_name(directory)}: give an existing directory"
         )
     own = [directory, *(directory / name for name in SUBDIRECTORIES if (directory / name).is_dir())]
-    if not any(feature_files(folder) for folder in own):
+    found = {folder: feature_files(folder) for folder in own}
+    if not any(found.values()):
         encoders = [folder for folder in sorted(directory.glob(ENCODER_FOLDERS)) if folder.is_dir()]
-        own += encoders if len(encoders) == 1 else []
+        found |= {folder: feature_files(folder) for folder in encoders} if len(encoders) == 1 else {}
     files: list[Path] = []
-    for folder in own:
+    for folder, inside in found.items():
         if folder.resolve() not in searched:
             searched.add(folder.resolve())
-            files += feature_files(folder)
+            files += inside
     return files
 
 

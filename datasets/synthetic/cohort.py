@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from sksurv.metrics import concordance_index_censored
 
 from datasets.folds.cases import Case, Fold
 from datasets.folds.splits import write_fold
@@ -34,6 +33,7 @@ from datasets.synthetic.slides import signal_tissues, write_slides
 from utils.errors import UserError
 from utils.files.atomic import write_json, write_text
 from utils.files.csv_table import csv_text
+from utils.statistics.survival_stats import concordance
 
 __all__ = ["Cohort", "CohortSettings", "make_cohort"]
 
@@ -140,7 +140,7 @@ def _binned(cases: Sequence[Case], edges: np.ndarray) -> tuple[Case, ...]:
 
 def _c_index(cases: Sequence[Case], risk: np.ndarray) -> float:
     event = np.array([case.censored == 0 for case in cases])
-    return float(concordance_index_censored(event, np.array([case.time for case in cases]), risk)[0])
+    return concordance(event, np.array([case.time for case in cases]), risk)
 
 
 def _claim(output_dir: Path, settings: CohortSettings) -> None:

@@ -103,7 +103,8 @@ def _leaks(provenance: Provenance, source: Path, fold: int, slides: Mapping[str,
     """A warning if data-set anchors were fitted on validation or test slides of this fold, or nobody can tell."""
     if not provenance.record:
         return (f"nothing beside {source} says which slides its anchors were fitted on; test slides may be among them",)
-    val, test = (sum(slide_id in provenance.slides for slide_id in slides[part]) for part in ("val", "test"))
+    fitted_on = provenance.slides
+    val, test = (len(fitted_on.intersection(slides[part])) for part in ("val", "test"))
     if not val and not test:
         return ()
     return (

@@ -19,4 +19,6 @@ def plain_text(text: str) -> str:
     >>> plain_text("muzino\u0308s\u00a0 Ca\n"), plain_text("TCGA\u20112F\u200b")
     ('muzinös Ca', 'TCGA-2F')
     """
+    if text.isascii():  # none of it changes: 0.5 instead of 3 microseconds, for each cell of a table
+        return " ".join(text.split())
     return " ".join(unicodedata.normalize("NFC", text.translate(_PLAIN)).split())
