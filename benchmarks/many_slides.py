@@ -6,8 +6,9 @@ Makes the cohort (`benchmarks.many_slides_cohort`; 100,000 files of 9 kB) and st
 own, one after the other. Rows go to stderr as they come. CPU seconds are of all threads and processes of a command, its
 start and imports included; memory is the largest resident set.
 
-Bags so small are trained in batches and by a small model: with one case a batch an epoch is as many steps as cases, and
-with the released width and number of anchors a case of six patches takes as long as one of hundreds (docs/scaling.md).
+Bags so small are kept in memory, and trained in batches and by a small model: with one case a batch an epoch is as many
+steps as cases, and with the released width and number of anchors a case of six patches takes as long as one of hundreds
+(docs/scaling.md).
 """
 
 from __future__ import annotations
@@ -39,10 +40,20 @@ def commands(root: Path, task: str, *, model: Sequence[str], n_clusters: int, ep
     training = ["--task", task, "--dataset", dataset, "--features_dir", places["features"], "--results_dir", results]
     training += ["--splits_dir", places["splits"], "--folds", "0"]
     training += ["--anchors", str(root / "anchors" / f"{dataset}_C_{n_clusters}_init_fold{{fold}}.pt")]
-    training += ["--n_clusters", str(n_clusters), *model, "--epochs", str(epochs), "--device", "cpu", "--profile"]
+    training += [
+        "--n_clusters",
+        str(n_clusters),
+        *model,
+        "--epochs",
+        str(epochs),
+        "--device",
+        "cpu",
+        "--cache",
+        "ram",
+        "--profile",
+    ]
     labels = ["--labels", str(root / "labels.csv"), *_COLUMNS[task], "--features_dir", places["features"]]
     return {
-        "look at the folder": ["-m", "datasets.inspect", places["features"]],
         "splits, 4 folds": ["-m", "datasets.make_splits", *labels, "--task", task, "--output_dir", places["splits"]],
         "anchors of a fold, with the first look at all files": ["run_clustering.py", *clustering],
         "anchors again, files known": ["run_clustering.py", *clustering, "--overwrite"],
@@ -51,6 +62,7 @@ def commands(root: Path, task: str, *, model: Sequence[str], n_clusters: int, ep
         "figures": ["-m", "utils.figures", run_dir],
         "report": ["-m", "utils.report", run_dir],
         "status": ["-m", "utils.runs.status", results],
+        "inspect all files": ["-m", "datasets.inspect", places["features"]],
     }
 
 
