@@ -110,11 +110,12 @@ def rows_of_counts(folder: Path, n_runs: int, epochs: int) -> list[list[str]]:
 def counting() -> Counter[str]:
     """Count calls of the reader from now on, wherever a module has a name for one of its functions."""
     import utils.pipeline.train_fold  # noqa: F401  all that reads features
-    from datasets.slides import features, fingerprint, slide_checks
+    from datasets.slides import features, fingerprint, h5_opened, slide_checks
 
     counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    functions = (h5py.File, fingerprint.fingerprint_of, slide_checks.check_finite, features.load_h5)
-    for what, function in zip(COUNTED, functions, strict=True):
+    readers = (h5_opened.opened_h5, fingerprint.digest_of_rows, slide_checks.check_finite, features.load_h5)
+    functions: dict[str, Callable[..., Any]] = dict(zip(COUNTED, readers, strict=True))
+    for what, function in functions.items():
         replace_everywhere(function, counted(function, counts, what))
     return counts
 
@@ -130,9 +131,9 @@ def counted(function: Callable[..., Any], counts: Counter[str], what: str) -> Ca
 
 
 def replace_everywhere(function: Callable[..., Any], other: Callable[..., Any]) -> None:
-    """Put another function in the place of one, in the modules of this repository and where it comes from."""
+    """Put another function in the place of one, in the modules of this repository."""
     for module in list(sys.modules.values()):
-        if module is h5py or getattr(module, "__name__", "").startswith(("datasets.", "utils.")):
+        if getattr(module, "__name__", "").startswith(("datasets.", "utils.")):
             for name, value in list(vars(module).items()):
                 if value is function:
                     setattr(module, name, other)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from datasets.slides.slide_content import unreadable
@@ -19,15 +18,18 @@ _ERRNO = re.compile(r"errno = (\d+)")
 _LOCKED = (errno.EAGAIN, errno.EACCES)
 
 
-@contextmanager
-def told_by_hdf5(path: Path, part: str = "") -> Iterator[None]:
+class told_by_hdf5(AbstractContextManager[None]):  # noqa: N801  as a generator it took twice as long
     """Every failure of HDF5 in the block as a UserError about the file, and `part` of it if given."""
-    try:
-        yield
-    except UserError:
-        raise
-    except _RAISED as error:
-        raise _unreadable_h5(path, error, part) from error
+
+    def __init__(self, path: Path, part: str = "") -> None:
+        self._path, self._part = path, part
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, _RAISED) and not isinstance(error, UserError):
+            raise _unreadable_h5(self._path, error, self._part) from error
 
 
 def system_error(error: BaseException) -> OSError | None:
