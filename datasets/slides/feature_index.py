@@ -7,27 +7,25 @@ not prove that yet is used, but not kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
-from datasets.slides.chunk_places import places_found, use_places
-from datasets.slides.features import SlideFeatures, open_slide, read_header, read_rows, read_slide
+from datasets.slides.chunk_places import use_places
+from datasets.slides.features import SlideFeatures, read_header, read_rows, read_slide
 from datasets.slides.file_state import State, is_young, state_of
-from datasets.slides.fingerprint import fingerprint_of, fingerprint_of_features
+from datasets.slides.first_look import all_of, look_into
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
-from datasets.slides.slide_values import SlideValues
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
 
 READING_THREADS = 4
-_SMALL = 2**20  # bytes of a file: to read it takes about as long as to open it
 _PAGE = 4096  # bytes, the smallest page of memory
 Read = TypeVar("Read")
 
@@ -70,7 +68,7 @@ class FeatureIndex:
             UserError: as `open_slide` does.
         """
         state = state_of(path)
-        return self._known(path, state) or self._find(path, state, _look)
+        return self._known(path, state) or self._find(path, state, look_into)
 
     def look_at_all(self, paths: Mapping[str, Path]) -> dict[str, IndexedSlide]:
         """{slide id: what is known of its file}, as `look_at` has it, in threads; new findings are saved.
@@ -147,7 +145,9 @@ class FeatureIndex:
         """What is known, with what `look` finds of the slides that are left; it is saved, also before an error."""
         if left:
             try:
-                known |= zip(left, map_in_threads(look, left, self._threads), strict=True)
+                found = map_in_threads(look, left, self._threads)
+                shown = tqdm(found, "looking at features", len(left), leave=False, disable=None, unit="slide")
+                known |= zip(left, shown, strict=True)
             finally:
                 self.save()
         return {slide_id: slide for slide_id, slide in known.items() if slide is not None}
@@ -202,14 +202,16 @@ class FeatureIndex:
             before = self._seen.get(path, _Seen(None, is_settled=False)).slide
             if before is not None and before.values is not None and before.state == state and is_young(state):
                 return before  # a file of the future, by the clock of another machine, is young in every epoch
-            return _whole(path, state, slide)
+            return all_of(path, state, slide)
 
         self._find(path, state_of(path), look)
         return read[0]
 
     def _with_coords(self, path: Path, state: State) -> IndexedSlide:
-        known = self._known(path, state) or _look(path, state)
-        return known if known.has_coords is not None else known._replace(has_coords=_has_coords(path))
+        known = self._known(path, state) or look_into(path, state)
+        if known.has_coords is not None:
+            return known
+        return known._replace(has_coords=read_header(path).coords is not None)
 
     def _table_of(self, folder: Path) -> tuple[IndexFolder, Table]:
         with self._lock:
@@ -217,39 +219,6 @@ class FeatureIndex:
                 place = IndexFolder(folder)
                 self._tables[folder] = place, place.load() if self._trusts else {}
             return self._tables[folder]
-
-
-def _look(path: Path, state: State) -> IndexedSlide:
-    """What a file is: all that can be known of a small one, whose numbers are otherwise read a moment later."""
-    if state[0] <= _SMALL:
-        with suppress(UserError):  # of its numbers, perhaps, which whoever reads it will say
-            return _whole(path, state, read_slide(path))
-    with open_slide(path) as slide:
-        return IndexedSlide(*state, slide.n_patches, slide.width, _name_of(slide.dtype), fingerprint_of(slide))
-
-
-def _whole(path: Path, state: State, slide: SlideFeatures) -> IndexedSlide:
-    """All that can be known of a file, from a slide that was read of it and checked."""
-    (size, mtime_ns), (n_patches, width) = state, slide.features.shape
-    return IndexedSlide(
-        size=size,
-        mtime_ns=mtime_ns,
-        n_patches=n_patches,
-        width=width,
-        dtype=_name_of(slide.features.dtype),
-        fingerprint=fingerprint_of_features(slide.features),
-        has_coords=slide.coords is not None,
-        values=SlideValues.of(slide),
-        chunks=places_found(path),
-    )
-
-
-def _has_coords(path: Path) -> bool:
-    return read_header(path).coords is not None
-
-
-def _name_of(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _read_pages(features: torch.Tensor) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.slides import feature_index, slide_checks
+from datasets.slides import feature_index, first_look, slide_checks
 from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import read_header, read_rows, read_slide, write_slide
 from datasets.slides.fingerprint import fingerprint
@@ -32,12 +32,7 @@ def own_cache(tmp_path: Path, monkeypatch) -> None:
 @pytest.fixture(autouse=True)
 def large_files(monkeypatch) -> None:
     """A look at a small file tells all of it, and slides of tests are small: most tests are of the others."""
-    monkeypatch.setattr(feature_index, "_SMALL", 0)
-
-
-@pytest.fixture
-def small_files(large_files, monkeypatch) -> None:
-    monkeypatch.setattr(feature_index, "_SMALL", 2**20)
+    monkeypatch.setattr(first_look, "SMALL", 0)
 
 
 @pytest.fixture
@@ -205,8 +200,8 @@ def test_a_file_that_is_written_while_somebody_looks_is_not_kept(paths, monkeypa
         return opened
 
     index = FeatureIndex()
-    for name in ("open_slide", "read_slide"):
-        monkeypatch.setattr(feature_index, name, open_and_write(getattr(feature_index, name)))
+    monkeypatch.setattr(first_look, "open_slide", open_and_write(first_look.open_slide))
+    monkeypatch.setattr(feature_index, "read_slide", open_and_write(feature_index.read_slide))
     getattr(index, call)(paths["a"])
     assert index.known(paths["a"]) is None
     index.save()
@@ -346,38 +341,3 @@ def test_what_was_found_before_a_file_was_rewritten_is_written_as_it_was(paths):
     index.save()
     make_old(path)
     assert FeatureIndex().known(path) is None
-
-
-def test_a_small_file_is_read_once_for_all_that_is_known(small_files, paths, monkeypatch):
-    after_reading(paths)
-    as_large = FeatureIndex().found(paths)
-    opened: list[Path] = []
-    read = feature_index.read_slide
-    monkeypatch.setattr(feature_index, "read_slide", lambda path: opened.append(path) or read(path))
-    monkeypatch.setattr(feature_index, "open_slide", refuse)
-    monkeypatch.setattr(feature_index, "read_header", refuse)
-    index = FeatureIndex("full")
-    assert index.look_at_all(paths) == as_large
-    assert index.have_coords(paths) == {"a": True, "b": False, "c": True}
-    assert opened == list(paths.values())
-    assert FeatureIndex().found(paths) == as_large
-
-
-def test_nan_in_a_small_file_is_said_by_who_reads_it(small_files, paths):
-    put_nan(paths["a"])
-    index = FeatureIndex()
-    found = index.look_at_all(paths)
-    assert found["a"].fingerprint == fingerprint(paths["a"])
-    assert found["a"].values is None
-    assert found["b"].values is not None
-    with pytest.raises(UserError, match=r"1 of 20 rows of .*a\.h5 hold NaN"):
-        index.read(paths["a"])
-
-
-def test_a_small_file_of_no_features_is_refused_as_a_large_one(small_files, paths):
-    paths["b"].write_bytes(b"")
-    with pytest.raises(UserError) as plain, feature_index.open_slide(paths["b"]):
-        pass
-    with pytest.raises(UserError) as raised:
-        FeatureIndex().look_at_all(paths)
-    assert str(raised.value) == str(plain.value)
