@@ -20,6 +20,8 @@ from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.fingerprint import fingerprint_of
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.packed_index import PackedIndex, check_as_packed
+from datasets.slides.packed_slide import is_pack, is_packed
 from datasets.slides.slide_values import SlideValues
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
@@ -52,7 +54,7 @@ class FeatureIndex:
         if verify not in VERIFY:
             raise ValueError(f"got verify '{verify}', expected one of {', '.join(VERIFY)}")
         self._trusts, self._threads = verify == CHANGED, threads
-        self._tables: dict[Path, tuple[IndexFolder, Table]] = {}
+        self._tables: dict[Path, tuple[IndexFolder | PackedIndex, Table]] = {}
         self._seen: dict[Path, _Seen] = {}
         self._unsaved: dict[Path, IndexedSlide | None] = {}
         self._lock = Lock()
@@ -212,10 +214,10 @@ class FeatureIndex:
         known = self._known(path, state) or _header_of(path, state)
         return known._replace(has_coords=header.coords is not None)
 
-    def _table_of(self, folder: Path) -> tuple[IndexFolder, Table]:
+    def _table_of(self, folder: Path) -> tuple[IndexFolder | PackedIndex, Table]:
         with self._lock:
             if folder not in self._tables:
-                place = IndexFolder(folder)
+                place = PackedIndex(folder) if is_pack(folder) else IndexFolder(folder)
                 self._tables[folder] = place, place.load() if self._trusts else {}
             return self._tables[folder]
 
@@ -223,7 +225,10 @@ class FeatureIndex:
 def _header_of(path: Path, state: State) -> IndexedSlide:
     with open_slide(path) as slide:
         dtype = str(slide.dtype).removeprefix("torch.")
-        return IndexedSlide(*state, slide.n_patches, slide.width, dtype, fingerprint_of(slide))
+        found = IndexedSlide(*state, slide.n_patches, slide.width, dtype, fingerprint_of(slide))
+    if is_packed(path):
+        check_as_packed(path, found.fingerprint)
+    return found
 
 
 def _read_pages(features: torch.Tensor) -> None:

@@ -8,7 +8,8 @@ from utils.files.plain_text import plain_text
 
 FEATURE_ENDINGS = (".pt", ".h5", ".npy", ".npz", ".safetensors")
 IMAGE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".tif", ".tiff", ".bif", ".vms", ".dcm", ".czi")
-SLIDE_ENDINGS = (*IMAGE_ENDINGS, *FEATURE_ENDINGS)
+PACKED_ENDING = ".packed"  # of no file: of a slide of a pack, see `datasets.slides.packed_slide`
+SLIDE_ENDINGS = (*IMAGE_ENDINGS, *FEATURE_ENDINGS, PACKED_ENDING)
 
 
 def plain_slide_id(text: str) -> str:
