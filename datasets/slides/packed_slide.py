@@ -105,6 +105,11 @@ class OpenedSlide(NamedTuple):
         """Of the features."""
         return self.slide.torch_dtype
 
+    @property
+    def n_bytes(self) -> int:
+        """Of features and coordinates."""
+        return self.slide.features_bytes + self.slide.coords_bytes
+
     def read_rows(self, rows: np.ndarray) -> torch.Tensor:
         """Features (len(rows), D) of these patches."""
         with reading(self.pack.folder / SLIDES, "a pack"):
