@@ -1,8 +1,8 @@
 """Reading a cohort from feature files and from a pack of them: seconds, CPU seconds and memory.
 
 `python -m benchmarks.packed_cohort --slides 64 --patches 10000 --dim 768` (1 GB in each of four places) writes a cohort
-in several formats, packs it from each, and reads it in a process of its own: with `--cold` (as root) first with nothing in
-the page cache, then twice as it is. `--memory PROCESSES` adds what so many processes take that hold all slides: with
+in several formats, packs it from each, and reads it in a process of its own: with `--cold` (as root) from an empty page
+cache first, then twice as it is. `--memory PROCESSES` adds what so many processes take that hold all slides: with
 `--cache ram`, and mapped from the pack. `--tiny SLIDES` packs so many slides of 4 x 8 instead, and opens the pack
 with and without their files.
 """

@@ -93,7 +93,7 @@ def readings(folder: Path, features: torch.Tensor, sampled: np.ndarray) -> list[
 
 
 def append_h5(path: Path, features: np.ndarray, coords: np.ndarray, *, rows: int = 1, **filters: Any) -> None:
-    """Write a slide as CLAM and TRIDENT do: features and coords in turn, batch by batch, in chunks of one row (`rows`)."""
+    """Write a slide as CLAM and TRIDENT do: features and coords in turn, batch by batch, in chunks of `rows`."""
     with h5py.File(path, "w") as file:
         for name, values, options in (("features", features, filters), ("coords", coords, {})):
             width = values.shape[1]

@@ -190,12 +190,12 @@ def parsed(cells: Sequence[str]) -> PackedSlide:
     """The inverse of `cells_of`; ValueError for other cells."""
     folder, name, size, mtime_ns, patches, width, dtype, fingerprint, coords, *values = cells
     mean_length, patch_um, repeated_rows, repeated_places, attributes, begin, blake2b = values
-    if dtype not in _DTYPES or min(int(patches), int(width)) < 1:
-        raise ValueError(f"no features: {patches} x {width} {dtype}")
+    if dtype not in _DTYPES or min(int(patches), int(width)) < 1 or int(begin) < 0 or int(begin) % ALIGNED:
+        raise ValueError(f"no features: {patches} x {width} {dtype} from byte {begin}")
     return PackedSlide(
         *(folder, name, int(size), int(mtime_ns), int(patches), int(width), dtype, fingerprint, coords == "yes"),
         *(float(mean_length), float(patch_um) if patch_um else None, repeated_rows or None, repeated_places or None),
-        {name: float(value) for name, value in json.loads(attributes).items()},
+        {key: float(value) for key, value in dict(json.loads(attributes)).items()},
         int(begin),
         blake2b,
     )
