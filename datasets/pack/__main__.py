@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datasets.pack.settings import PackSettings
 from utils.command.arguments import build_parser, resolve
 from utils.command.console import log_to_terminal
-from utils.files.phrases import counted
+from utils.files.phrases import counted, size_in_words
 from utils.machine.process import exit_code
 
 PROG = "python -m datasets.pack"
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from datasets.pack.pack_cohort import pack_cohort  # slow to import: only after the options were checked
 
         pack = pack_cohort(resolve(PackSettings, arguments))
-        n_slides, gigabytes = counted(len(pack.slides), "slide"), pack.n_bytes / 1e9
-        _log.info("packed %s, %.2f GB: give --features_dir %s", n_slides, gigabytes, pack.folder)
+        n_slides, size = counted(len(pack.slides), "slide"), size_in_words(pack.n_bytes)
+        _log.info("packed %s, %s: give --features_dir %s", n_slides, size, pack.folder)
 
     return exit_code(work, PROG, goes_on="the same command goes on")
 

@@ -38,8 +38,7 @@ def pack_cohort(settings: PackSettings) -> Pack:
             else, and a disk without room.
     """
     check_sources(settings.features_dir)
-    # Of absolute paths, by which the pack finds the files again; links stay links.
-    paths = {slide_id: path.absolute() for slide_id, path in find_slides(settings.features_dir).items()}
+    paths = find_slides(settings.features_dir)
     folders = {path.parent for path in paths.values()}
     check_place(settings.output_dir, [*settings.features_dir, *folders], overwrite=settings.overwrite)
     with locked(settings.output_dir):
@@ -60,14 +59,14 @@ def _pack(settings: PackSettings, paths: Mapping[str, Path]) -> None:
     def read(slide_id: str) -> Packed:
         known = None if before is None else before.slides.get(slide_id)
         path, state = paths[slide_id], states[slide_id]
-        if before is None or known is None or (known.source, known.state) != (path, state):
+        if before is None or known is None or (known.source, known.state) != (path.absolute(), state):
             return _read(path, state, index)
         before.check(known)
         return known, before.content(known)
 
     try:
         with UnfinishedPack(settings.output_dir) as pack:
-            pack.take_up([(paths[slide_id], states[slide_id]) for slide_id in paths])
+            pack.take_up([(path.absolute(), states[slide_id]) for slide_id, path in paths.items()])
             left = list(paths)[len(pack.slides) :]
             if pack.slides:
                 logger.info("%s of an interrupted call are kept", counted(len(pack.slides), "slide"))
@@ -94,8 +93,19 @@ def _read(path: Path, state: State, index: FeatureIndex) -> Packed:
         )
     content = SlideContent(slide.features, slide.coords, slide.attributes)
     row = PackedSlide(
-        *(str(path.parent), path.name, *known.state, known.n_patches, known.width, known.dtype, known.fingerprint),
-        *(slide.coords is not None, *known.values, slide.attributes, 0, digest_of(content)),
+        folder=str(path.parent.absolute()),
+        name=path.name,
+        size=known.size,
+        mtime_ns=known.mtime_ns,
+        n_patches=known.n_patches,
+        width=known.width,
+        dtype=known.dtype,
+        fingerprint=known.fingerprint,
+        has_coords=slide.coords is not None,
+        **known.values._asdict(),
+        attributes=slide.attributes,
+        begin=0,
+        blake2b=digest_of(content),
     )
     return row, content
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +24,6 @@ from datasets.slides.features import find_slides, read_header, read_rows, read_s
 from datasets.slides.fingerprint import fingerprint
 from datasets.slides.pack_table import TABLE
 from datasets.slides.packed_slide import PARTIAL, SLIDES, is_packed
-from tests.small_disk import small_files
 from utils.errors import MachineError, UserError
 from utils.files.locks import HeldError, locked
 
@@ -335,10 +336,20 @@ def test_room_is_looked_for_first(features, monkeypatch):
 
 
 @pytest.mark.parametrize("n_bytes", [200, 700])
-def test_a_disk_that_gets_full(features, n_bytes: int):
-    FeatureIndex().look_at_all(find_slides([features]))
-    with small_files(n_bytes), pytest.raises(MachineError, match="cannot be written"):
-        packed(features)
+def test_a_disk_that_gets_full(features, n_bytes: int, monkeypatch):
+    left = [n_bytes]
+
+    def write(descriptor: int, data: memoryview) -> int:
+        n_taken = os.write(descriptor, data[: left[0]]) if left[0] else 0
+        left[0] -= n_taken
+        if not n_taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return n_taken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished_pack, "os", SimpleNamespace(**{**vars(os), "write": write}))
+        with pytest.raises(MachineError, match=r"partial cannot be written \(No space left on device\): make room"):
+            packed(features)
     with pytest.raises(UserError, match=r"not whole|does not exist"):
         find_slides([features.parent / "pack"])
     folder = packed(features)
