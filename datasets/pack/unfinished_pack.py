@@ -136,6 +136,6 @@ def _slides_of(journal: Path) -> list[PackedSlide]:
         lines = journal.read_bytes()
         for cells in rows_of(lines[: lines.rfind(b"\n") + 1]):
             slides.append(parsed(cells))
-    except (OSError, csv.Error, ValueError, TypeError):
+    except (OSError, csv.Error, ValueError, TypeError, OverflowError, RecursionError):
         pass
     return slides

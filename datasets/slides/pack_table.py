@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -158,7 +159,7 @@ def read_pack_table(path: Path) -> tuple[list[PackedSlide], str]:
         if tuple(rows[0]) != COLUMNS:
             raise damaged_table(path)
         return [parsed(cells) for cells in rows[1:]], found[2]
-    except (csv.Error, ValueError, TypeError, IndexError) as error:
+    except (csv.Error, ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise damaged_table(path) from error
 
 
@@ -192,10 +193,11 @@ def parsed(cells: Sequence[str]) -> PackedSlide:
     mean_length, patch_um, repeated_rows, repeated_places, attributes, begin, blake2b = values
     if dtype not in _DTYPES or min(int(patches), int(width)) < 1 or int(begin) < 0 or int(begin) % ALIGNED:
         raise ValueError(f"no features: {patches} x {width} {dtype} from byte {begin}")
+    numbers = {key: float(value) for key, value in dict(json.loads(attributes)).items()}
+    length, side = float(mean_length), float(patch_um) if patch_um else None
+    if "\0" in folder + name or not all(map(math.isfinite, (length, side or 0.0, *numbers.values()))):
+        raise ValueError("a path that leads nowhere, or a number that is none")
     return PackedSlide(
         *(folder, name, int(size), int(mtime_ns), int(patches), int(width), dtype, fingerprint, coords == "yes"),
-        *(float(mean_length), float(patch_um) if patch_um else None, repeated_rows or None, repeated_places or None),
-        {key: float(value) for key, value in dict(json.loads(attributes)).items()},
-        int(begin),
-        blake2b,
+        *(length, side, repeated_rows or None, repeated_places or None, numbers, int(begin), blake2b),
     )

@@ -44,7 +44,10 @@ def test_where_the_parts_of_a_slide_lie():
 
 @pytest.mark.parametrize(
     ("column", "text"),
-    [(2, "x"), (4, "0"), (5, "-1"), (6, "int64"), (9, ""), (13, "["), (13, "3"), (13, '{"a": null}'), (14, "1.5")],
+    [
+        *((0, "/a\0b"), (2, "x"), (4, "0"), (5, "-1"), (6, "int64"), (9, ""), (9, "nan"), (10, "inf"), (14, "1.5")),
+        *((13, "["), (13, "3"), (13, '{"a": null}'), (13, '{"a": NaN}'), (14, "-64"), (14, "100")),
+    ],
 )
 def test_other_cells_are_none(column: int, text: str):
     cells = cells_of(FULL)
