@@ -78,7 +78,7 @@ def _pack(settings: PackSettings, paths: Mapping[str, Path]) -> None:
         index.save()
 
 
-def _read(path: Path, state: State, index: FeatureIndex) -> Packed:
+def _read(path: Path, state: State | None, index: FeatureIndex) -> Packed:
     """A slide as a run reads it.
 
     Raises:
@@ -110,12 +110,12 @@ def _read(path: Path, state: State, index: FeatureIndex) -> Packed:
     return row, content
 
 
-def _settled(paths: Mapping[str, Path]) -> dict[str, State]:
-    """The states of the files, after a wait where one is so young that its time proves nothing."""
+def _settled(paths: Mapping[str, Path]) -> dict[str, State | None]:
+    """The states of the files, None of one that is gone; after a wait where one is too young to prove anything."""
     states = {slide_id: state_of(path) for slide_id, path in paths.items()}
     if any(state is not None and is_young(state) for state in states.values()):
         time.sleep(_SETTLING)
-    return {slide_id: state for slide_id, state in states.items() if state is not None}
+    return states
 
 
 def _pack_before(settings: PackSettings) -> Pack | None:

@@ -71,7 +71,7 @@ class UnfinishedPack:
             with suppress(OSError):  # it holds a pack
                 self.folder.rmdir()
 
-    def take_up(self, sources: Sequence[tuple[Path, State]]) -> None:
+    def take_up(self, sources: Sequence[tuple[Path, State | None]]) -> None:
         """Keep the slides that an interrupted call has written, as far as they are those of these files and states.
 
         Their digests are compared: after a power cut not all of them need be on the disk.
