@@ -90,6 +90,20 @@ def test_a_pack_is_read_as_its_files_are(features):
         assert index.look_at(path)._replace(chunks="") == of_files.look_at(source)._replace(chunks="")
 
 
+def test_names_of_any_kind(tmp_path):
+    names = ['a,b"c', "ümlaut é.svs", os.fsdecode(b"x\xff"), "TCGA-1.2.3", "x.packed", " sp ", "new\nline"]
+    (tmp_path / "features").mkdir()
+    for number, name in enumerate(names):
+        with (tmp_path / "features" / f"{name}.npy").open("wb") as file:
+            np.save(file, np.full((2, 3), number, np.float32))
+        make_old(tmp_path / "features" / f"{name}.npy")
+    of_files, of_pack = find_slides([tmp_path / "features"]), find_slides([packed(tmp_path / "features")])
+    assert list(of_files) == list(of_pack)
+    assert all(map(is_packed, of_pack.values()))
+    for slide_id, path in of_pack.items():
+        assert_same(read_slide(path), read_slide(of_files[slide_id]))
+
+
 def test_what_is_changed_in_a_slide_stays_with_who_changes_it(features):
     path = find_slides([packed(features)])["a"]
     slide = read_slide(path)
