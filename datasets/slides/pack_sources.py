@@ -8,12 +8,11 @@ holds no feature file (a disk that is not mounted, another machine), the pack ha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.slides.file_state import state_of
-from datasets.slides.pack_table import PackedSlide
+from datasets.slides.file_state import State, state_of
 from datasets.slides.packed_slide import open_pack, packed_path
 from utils.files.phrases import counted
 
@@ -39,7 +38,7 @@ class _Folder(NamedTuple):
 
 
 def slides_of_pack(folder: Path, files_in: Callable[[Path], Sequence[Path]]) -> list[Path]:
-    """The paths of the slides of a pack, by name; what is not as it was packed is said once.
+    """The paths of the slides of a pack, by folder and name; what is not as it was packed is said once.
 
     Args:
         folder: of the pack.
@@ -48,31 +47,30 @@ def slides_of_pack(folder: Path, files_in: Callable[[Path], Sequence[Path]]) -> 
     Raises:
         UserError: as `open_pack` does, and `files_in`.
     """
-    by_folder: dict[str, dict[str, PackedSlide]] = {}
-    for slide in open_pack(folder, as_it_is=True).slides.values():
-        by_folder.setdefault(slide.folder, {})[slide.name] = slide
-    found = {Path(place): _paths(Path(place), slides, folder, files_in) for place, slides in by_folder.items()}
+    by_folder: dict[str, dict[str, tuple[Path, State]]] = {}
+    for slide_id, slide in open_pack(folder, as_it_is=True).slides.items():
+        by_folder.setdefault(slide.folder, {})[slide.name] = packed_path(folder, slide_id), slide.state
+    found = {Path(place): _paths(Path(place), slides, files_in) for place, slides in by_folder.items()}
     for line in _said(folder, found):
         if line not in _told:
             logger.info("%s", line)
         _told.add(line)
-    return sorted((path for each in found.values() for path in each.paths), key=lambda path: path.name)
+    return [path for each in found.values() for path in each.paths]
 
 
 def _paths(
-    place: Path, slides: dict[str, PackedSlide], pack: Path, files_in: Callable[[Path], Sequence[Path]]
+    place: Path, slides: Mapping[str, tuple[Path, State]], files_in: Callable[[Path], Sequence[Path]]
 ) -> _Folder:
+    """What is read in the place of a folder, of whose files {name: (path in the pack, state when it was packed)}."""
     there = {path.name: path for path in files_in(place)} if place.is_dir() else {}
     if not there:
-        return _Folder([packed_path(pack, slide.slide_id) for slide in slides.values()], is_there=False)
+        return _Folder([packed for packed, _ in slides.values()], is_there=False)
     paths, n_changed = [], 0
     for name, path in there.items():
-        slide = slides.get(name)
-        if slide is not None and state_of(path) == slide.state:
-            paths.append(packed_path(pack, slide.slide_id))
-        else:
-            n_changed += slide is not None
-            paths.append(path)
+        packed, state = slides.get(name, (path, None))
+        is_changed = state is not None and state_of(path) != state
+        paths.append(path if is_changed else packed)
+        n_changed += is_changed
     n_new, n_gone = len(there.keys() - slides.keys()), len(slides.keys() - there.keys())
     return _Folder(paths, True, n_changed, n_new, n_gone)
 

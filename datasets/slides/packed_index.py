@@ -9,7 +9,8 @@ from datasets.slides.file_state import state_of
 from datasets.slides.fingerprint import fingerprint
 from datasets.slides.index_table import IndexedSlide, Table
 from datasets.slides.pack_table import PackedSlide
-from datasets.slides.packed_slide import SLIDES, open_pack, opened_slide, packed_path
+from datasets.slides.packed_slide import SLIDES, open_pack, opened_slide
+from datasets.slides.slide_ids import PACKED_ENDING
 from datasets.slides.slide_values import SlideValues
 from utils.errors import UserError
 
@@ -27,7 +28,7 @@ class PackedIndex:
     def load(self) -> Table:
         """What is known of the slides by the names of their paths."""
         slides = open_pack(self.folder).slides
-        return {packed_path(self.folder, slide_id).name: _indexed(slide) for slide_id, slide in slides.items()}
+        return {f"{slide_id}{PACKED_ENDING}": _indexed(slide) for slide_id, slide in slides.items()}
 
     def save(self, found: Mapping[str, IndexedSlide | None]) -> None:
         """Keep nothing: a pack does not change."""

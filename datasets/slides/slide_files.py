@@ -60,14 +60,15 @@ def feature_files(folder: Path) -> list[Path]:
         inside = list(folder.iterdir())
     except OSError as error:
         raise cannot_read(folder, error) from error
-    return sorted(
+    files = [
         path
         for path in inside
         if ending_of(path) in FEATURE_ENDINGS
         and not path.name.startswith(".")
         and not path.name.lower().endswith(_NO_SLIDES)
         and not path.is_dir()
-    )
+    ]
+    return sorted(files, key=lambda path: path.name)
 
 
 def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
@@ -77,14 +78,15 @@ def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
             f"the feature directory {directory} does not exist{nearest_name(directory)}: give an existing directory"
         )
     own = [directory, *(directory / name for name in SUBDIRECTORIES if (directory / name).is_dir())]
-    if not any(feature_files(folder) for folder in own):
+    found = {folder: feature_files(folder) for folder in own}
+    if not any(found.values()):
         encoders = [folder for folder in sorted(directory.glob(ENCODER_FOLDERS)) if folder.is_dir()]
-        own += encoders if len(encoders) == 1 else []
+        found |= {folder: feature_files(folder) for folder in encoders if len(encoders) == 1}
     files: list[Path] = []
-    for folder in own:
+    for folder, inside in found.items():
         if folder.resolve() not in searched:
             searched.add(folder.resolve())
-            files += feature_files(folder)
+            files += inside
     return files
 
 

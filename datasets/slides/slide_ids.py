@@ -36,7 +36,7 @@ def slide_id_of(path: str | Path) -> str:
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
     """
     text = str(path)
-    return Path(text).name.removesuffix(PACKED_ENDING) if text.endswith(PACKED_ENDING) else plain_slide_id(text)
+    return text.rpartition("/")[2][: -len(PACKED_ENDING)] if text.endswith(PACKED_ENDING) else plain_slide_id(text)
 
 
 def ending_of(path: Path) -> str:
