@@ -92,13 +92,13 @@ def readings(folder: Path, features: torch.Tensor, sampled: np.ndarray) -> list[
     ]
 
 
-def append_h5(path: Path, features: np.ndarray, coords: np.ndarray, **filters: Any) -> None:
-    """Write a slide as CLAM and TRIDENT do: features and coords in turn, batch by batch, in chunks of one row."""
+def append_h5(path: Path, features: np.ndarray, coords: np.ndarray, *, rows: int = 1, **filters: Any) -> None:
+    """Write a slide as CLAM and TRIDENT do: features and coords in turn, batch by batch, in chunks of `rows`."""
     with h5py.File(path, "w") as file:
         for name, values, options in (("features", features, filters), ("coords", coords, {})):
             width = values.shape[1]
             file.create_dataset(
-                name, shape=(0, width), maxshape=(None, width), chunks=(1, width), dtype=values.dtype, **options
+                name, shape=(0, width), maxshape=(None, width), chunks=(rows, width), dtype=values.dtype, **options
             )
         for start in range(0, len(features), APPENDED):
             for name, values in (("features", features), ("coords", coords)):

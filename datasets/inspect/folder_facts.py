@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from datasets.inspect.file_facts import FileFacts, look_at
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
+from datasets.slides.packed_slide import is_packed, opened_slide
 from datasets.slides.slide_files import SUBDIRECTORIES, feature_files
 from datasets.slides.slide_ids import slide_id_of
 from utils.errors import UserError
@@ -63,7 +64,7 @@ def folder_facts(folder: Path, *, values: bool = False) -> FolderFacts:
     problems += [problem for file in files for problem in file.problems]
     problems += _differences(files)
     problems += repeated_slides([paths])
-    return FolderFacts(folder, len(paths), sum(path.stat().st_size for path in paths), files, tuple(problems))
+    return FolderFacts(folder, len(paths), sum(map(_bytes_of, paths)), files, tuple(problems))
 
 
 def repeated_slides(places: Sequence[Sequence[Path]]) -> list[str]:
@@ -80,6 +81,10 @@ def repeated_slides(places: Sequence[Sequence[Path]]) -> list[str]:
         f"{counted(len(repeated), 'slide')} in more than one file, such as {slide_id} in {listed(repeated[slide_id])}: "
         "give --features_dir the folders that hold each slide once"
     ]
+
+
+def _bytes_of(path: Path) -> int:
+    return opened_slide(path).n_bytes if is_packed(path) else path.stat().st_size
 
 
 def _differences(files: Sequence[FileFacts]) -> list[str]:

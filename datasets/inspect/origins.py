@@ -8,6 +8,7 @@ from typing import NamedTuple
 from datasets.slides.h5_attributes import count_attributes, has_attribute, text_attribute
 from datasets.slides.h5_datasets import find_dataset, names_in
 from datasets.slides.h5_opened import opened_h5
+from datasets.slides.packed_slide import is_packed
 from datasets.slides.slide_ids import ending_of
 from datasets.slides.slideflow_index import INDEX_ENDINGS
 
@@ -29,6 +30,8 @@ def origin_of(path: Path) -> Origin:
     named = path.parent.name.removeprefix(_ENCODER_FOLDER) if path.parent.name.startswith(_ENCODER_FOLDER) else None
     if ending_of(path) == ".h5":
         return _origin_of_h5(path, named)
+    if is_packed(path):
+        return Origin("datasets.pack", named)
     if ending_of(path) == ".pt" and any(path.with_suffix(ending).is_file() for ending in INDEX_ENDINGS):
         return Origin("slideflow", named)
     if ending_of(path) == ".pt" and path.parent.name == "pt_files":

@@ -10,7 +10,7 @@ from datasets.inspect.encoders import encoders_of
 from datasets.inspect.file_facts import FileFacts
 from datasets.inspect.folder_facts import FolderFacts, most_common
 from datasets.slides.patch_geometry import PatchGeometry
-from utils.files.phrases import counted
+from utils.files.phrases import counted, size_in_words
 
 _SHOWN = 10
 _WIDTHS = 3
@@ -41,7 +41,7 @@ def describe_folder(facts: FolderFacts, *, values: bool) -> str:
     """Lines on all files of a folder."""
     files = facts.files
     slides = counted(len({file.slide_id for file in files}), "readable slide")
-    title = f"{facts.folder}: {counted(facts.n_files, 'file')}, {slides}, {_bytes(facts.n_bytes)}"
+    title = f"{facts.folder}: {counted(facts.n_files, 'file')}, {slides}, {size_in_words(facts.n_bytes)}"
     if not files:
         return title + "\n"
     patches = sorted(file.n_patches for file in files)
@@ -84,10 +84,3 @@ def _size(geometry: PatchGeometry, micrometres: float | None) -> str:
         return f"unknown, since {geometry.source}"
     physical = "" if micrometres is None or geometry.in_micrometres else f" = {micrometres:g} micrometres"
     return f"{geometry.size:,} {_unit(geometry)}{physical} by {geometry.source}"
-
-
-def _bytes(number: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number / 1e3:.0f} kB"

@@ -21,6 +21,8 @@ from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.first_look import all_of, look_into
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.packed_index import PackedIndex
+from datasets.slides.packed_slide import is_pack
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
@@ -52,7 +54,7 @@ class FeatureIndex:
         if verify not in VERIFY:
             raise ValueError(f"got verify '{verify}', expected one of {', '.join(VERIFY)}")
         self._trusts, self._threads = verify == CHANGED, threads
-        self._tables: dict[Path, tuple[IndexFolder, Table]] = {}
+        self._tables: dict[Path, tuple[IndexFolder | PackedIndex, Table]] = {}
         self._seen: dict[Path, _Seen] = {}
         self._unsaved: dict[Path, IndexedSlide | None] = {}
         self._lock = Lock()
@@ -213,10 +215,10 @@ class FeatureIndex:
             return known
         return known._replace(has_coords=read_header(path).coords is not None)
 
-    def _table_of(self, folder: Path) -> tuple[IndexFolder, Table]:
+    def _table_of(self, folder: Path) -> tuple[IndexFolder | PackedIndex, Table]:
         with self._lock:
             if folder not in self._tables:
-                place = IndexFolder(folder)
+                place = PackedIndex(folder) if is_pack(folder) else IndexFolder(folder)
                 self._tables[folder] = place, place.load() if self._trusts else {}
             return self._tables[folder]
 

@@ -1,6 +1,6 @@
 """The one validating reader and writer of slide feature files: what passes here is safe to train on.
 
-A format is one line of `_FORMATS`; `.h5`, whose rows can be read without the whole, stands beside it.
+A format is one line of `_FORMATS`, or of `_OPENED` where rows can be read without the whole.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from datasets.slides.h5_file import load_h5, open_h5, save_h5
 from datasets.slides.numpy_file import begin_of_array, load_npy, load_npz
+from datasets.slides.packed_slide import check_packed, is_packed, load_packed, open_packed
 from datasets.slides.pt_file import load_pt, save_pt, storage_begin
 from datasets.slides.regular_file import check_regular_file
 from datasets.slides.safetensors_file import begin_of_tensor, load_safetensors
 from datasets.slides.slide_checks import check_finite, check_layout, checked_coords
 from datasets.slides.slide_content import SlideContent
 from datasets.slides.slide_files import find_slides
-from datasets.slides.slide_ids import FEATURE_ENDINGS, ending_of, slide_id_of
+from datasets.slides.slide_ids import FEATURE_ENDINGS, PACKED_ENDING, ending_of, slide_id_of
 from datasets.slides.tensor_rows import read_tensor_rows
 from utils.errors import UserError
 
@@ -47,6 +49,11 @@ _FORMATS: dict[str, tuple[Callable[[Path], SlideContent], Callable[[Path, torch.
     ".npy": (load_npy, begin_of_array),
     ".npz": (load_npz, begin_of_array),
     ".safetensors": (load_safetensors, begin_of_tensor),
+}
+# Ending -> what reads the whole, and what opens it to read rows.
+_OPENED: dict[str, tuple[Callable[[Path], SlideContent], Callable[[Path], Any]]] = {
+    ".h5": (load_h5, open_h5),
+    PACKED_ENDING: (load_packed, open_packed),
 }
 _WRITTEN = (".pt", ".h5")
 
@@ -115,8 +122,8 @@ def open_slide(path: Path) -> Iterator[OpenSlide]:
     Raises UserError as `read_slide` does but for the values, also in the block.
     """
     path = _existing(path)
-    if ending_of(path) == ".h5":
-        with open_h5(path) as file:
+    if ending_of(path) in _OPENED:
+        with _OPENED[ending_of(path)][1](path) as file:
             yield OpenSlide(path, *check_layout(file.shape, file.dtype, path), file.dtype, file.read_rows)
         return
     load, begin_of = _FORMATS[ending_of(path)]
@@ -142,7 +149,7 @@ def read_header(path: Path) -> SlideHeader:
             file.check_written()
             (coords, attributes), shape, dtype = file.read_places(), file.shape, file.dtype
     else:
-        features, coords, attributes = _FORMATS[ending_of(path)][0](path)
+        features, coords, attributes = _load(path)
         shape, dtype = tuple(features.shape), features.dtype
     n_patches, width = check_layout(shape, dtype, path)
     places = None if coords is None else checked_coords(coords, n_patches, path)
@@ -152,14 +159,17 @@ def read_header(path: Path) -> SlideHeader:
 def read_slide(path: Path, *, known_finite: bool = False) -> SlideFeatures:
     """Read a whole slide.
 
-    With `known_finite` NaN is not looked for (`datasets.slides.feature_index` knows files without).
+    With `known_finite` NaN is not looked for (`datasets.slides.feature_index` knows files without); without it the
+    digest of a slide of a pack is compared, too.
 
     Raises UserError, naming the file, when it cannot be read, holds anything but a non-empty (M, D) or (1, M, D) array
     of floating-point numbers, has NaN or infinity in it (rows are counted), or has coords of another length.
     Coords written as floating-point numbers are rounded to whole pixels.
     """
     path = _existing(path)
-    features, coords, attributes = load_h5(path) if ending_of(path) == ".h5" else _FORMATS[ending_of(path)][0](path)
+    features, coords, attributes = _load(path)
+    if is_packed(path) and not known_finite:
+        check_packed(path)
     return SlideFeatures(slide_id_of(path), *_checked(features, coords, path, known_finite=known_finite), attributes)
 
 
@@ -223,16 +233,17 @@ def write_slide(
 
 
 def _existing(path: Path) -> Path:
-    path = _known(path)
+    path = Path(path)
+    if is_packed(path):
+        return path
+    if ending_of(path) not in FEATURE_ENDINGS:
+        raise UserError(f"{path} does not end in {', '.join(FEATURE_ENDINGS)}: give a feature file")
     check_regular_file(path)
     return path
 
 
-def _known(path: Path) -> Path:
-    path = Path(path)
-    if ending_of(path) not in FEATURE_ENDINGS:
-        raise UserError(f"{path} does not end in {', '.join(FEATURE_ENDINGS)}: give a feature file")
-    return path
+def _load(path: Path) -> SlideContent:
+    return (_FORMATS | _OPENED)[ending_of(path)][0](path)
 
 
 def _checked(

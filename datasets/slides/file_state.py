@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from datasets.slides.packed_slide import is_packed, opened_slide
 from datasets.slides.slide_ids import ending_of
 from datasets.slides.slideflow_index import INDEX_ENDINGS
 
@@ -20,8 +21,11 @@ State = tuple[int, int]
 def state_of(path: Path) -> State | None:
     """Size (bytes) and modification time (ns) of a file; None for one that is not there.
 
-    Of a .pt file with slideflow's positions beside it, the size of both and the later time.
+    Of a .pt file with slideflow's positions beside it, the size of both and the later time. Of a slide of a pack, those
+    of the file that was packed.
     """
+    if is_packed(path):
+        return opened_slide(path).slide.state
     try:
         found = path.stat()
     except OSError:

@@ -12,6 +12,8 @@ from datasets.slides.features import SlideFeatures, open_slide, read_slide
 from datasets.slides.file_state import State
 from datasets.slides.fingerprint import fingerprint_of, fingerprint_of_features
 from datasets.slides.index_table import IndexedSlide
+from datasets.slides.packed_index import check_as_packed
+from datasets.slides.packed_slide import is_packed
 from datasets.slides.slide_values import SlideValues
 from utils.errors import UserError
 
@@ -22,8 +24,16 @@ def look_into(path: Path, state: State) -> IndexedSlide:
     """What a file in this state is: its header, and all else that can be known of a small one.
 
     Raises:
-        UserError: as `open_slide` does. That numbers of a small file are wrong is left to who reads it to say.
+        UserError: as `open_slide` does, and for a slide of a pack that is not as it was packed. That numbers of a small
+            file are wrong is left to who reads it to say.
     """
+    found = _look_into(path, state)
+    if is_packed(path):
+        check_as_packed(path, found.fingerprint)
+    return found
+
+
+def _look_into(path: Path, state: State) -> IndexedSlide:
     if state[0] <= SMALL:
         with suppress(UserError):
             return all_of(path, state, read_slide(path))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
+from datasets.slides.pack_sources import slides_of_pack
+from datasets.slides.packed_slide import is_pack
 from datasets.slides.slide_ids import FEATURE_ENDINGS, slide_id_of
 from utils.errors import UserError, cannot_read
 from utils.files.phrases import listed
@@ -23,7 +25,7 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
 
     Each directory is searched itself and in its `pt_files/` and `h5_files/` (the folders of CLAM), and where these hold
     nothing in its one folder `features_*` (that of TRIDENT), not deeper. Names with a leading dot are ignored: they are
-    half-written or hidden.
+    half-written or hidden. A pack gives the slides that the directories give which it was made from.
 
     Raises UserError when a directory does not exist, the same slide stands in two places, or no feature file is found.
     """
@@ -48,11 +50,13 @@ def find_slides(directories: Sequence[Path]) -> dict[str, Path]:
 
 
 def feature_files(folder: Path) -> list[Path]:
-    """The feature files that lie in a folder itself, by name.
+    """The feature files that lie in a folder itself, by name; of a pack, its slides (`datasets.slides.pack_sources`).
 
     Raises:
-        UserError: for a folder that cannot be read.
+        UserError: for a folder that cannot be read, and a pack that is damaged.
     """
+    if is_pack(folder):
+        return slides_of_pack(folder, feature_files)
     try:
         with os.scandir(folder) as inside:
             names = [entry.name for entry in inside if _names_slide(entry.name) and not _is_folder(entry)]
@@ -81,7 +85,7 @@ def _files_of(directory: Path, searched: set[Path]) -> list[Path]:
     found = {folder: feature_files(folder) for folder in own}
     if not any(found.values()):
         encoders = [folder for folder in sorted(directory.glob(ENCODER_FOLDERS)) if folder.is_dir()]
-        found |= {folder: feature_files(folder) for folder in encoders} if len(encoders) == 1 else {}
+        found |= {folder: feature_files(folder) for folder in encoders if len(encoders) == 1}
     files: list[Path] = []
     for folder, inside in found.items():
         if folder.resolve() not in searched:

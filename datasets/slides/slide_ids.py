@@ -8,6 +8,7 @@ from utils.files.plain_text import plain_text
 
 FEATURE_ENDINGS = (".pt", ".h5", ".npy", ".npz", ".safetensors")
 IMAGE_ENDINGS = (".svs", ".ndpi", ".mrxs", ".scn", ".tif", ".tiff", ".bif", ".vms", ".dcm", ".czi")
+PACKED_ENDING = ".packed"  # of no file: of a slide of a pack, see `datasets.slides.packed_slide`
 SLIDE_ENDINGS = (*IMAGE_ENDINGS, *FEATURE_ENDINGS)
 
 
@@ -29,10 +30,13 @@ def plain_slide_id(text: str) -> str:
 def slide_id_of(path: str | Path) -> str:
     """Return the slide id of a feature file: what `plain_slide_id` makes of its name, so that tables agree with it.
 
+    Of a slide of a pack, the id that its path was made of.
+
     >>> slide_id_of(Path("features/TCGA-2F-A9KO-01Z-00-DX1.195576CF.SVS.h5"))
     'TCGA-2F-A9KO-01Z-00-DX1.195576CF'
     """
-    return plain_slide_id(str(path))
+    text = str(path)
+    return text.rpartition("/")[2][: -len(PACKED_ENDING)] if text.endswith(PACKED_ENDING) else plain_slide_id(text)
 
 
 def ending_of(path: Path) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 MODULES = {
     "datasets.make_splits": "--labels {place}/labels.csv --output_dir {place}/out --task cls",
+    "datasets.pack": "--features_dir {place} --output_dir {place}/out",
     "datasets.synthetic": "--output_dir {place}/out",
     "datasets.ucsb_breast": "--output_dir {place}/out",
     "utils.report": "{place}",

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from datasets.slides.index_folder import INDEX_NAME
 from tests.input_errors.case import CASES, Case
-from tests.input_errors.cases import anchors, clinical, features, labels, options, results, splits
+from tests.input_errors.cases import anchors, clinical, features, labels, options, packs, results, splits
 from tests.input_errors.cohort import CLUSTERING, TRAINED, copy_template, write_cohort
 from tests.input_errors.commands import Ended, call, contents, in_folder
 
 PAGE = Path(__file__).parents[2] / "docs" / "input_errors.md"
 # The headings in their order: importing a module of cases has noted them.
-KINDS = tuple(module.KIND for module in (features, splits, labels, anchors, options, results, clinical))
+KINDS = tuple(module.KIND for module in (features, packs, splits, labels, anchors, options, results, clinical))
 _HEAD = """# What is said about mistakes
 
 Each mistake below ends the command with exit code 2 and one sentence on standard error, and changes nothing on the

@@ -14,7 +14,7 @@ def verify_option() -> Any:
     return option(
         CHANGED,
         "which feature files are looked at again before work: those that changed since an earlier command looked, or "
-        "all of them (full)",
+        "(full) all of them",
         choices=VERIFY,
         role="run",
     )

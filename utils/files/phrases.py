@@ -66,3 +66,15 @@ def duration(seconds: float) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{hours} h" + (f" {rest} min" if rest else "")
+
+
+def size_in_words(n_bytes: int) -> str:
+    """Bytes in the unit that fits.
+
+    >>> size_in_words(15_520_000_000), size_in_words(4_250_000), size_in_words(900)
+    ('15.5 GB', '4.2 MB', '1 kB')
+    """
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"

@@ -1,0 +1,1 @@
+"""Features of a cohort -> one file that all processes of a machine map: `python -m datasets.pack`."""
