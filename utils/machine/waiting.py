@@ -1,0 +1,19 @@
+"""How the threads of a computation wait for one another: asleep, so that waiting costs nothing.
+
+By itself, OpenMP lets a thread that waits spin for up to 300,000 turns, milliseconds in which it holds a core that the
+thread which it waits for may need.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+
+# Read by libgomp, the OpenMP of torch, faiss and scikit-learn, when it is loaded.
+SLEEPING = {"OMP_WAIT_POLICY": "passive"}
+
+
+def wait_asleep(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let threads that wait sleep, unless the user said how they wait; to be called before torch is imported."""
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & environment.keys():
+        environment.update(SLEEPING)
