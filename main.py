@@ -281,7 +281,7 @@ def run_folds(
         logger.info(cache.describe())
     if part != FOLD:
         claim_run(settings, record)
-    compute_in_threads_of(settings, threads)
+    compute_in_threads_of(settings, None if part == FOLD else threads)
     protocol = TrainingProtocol.of(settings)
     if part == BEGINNING:
         inputs = [fold for fold in inputs if fold.index in finished and settings.stage != EXPLAIN]

@@ -115,16 +115,22 @@ def mean_patches(cases: Iterable[Case], patches: Mapping[str, int], max_patches:
     return sum(sizes) / len(sizes)
 
 
-def compute_in_threads_of(settings: RunSettings, chosen: Threads) -> None:
-    """Let this process compute in the threads of the run, which its `run.json` has, unless others were given."""
-    recorded = read_run(settings.run_dir).get("threads", chosen.number)
-    if settings.threads is not None and settings.threads != recorded:
-        logger.warning(
-            "warning: %s; the run was begun with %d: predictions may differ in their last digits", chosen, recorded
-        )
-    elif chosen.number == recorded:
-        logger.info("%s", chosen)
+def compute_in_threads_of(settings: RunSettings, chosen: Threads | None) -> None:
+    """Let this process compute in the threads of the run, which its `run.json` has, unless others are given.
+
+    Args:
+        settings: of the run.
+        chosen: what it would begin with here; None for a fold of a run that was begun elsewhere.
+    """
+    recorded, given = read_run(settings.run_dir).get("threads"), settings.threads
+    if given is not None:
+        threads = Threads(given, GIVEN)
+        if recorded not in (None, given):
+            words = "warning: the run was begun with %s, and goes on with %d: last digits of predictions may differ"
+            logger.warning(words, counted(recorded, "thread"), given)
+    elif chosen is not None and recorded in (None, chosen.number):
+        threads = chosen
     else:
-        chosen = Threads(recorded, "as the run was begun with")
-        logger.info("%s", chosen)
-    torch.set_num_threads(chosen.number)
+        threads = Threads(recorded or 1, "as the run was begun with")
+    logger.info("%s", threads)
+    torch.set_num_threads(threads.number)

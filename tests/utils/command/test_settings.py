@@ -44,7 +44,6 @@ CLUSTERING_DEFAULTS = {
     "max_points": 262144,
     "n_files": None,
     "workers": 4,
-    "threads": None,
     "verify": "changed",
     "gpu": False,
     "overwrite": False,
