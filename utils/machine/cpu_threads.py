@@ -7,7 +7,7 @@ import re
 
 THREADS = "OMP_NUM_THREADS"
 # A thread pays from so many numbers of the embedding on, patches x width: 256 patches of MiCo's 512. On two free cores
-# (Intel Xeon, AVX-512) two threads made a training step 1.1 times as fast for 50 patches, 1.3 for 200, 1.4 for 500, 1.6
+# (Intel Xeon, AVX-512) two threads made a training step 1.1 times as fast for 50 patches, 1.3 for 200, 1.4 for 500, 1.5
 # for 1,000 and 1.7 for 4,000, with 22, 27, 5, 2 and 3 % more CPU seconds; ABMIL, TransMIL and PatchGCN are alike, and
 # MiCo of width 64 gets 1.1 for 2,000 and 1.2 for 4,000 (`python -m benchmarks.threads`, docs/scaling.md).
 NUMBERS_OF_A_THREAD = 2**17
