@@ -1,7 +1,8 @@
 """How the threads of a computation wait for one another: asleep, so that waiting costs nothing.
 
-By itself, OpenMP lets a thread that waits spin for up to 300,000 turns, milliseconds in which it holds a core that the
-thread which it waits for may need.
+By itself, OpenMP lets a thread that waits spin for 300,000 turns, more than a millisecond in which it holds a core that
+the awaited thread may need. Beside other work a training step of 50 patches took 481 CPU ms in two threads that spin,
+and 68 in two that sleep (docs/scaling.md).
 """
 
 from __future__ import annotations
