@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-import torch
-
 from benchmarks.threads_process import FORMS, MODELS, WHAT, Call, Times, burn, serve
 from benchmarks.timing import hardware
 from utils.files.text_table import markdown_table
@@ -149,5 +147,4 @@ def main(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     sys.exit(main(get_args_parser().parse_args()))
