@@ -32,6 +32,7 @@ from utils.command.explanation_options import EXPLAIN
 from utils.command.settings import RunSettings
 from utils.launch.launchers import LAUNCHERS
 from utils.launch.runs import Steps, launch_run
+from utils.machine.cpu_threads import given_threads
 from utils.machine.memory import keep_freed_memory
 from utils.machine.process import exit_code
 from utils.pipeline.model_options import model_options, run_settings, takes_anchors
@@ -101,6 +102,7 @@ def apply_run(settings: PredictSettings) -> None:
     """Apply a trained run to another cohort: predict it, or explain what was predicted."""
     from datasets.slides.slide_files import find_slides
 
+    settings = replace(settings, threads=given_threads(settings.threads))
     find_slides(settings.features_dir)  # before anything that is slow to import
     if settings.stage == EXPLAIN:
         from utils.pipeline.explain_cohort import explain_cohort
@@ -120,18 +122,20 @@ def run(settings: RunSettings) -> None:
     Raises:
         UserError: for what is wrong with options, files or results that are there, and where a launched fold failed.
     """
+    settings = replace(settings, threads=given_threads(settings.threads))
     if settings.launches:
         launch_run(settings, STEPS)
     else:
         run_part(settings)
 
 
-def begin_run(settings: RunSettings) -> None:
+def begin_run(settings: RunSettings, at_a_time: int | None = None) -> None:
     """Make the folder of a run ready for its folds, after all checks; finished folds get what they may lack.
 
-    Folds of a run that goes on are left to other processes that are at work on them.
+    Folds of a run that goes on are left to other processes that are at work on them. `at_a_time` pieces share the cores
+    of this machine; None where each has the cores of its process.
     """
-    run_part(settings, BEGINNING)
+    run_part(settings, BEGINNING, at_a_time)
 
 
 def run_fold_alone(settings: RunSettings) -> None:
@@ -146,7 +150,7 @@ def end_run(settings: RunSettings) -> None:
     write_results(settings.run_dir, settings.stage, with_figures=not settings.no_figures)
 
 
-def run_part(settings: RunSettings, part: str = WHOLE) -> None:
+def run_part(settings: RunSettings, part: str = WHOLE, at_a_time: int | None = None) -> None:
     """Run all folds and write tables and figures, or only a part of that: `WHOLE`, `BEGINNING` or `FOLD`."""
     from utils.pipeline.places import check_run_places
 
@@ -202,7 +206,16 @@ def run_part(settings: RunSettings, part: str = WHOLE) -> None:
     take = locked_where_free if shares else locked
     with take(*places) as held:
         inputs = [each for each in inputs if fold_dir(settings.run_dir, each.index) in held]
-        run_folds(settings, inputs, design, computation, needs_coords=model.needs_coords, cache=cache, part=part)
+        run_folds(
+            settings,
+            inputs,
+            design,
+            computation,
+            needs_coords=model.needs_coords,
+            cache=cache,
+            part=part,
+            at_a_time=at_a_time,
+        )
 
 
 def run_folds(
@@ -214,6 +227,7 @@ def run_folds(
     needs_coords: bool,
     cache: SlideCache | None,
     part: str = WHOLE,
+    at_a_time: int | None = None,
 ) -> None:
     """Run the folds whose locks this process holds, and write the tables and figures of all that are there.
 
@@ -225,6 +239,7 @@ def run_folds(
         needs_coords: whether the model needs the positions of patches.
         cache: the slides in memory that the folds share.
         part: all of that; or only what comes before, and finished folds; or only the folds.
+        at_a_time: how many pieces share the cores of this machine; None for one.
     """
     if not inputs:
         logger.info("all folds are run by other processes")
@@ -232,12 +247,14 @@ def run_folds(
     from utils.pipeline.inputs import check_values, sizes_of
     from utils.pipeline.models import load_model
     from utils.pipeline.record import claim_run, permitted, run_record, warn_of
+    from utils.pipeline.threads import compute_in_threads_of, threads_of_run
     from utils.pipeline.train_fold import TrainingProtocol, run_fold, skip_fold
     from utils.pipeline.validation import check_monitor
     from utils.runs.fold_state import is_finished
     from utils.runs.run_dir import fold_dir
 
-    record = run_record(settings, inputs)
+    threads = threads_of_run(settings, inputs, computation.device, at_a_time)
+    record = run_record(settings, inputs, threads=threads.number)
     settings = permitted(settings, record)
     finished = {
         fold.index
@@ -264,6 +281,7 @@ def run_folds(
         logger.info(cache.describe())
     if part != FOLD:
         claim_run(settings, record)
+    compute_in_threads_of(settings, None if part == FOLD else threads)
     protocol = TrainingProtocol.of(settings)
     if part == BEGINNING:
         inputs = [fold for fold in inputs if fold.index in finished and settings.stage != EXPLAIN]

@@ -21,6 +21,7 @@ from utils.launch.launchers import launcher_of
 from utils.launch.piece import Ended, Launcher, Piece
 from utils.launch.progress import run_with_progress
 from utils.launch.runs import run_pieces
+from utils.machine.cpu_threads import given_threads
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
     folds: Sequence[int] = settings.folds or ()
     with contextlib.suppress(UserError):  # the beginning of the run says what is wrong, in its own log
         folds = folds or find_folds(settings.splits_dir)
-    settings = replace(settings, device=launcher.device)
+    settings = replace(settings, device=launcher.device, threads=given_threads(settings.threads))
     n_slots, label = launcher.n_slots, job.label
     return run_pieces(settings, folds, command.STEPS, n_slots=n_slots, label=label, log=job.log, needs=job.needs)
 

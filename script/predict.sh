@@ -16,6 +16,7 @@ ANCHORS="${ANCHORS:-}"                                 # for a run with slide an
 FOLDS="${FOLDS:-all}"                                  # all folds of the run, or their numbers: "0 1"
 GPU="${GPU:-auto}"                                     # number of the GPU, cpu, or auto: the first if any
 NUM_WORKERS="${NUM_WORKERS:-4}"                        # threads that read features
+THREADS="${THREADS:-auto}"                             # threads of the CPU that a model computes in; auto: by the size of the bags
 EXPLAIN="${EXPLAIN:-0}"                                # k: explain the k most and k least certain cases of each fold
 SLIDES_DIR="${SLIDES_DIR:-}"                           # slide images, to lay these explanations over
 EXPLAIN_OPTIONS="${EXPLAIN_OPTIONS:-}"                 # more options for them, such as --mpp 0.25 --geojson regions
@@ -36,7 +37,7 @@ if [ -d "$FEATURES_DIR" ]; then features=("$FEATURES_DIR"); else read -r -a feat
 chosen=()
 if [ "$FOLDS" != all ]; then read -r -a folds <<< "$FOLDS"; chosen=(--folds "${folds[@]}"); fi
 common=(--run_dir "$RUN_DIR" --features_dir "${features[@]}" --cohort "$COHORT" ${chosen[@]+"${chosen[@]}"}
-    ${ANCHORS:+--anchors "$ANCHORS"} --device "$device" --num_workers "$NUM_WORKERS")
+    ${ANCHORS:+--anchors "$ANCHORS"} --device "$device" --num_workers "$NUM_WORKERS" --threads "$THREADS")
 explained=(--stage explain "${common[@]}" --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
     ${more[@]+"${more[@]}"})
 if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi

@@ -30,6 +30,7 @@ GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: 
 GPUS="${GPUS:-}"                             # several of them: all, or their numbers, such as "0 2"
 JOBS_PER_GPU="${JOBS_PER_GPU:-}"             # folds at the same time on each GPU; 1 by default
 NUM_WORKERS="${NUM_WORKERS:-4}"              # threads that read features, for each run
+THREADS="${THREADS:-auto}"                   # threads of the CPU that a model computes in; auto: by the size of the bags
 ON_MISSING="${ON_MISSING:-error}"            # slides without features: error, or drop and count
 ON_CHANGE="${ON_CHANGE:-restart}"            # results of other settings: restart makes them again, error keeps them
 RESULTS_DIR="${RESULTS_DIR:-results}"
@@ -57,4 +58,4 @@ SEEDS="${SEEDS:-2024 2025 2026}"
 exec .venv/bin/python -m script.reproduction --cohorts "$COHORTS" --models $MODELS --ablations $ABLATIONS \
     --n_clusters "$N_CLUSTERS" --sweep $SWEEP --seeds $SEEDS --results_dir "$RESULTS_DIR" --anchors_dir "$ANCHORS_DIR" \
     "${launching[@]}" --on_missing "$ON_MISSING" --on_change "$ON_CHANGE" ${NOTES:+--notes "$NOTES"} ${fitting[@]+"${fitting[@]}"} \
-    -- --device "$device" --num_workers "$NUM_WORKERS" ${more[@]+"${more[@]}"}
+    -- --device "$device" --num_workers "$NUM_WORKERS" --threads "$THREADS" ${more[@]+"${more[@]}"}

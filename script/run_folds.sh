@@ -56,7 +56,7 @@ arguments=(--task "$TASK" --dataset "$DATASET" --features_dir "${features[@]}"
     ${unit[@]+"${unit[@]}"}
     --formulation "$FORMULATION" --epochs "$EPOCHS" --patience "$PATIENCE" --monitor "$MONITOR" --lr "$LR"
     --batch_size "$BATCH_SIZE" --grad_accum "$GRAD_ACCUM" --seed "$SEED" --device "$device"
-    --num_workers "$NUM_WORKERS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR"
+    --num_workers "$NUM_WORKERS" --threads "$THREADS" --on_missing "$ON_MISSING" --results_dir "$RESULTS_DIR"
     ${launching[@]+"${launching[@]}"} "$@")
 explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES_DIR:+--slides_dir "$SLIDES_DIR"}
     ${more[@]+"${more[@]}"})

@@ -29,6 +29,7 @@ GPUS="${GPUS:-}"                                                # several of the
 JOBS_PER_GPU="${JOBS_PER_GPU:-}"                                # folds at the same time on each GPU; 1 by default
 JOBS="${JOBS:-}"                                                # folds at the same time on the CPU; 1 by default
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features
+THREADS="${THREADS:-auto}"                                      # threads of the CPU that a model computes in; auto: by the size of the bags
 EXPLAIN="${EXPLAIN:-0}"                                         # k: explain the k most and k least certain test cases of each fold
 SLIDES_DIR="${SLIDES_DIR:-}"                                    # slide images, to lay these explanations over
 EXPLAIN_OPTIONS="${EXPLAIN_OPTIONS:-}"                          # more options for them, such as --mpp 0.25 --geojson regions

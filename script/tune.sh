@@ -43,6 +43,7 @@ GPU="${GPU:-auto}"                                              # number of the 
 GPUS="${GPUS:-}"                                                # several of them: all, or their numbers, such as "0 2"
 JOBS_PER_GPU="${JOBS_PER_GPU:-}"                                # folds at the same time on each GPU; 1 by default
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features, for each run
+THREADS="${THREADS:-auto}"                                      # threads of the CPU that a model computes in; auto: by the size of the bags
 
 bash script/setup.sh
 . script/launching.sh
@@ -55,4 +56,4 @@ exec .venv/bin/python -m script.tuning --grid "$GRID" --task "$TASK" --dataset "
     ${BY:+--by "$BY"} ${chosen[@]+"${chosen[@]}"} ${fitting[@]+"${fitting[@]}"} \
     --fixed model="$MODEL" formulation="$FORMULATION" unit="$UNIT" n_clusters="$N_CLUSTERS" epochs="$EPOCHS" patience="$PATIENCE" \
     monitor="$MONITOR" lr="$LR" batch_size="$BATCH_SIZE" grad_accum="$GRAD_ACCUM" seed="$SEED" \
-    -- --device "$device" --num_workers "$NUM_WORKERS" "$@"
+    -- --device "$device" --num_workers "$NUM_WORKERS" --threads "$THREADS" "$@"

@@ -24,11 +24,12 @@ PROTOCOL = ("--dropout", "0.3", "--max_patches", "20", "--weighted_sampling", "-
 LONG = (*PROTOCOL, "--epochs", "40", "--patience", "40")
 
 
-def start(arguments: Sequence[str | Path], threads: int = 1) -> subprocess.Popen[str]:
+def start(arguments: Sequence[str | Path], threads: int | None = 1) -> subprocess.Popen[str]:
+    number = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return subprocess.Popen(
         [sys.executable, "main.py", *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        env={**os.environ, **number},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

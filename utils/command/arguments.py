@@ -28,10 +28,11 @@ def option(
     choices: Sequence[str] | None = None,
     role: str = "results",
     limits: Limits | None = None,
+    nothing: Sequence[str] = ("none", "all"),
 ) -> Any:
     """A field with its command-line help; `REQUIRED` as default makes the option required.
 
-    `utils.command.checks` compares values with `choices` and `limits`.
+    `utils.command.checks` compares values with `choices` and `limits`. `nothing` are the words that stand for None.
 
     Raises:
         ValueError: for a role that is none of `ROLES`.
@@ -39,7 +40,8 @@ def option(
     if role not in ROLES:
         raise ValueError(f"got role '{role}', expected one of {', '.join(ROLES)}")
     return dataclasses.field(
-        default=default, metadata={"help": help, "choices": choices, "role": role, "limits": limits}
+        default=default,
+        metadata={"help": help, "choices": choices, "role": role, "limits": limits, "nothing": nothing},
     )
 
 
@@ -153,7 +155,7 @@ def _add_option(
     if kind is bool:
         arguments["action"] = "store_true"
     else:
-        arguments["type"] = _optional_of(kind) if optional and kind is not Path else kind
+        arguments["type"] = _optional_of(kind, field.metadata["nothing"]) if optional and kind is not Path else kind
         arguments["choices"] = choices
         arguments["metavar"] = None if choices else kind.__name__.upper()
         if many:
@@ -189,9 +191,9 @@ def _kind_of(hint: Any) -> tuple[type, bool, bool]:
     return (typing.get_args(hint)[0] if many else hint), many, optional
 
 
-def _optional_of(kind: type) -> Any:
+def _optional_of(kind: type, nothing: Sequence[str]) -> Any:
     def convert(text: str) -> Any:
-        return None if text in ("none", "all") and kind is not str else kind(text)
+        return None if text in nothing and kind is not str else kind(text)
 
     convert.__name__ = kind.__name__
     return convert

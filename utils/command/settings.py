@@ -15,6 +15,7 @@ from utils.command.checks import changed, check_choices, check_limits, check_nam
 from utils.command.explanation_options import ExplanationOptions, check_explanation_options
 from utils.command.launch_options import LaunchOptions, check_launch_options
 from utils.command.limits import ANCHORS, COUNT, NUMBER, SEED, THREADS, Limits
+from utils.command.threads_option import threads_option
 from utils.command.verify_option import verify_option
 from utils.errors import UserError
 
@@ -130,6 +131,7 @@ class RunSettings(LaunchOptions, ExplanationOptions):
         role="run",
         limits=Limits(0, THREADS),
     )
+    threads: int | None = threads_option()
     verify: str = verify_option()
     cache: str = option(
         "none",

@@ -23,7 +23,8 @@ from typing import Any, cast
 
 from utils.files.locks import HeldError
 from utils.launch.piece import HELD, Piece
-from utils.launch.slots import THREADS, VISIBLE, Slot
+from utils.launch.slots import VISIBLE, Slot
+from utils.machine.cpu_threads import THREADS
 from utils.machine.interruption import SIGNALS, Terminated
 from utils.machine.process import exit_code
 from utils.machine.streams import open_log

@@ -29,12 +29,13 @@ class Steps:
     """What the pieces of a run do, with its settings.
 
     Attributes:
-        begin: checks all folds, and makes the folder of the run ready.
+        begin: checks all folds, and makes the folder of the run ready; it is told how many pieces share the cores of
+            a machine.
         fold: computes the only fold of the settings.
         end: writes what is made of all folds.
     """
 
-    begin: Step
+    begin: Callable[[RunSettings, int | None], object]
     fold: Step
     end: Step
 
@@ -53,7 +54,7 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     # What the pieces do is the same as without a launcher, and recorded as that.
     alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
     settings = where_it_began(replace(settings, device=launcher.device, **alone))
-    steps.begin(settings)
+    steps.begin(settings, launcher.n_slots)
     folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
     logger.info("%s, %d at a time; logs in %s", counted(len(folds), "fold"), launcher.n_slots, log.parent)
     pieces = fold_pieces(settings, folds, steps.fold, n_slots=launcher.n_slots, label="", log=log)
@@ -117,7 +118,9 @@ def run_pieces(
         needs: the label of a piece that has to end well before, or empty.
     """
     before = (needs,) if needs else ()
-    begin = Piece(f"{label}, beginning", label, "begin", partial(steps.begin, settings), "main.py", log, before)
+    begin = Piece(
+        f"{label}, beginning", label, "begin", partial(steps.begin, settings, n_slots), "main.py", log, before
+    )
     if not folds:
         return [begin]
     pieces = fold_pieces(settings, folds, steps.fold, n_slots=n_slots, label=label, log=log, needs=begin.label)

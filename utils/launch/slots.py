@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from utils.command.launch_options import ALL, CPU, LaunchOptions
 from utils.errors import UserError
+from utils.machine.cpu_threads import THREADS, cores
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,10 @@ def _named(gpu: str, visible: Sequence[str]) -> str:
 
 
 def threads_of_each(n_slots: int) -> int | None:
-    """How many threads each of so many pieces computes in; None: as a process by itself would, or as the user set it.
+    """How many threads the libraries of each of so many pieces begin with; None: as in a process by itself.
 
-    Pieces share the cores: threads that wait for one another would cost more than they gain.
+    Pieces share the cores. The model of a fold computes in the threads of its run (`utils.pipeline.threads`).
     """
     if n_slots == 1 or THREADS in os.environ:
         return None
     return max(1, cores() // n_slots)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # a batch system may give fewer than there are
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -13,7 +13,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.S
 
 
 def begin(prog: str) -> None:
-    """Answer signals, make output safe, and keep within a limit on threads.
+    """Answer signals, make output safe, keep within a limit on threads, and let those that wait sleep.
 
     Until `utils.machine.process.exit_code` takes over, a signal ends the process at once, with a line that names the
     command.
@@ -30,11 +30,13 @@ def begin(prog: str) -> None:
             signal.signal(number, leave)
     from utils.machine.streams import protect_output
     from utils.machine.thread_limit import keep_within_thread_limit
+    from utils.machine.waiting import wait_asleep
 
     protect_output()
     # A signal for a fault of memory, such as a mapped file that is cut short or on a disk that is gone, says where.
     faulthandler.enable(sys.stderr.fileno())
     keep_within_thread_limit()
+    wait_asleep()
 
 
 def ended_by(number: int) -> str:

@@ -18,6 +18,7 @@ from utils.pipeline.ensemble import Ensemble, load_ensemble
 from utils.pipeline.explain_fold import Explanation, PredictedCases, explain_cases, plain_ids
 from utils.pipeline.needed_coords import check_coords
 from utils.pipeline.predict_settings import PredictSettings
+from utils.pipeline.threads import compute_in_threads_for, patches_of
 from utils.pipeline.train_fold import Computation
 from utils.pipeline.trained_on import cases_of_table
 from utils.report.validation_page import write_validation_report
@@ -57,6 +58,10 @@ def explain_cohort(settings: PredictSettings) -> None:
     index = FeatureIndex(settings.verify)
     _check_slides(settings, slide_ids, paths, ensemble, index)
     groups = groups_of_folds(settings, ensemble, slide_ids)
+    run = ensemble.record.get("settings") or {}
+    patches = patches_of({slide_id: paths[slide_id] for slide_id in slide_ids}, index)
+    recorded = read_record(settings.folder).get("threads")
+    compute_in_threads_for(cases, patches, run, given=settings.threads, recorded=recorded, device=device)
     check_same_anchors(settings.folder, groups)
     with locked(settings.folder):
         for group in groups:

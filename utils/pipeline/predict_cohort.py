@@ -17,6 +17,7 @@ from utils.errors import UserError, advice, said
 from utils.files.locks import locked
 from utils.files.phrases import counted
 from utils.files.provenance import digest_of, git_commit, package_versions
+from utils.machine.device import resolve_device
 from utils.pipeline.cohort import Cohort, read_cohort
 from utils.pipeline.cohort_checks import (
     anchors_of,
@@ -31,6 +32,7 @@ from utils.pipeline.cohort_tables import predicted_tables, relabelled_tables, wr
 from utils.pipeline.ensemble import Ensemble, load_ensemble, mean_edges
 from utils.pipeline.needed_coords import check_coords
 from utils.pipeline.predict_settings import PredictSettings
+from utils.pipeline.threads import compute_in_threads_for, patches_of
 from utils.runs.predict_dir import (
     PARTIAL,
     holds_predictions,
@@ -87,7 +89,15 @@ def _predict(settings: PredictSettings, ensemble: Ensemble) -> None:
                 "%s is predicted already; --labels evaluates it, --overwrite predicts it again", settings.folder
             )
             return
-    record = _record(settings, ensemble, checked)
+    threads = compute_in_threads_for(
+        checked.cohort.cases,
+        patches_of(checked.paths, checked.index),
+        ensemble.record.get("settings") or {},
+        given=settings.threads,
+        recorded=read_record(settings.folder).get("threads") if is_predicted else None,
+        device=resolve_device(settings.device),
+    )
+    record = {**_record(settings, ensemble, checked), "threads": threads}
     _claim(settings)
     for line in (*checked.cohort.notes, *(f"warning: {text}" for text in checked.warnings)):
         logger.info("%s", line)

@@ -11,6 +11,7 @@ from utils.command.arguments import REQUIRED, build_parser, option, resolve
 from utils.command.checks import check_choices, check_limits, check_name, in_words
 from utils.command.explanation_options import EXPLAIN, ExplanationOptions, check_explanation_options
 from utils.command.limits import NUMBER, THREADS, Limits
+from utils.command.threads_option import threads_option
 from utils.command.verify_option import verify_option
 from utils.errors import UserError
 from utils.runs.predict_dir import predict_dir
@@ -51,6 +52,7 @@ class PredictSettings(LabelOptions, ExplanationOptions):
     num_workers: int = option(
         2, "number of threads that read features ahead; 0 reads in the main thread", limits=Limits(0, THREADS)
     )
+    threads: int | None = threads_option()
     verify: str = verify_option()
     on_missing: str = option(
         "error",

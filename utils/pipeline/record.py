@@ -35,8 +35,8 @@ from utils.tables.validation import write_validation
 logger = logging.getLogger("main")
 
 
-def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, Any]:
-    """What `run.json` says: all that the numbers of a run depend on."""
+def run_record(settings: RunSettings, folds: Sequence[FoldInputs], *, threads: int) -> dict[str, Any]:
+    """What `run.json` says: all that the numbers of a run depend on; it computes in so many `threads` of the CPU."""
     shared = model_options()
     defaults = {name: shared[name].defaults[settings.model] for name in settings.model_options}
     return {
@@ -66,6 +66,7 @@ def run_record(settings: RunSettings, folds: Sequence[FoldInputs]) -> dict[str, 
         "settings": as_plain(settings),
         "model_defaults": plain_options(defaults),
         "protocol": protocol_of(as_plain(settings)),
+        "threads": threads,
         "versions": package_versions(),
         "git": git_commit(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -87,7 +87,7 @@ def _by_fold(values: dict[str, Any]) -> dict[str, Any]:
 
 
 # What earlier versions did not record, and a call that goes on can tell.
-_LATER = ("class_names", "anchor_scope", "feature_facts")
+_LATER = ("class_names", "anchor_scope", "feature_facts", "threads")
 
 
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +96,7 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     A larger maximum number of epochs becomes that of the run; the call that raised it says from where.
     """
     call = {name: new.get(name) for name in ("started", "folds", "settings", "versions", "git")}
+    call["threads"] = new["settings"].get("threads") or old.get("threads") or new.get("threads")
     before, settings = raised_from(old, new), old["settings"]
     if before is not None:
         call["epochs_raised_from"] = before

@@ -79,6 +79,7 @@ _KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "folds": (_is_list_of(_is_whole), "a list of integers, 0 or more"),
     "folds_of_splits": (_is_list_of(_is_whole), "a list of integers, 0 or more"),
     "dim_in": (lambda value: _is_whole(value) and value > 0, "an integer, 1 or more"),
+    "threads": (lambda value: _is_whole(value) and value > 0, "an integer, 1 or more"),
     "n_outputs": (lambda value: _is_whole(value) and value > 0, "an integer, 1 or more"),
     "class_names": (_is_list_of(_is_text), "a list of texts"),
     "warnings": (_is_list_of(_is_text), "a list of texts"),

@@ -85,6 +85,7 @@ RUN_DEFAULTS = {
     "on_change": "error",
     "no_figures": False,
     "num_workers": 2,
+    "threads": None,
     "verify": "changed",
     "cache": "none",
     "cache_gb": None,
@@ -361,7 +362,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
     places = {"features_dir", "splits_dir", "anchors", "results_dir", "run_name"}
     without_effect = {
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
-        *("profile", "tensorboard", "num_workers", "cache", "cache_gb", "verify", "device"),
+        *("profile", "tensorboard", "num_workers", "threads", "cache", "cache_gb", "verify", "device"),
         *("launcher", "gpus", "jobs_per_gpu", "jobs"),
     }
     explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}

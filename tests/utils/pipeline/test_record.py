@@ -26,7 +26,7 @@ def settings_of(results: Path, *more: str) -> RunSettings:
 @pytest.fixture
 def record_of(cls_cohort):
     inputs = inputs_of(cls_cohort, "cls", AnchorSource("random", 64, None))
-    return lambda settings: run_record(settings, inputs)
+    return lambda settings: run_record(settings, inputs, threads=1)
 
 
 def test_the_record_is_json_and_holds_all_that_numbers_depend_on(record_of, tmp_path):
