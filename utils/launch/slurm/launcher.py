@@ -24,7 +24,7 @@ from utils.launch.slurm.record import (
     new_folder,
     read_ended,
     read_jobs,
-    remove_pickles,
+    remove_private_files,
     write_ended,
     write_jobs,
 )
@@ -75,7 +75,7 @@ class SlurmLauncher:
                 _say_what_goes_on(jobs, queue)
                 raise
             if pieces:
-                remove_pickles(folder_of(pieces[0]), queue.states())
+                remove_private_files(folder_of(pieces[0]), set(queue.states()) - set(jobs.values()))
         return ended
 
     def submit(self, pieces: Sequence[Piece]) -> dict[str, str]:

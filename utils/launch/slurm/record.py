@@ -113,10 +113,10 @@ def forget(pieces: Sequence[Piece]) -> None:
             _state(folder_of(piece), name_of(piece), what).unlink(missing_ok=True)
 
 
-def remove_pickles(folder: Path, in_queue: Collection[str]) -> None:
-    """Remove submitit's private files of jobs that are no longer in the queue; logs and JSON stay."""
-    for path in folder.glob("*/*.pkl"):
-        if path.name.removesuffix("_submitted.pkl").removesuffix("_0_result.pkl") not in in_queue:
+def remove_private_files(folder: Path, needed_by: Collection[str]) -> None:
+    """Remove what only submitit reads, but for these jobs: its pickles, and its second names of files for `sbatch`."""
+    for path in [*folder.glob("*/*.pkl"), *folder.glob("*/.submission_file_*")]:
+        if path.name.split("_submitted")[0].split("_0_result")[0] not in needed_by:
             path.unlink(missing_ok=True)
 
 
