@@ -16,7 +16,7 @@ from utils.launch.process import ROOT
 from utils.launch.slurm.stages import Stage
 
 _BATCH = """#!/bin/bash
-# {count}: {labels}.
+# {count}: {labels}
 {options}
 
 {setup}

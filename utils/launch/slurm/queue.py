@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,12 +88,7 @@ class SlurmQueue:
                 **({"dependency": "afterany:" + ":".join(after)} if after else {}),
             )
             try:
-                jobs = executor.submit_array(
-                    [
-                        Call([sys.executable, "-m", "utils.launch.run_piece", str(pieces.absolute()), str(number)])
-                        for number in range(count)
-                    ]
-                )
+                jobs = executor.submit_array([Call(str(pieces.absolute()), number) for number in range(count)])
             except FailedJobError as error:
                 said = " ".join(str(error).split()) or "it gave no reason"
                 raise UserError(f"sbatch refused the jobs of {kind} ({said}): change the options of --slurm") from error

@@ -15,7 +15,7 @@ from utils.launch.slurm.record import folder_of, read_ended, read_started
 _GLANCE = 1.0  # seconds between two looks at what the jobs have written
 _ASKED_EVERY = 10.0  # seconds between two looks at the queue, which serves others too
 _GONE_FOR = 30.0  # seconds after which a job that left the queue without a result is taken for dead: disks are slow
-_REQUEUED = "its job is in the queue again, and goes on from what it has saved"
+_REQUEUED = "its job was put back into the queue, and goes on from what it has saved"
 _FATES = {
     "CANCELLED": "was cancelled",
     "TIMEOUT": "reached its time limit before it could save what it had (time, signal_delay_s)",
@@ -39,6 +39,7 @@ class Watch:
         self._pieces, self._jobs, self._queue, self._watcher = pieces, jobs, queue, watcher
         self._ended: dict[str, Ended] = {}
         self._began: dict[str, float] = {}
+        self._waits: set[str] = set()
         self._gone: dict[str, float] = {}
         self._states: dict[str, str] = dict.fromkeys(jobs.values(), "")
         self._asked = time.monotonic()
@@ -62,12 +63,21 @@ class Watch:
         if result is None:
             began = read_started(piece)
             if began is not None and began != self._began.get(piece.label):
+                if piece.label in self._began:
+                    self._put_back(piece)
+                self._waits.discard(piece.label)
                 self._began[piece.label] = began
                 self._watcher.started(piece)
             result = self._lost(piece)
         if result is not None:
             self._ended[piece.label] = result
             self._watcher.ended(piece, result)
+
+    def _put_back(self, piece: Piece) -> None:
+        """Tell once that a piece that has begun is, or was, in the queue again."""
+        if piece.label not in self._waits:
+            self._waits.add(piece.label)
+            self._watcher.put_back(piece, _REQUEUED)
 
     def _lost(self, piece: Piece) -> Ended | None:
         """How a piece ended whose job is gone without a word."""
@@ -98,5 +108,5 @@ class Watch:
         for piece in self._pieces:
             before, now = (each.get(self._jobs.get(piece.label, "")) for each in (self._states, states))
             if piece.label not in self._ended and before != now == "PENDING" and piece.label in self._began:
-                self._watcher.put_back(piece, _REQUEUED)
+                self._put_back(piece)
         self._states = states
