@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from utils.command.arguments import option
 from utils.command.limits import Limits
-from utils.command.slurm_options import read_slurm_options
 from utils.errors import UserError
 
 _AT_A_TIME = Limits(1, 1024)
@@ -93,4 +92,3 @@ def _check_slurm_options(options: LaunchOptions) -> None:
             f"got {name} with --launcher slurm, where each job has GPUs of its own: give --slurm gpus_per_node=1, and "
             "--jobs for so many jobs at a time"
         )
-    read_slurm_options(options.slurm or ())

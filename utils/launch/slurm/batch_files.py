@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.command.slurm_options import SlurmOptions
 from utils.files.atomic import write_text
 from utils.files.phrases import counted
 from utils.launch.piece import Piece
 from utils.launch.piece_file import write_pieces
 from utils.launch.process import ROOT
+from utils.launch.slurm.options import SlurmOptions
 from utils.launch.slurm.stages import Stage
 
 _BATCH = """#!/bin/bash

@@ -8,7 +8,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.command.launch_options import CPU, LaunchOptions
-from utils.command.slurm_options import read_slurm_options
 from utils.errors import UserError
 from utils.files.locks import locked_in_turn
 from utils.files.phrases import counted
@@ -16,6 +15,7 @@ from utils.launch.piece import Ended, Launcher, Piece, Watcher
 from utils.launch.piece_file import digest_of, name_of, settings_of, write_pieces
 from utils.launch.process import signals_blocked
 from utils.launch.slurm.batch_files import write_batch_files
+from utils.launch.slurm.options import read_slurm_options
 from utils.launch.slurm.queue import LONGEST_ARRAY, Queue, SlurmQueue
 from utils.launch.slurm.record import (
     Submitted,

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from utils.command.slurm_options import SlurmOptions
 from utils.errors import UserError
 from utils.launch.slurm.batch_files import setup_lines
 from utils.launch.slurm.call import Call
+from utils.launch.slurm.options import SlurmOptions
 
 LONGEST_ARRAY = 1000  # jobs of an array; Slurm takes 1001 unless it is configured otherwise
 

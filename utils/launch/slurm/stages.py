@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from utils.command.slurm_options import KINDS
 from utils.launch.piece import Piece
 from utils.launch.piece_file import settings_of
+from utils.launch.slurm.options import KINDS
 from utils.launch.slurm.record import read_ended
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.command.slurm_options import minutes_of, read_slurm_options
 from utils.errors import UserError
+from utils.launch.slurm.options import minutes_of, read_slurm_options
 
 
 def test_words_and_files_and_jobs_of_one_kind(tmp_path: Path):

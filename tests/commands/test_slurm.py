@@ -1,0 +1,162 @@
+"""Runs as jobs of Slurm: the files of a serial run, by a stand-in and by a real Slurm of one node."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datasets.synthetic.cohort import Cohort
+from tests.commands.conftest import cls_arguments
+from tests.commands.slurm_node import slurm_node
+from tests.commands.test_launch import LONG, epochs, files, finish, owner, start, wait_until
+from tests.soak.comparison import contents
+from tests.utils.launch.slurm.stand_in import StandIn
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+
+ROOT = Path(__file__).parents[2]
+SUBMIT = ("--launcher", "slurm", "--slurm", "time=20", "cpus_per_task=1", "signal_delay_s=60", "--jobs", "2")
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    made = StandIn(tmp_path / "stand_in")
+    monkeypatch.setenv("PATH", f"{made.bin}{os.pathsep}{os.environ['PATH']}")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[dict[str, str]]:
+    with slurm_node() as environment:
+        yield environment
+
+
+@pytest.fixture
+def real(node: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_CONF", "PATH"):
+        monkeypatch.setenv(name, node[name])
+
+
+@pytest.fixture(scope="module")
+def long_run(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    place = tmp_path_factory.mktemp("serial")
+    finish(start(cls_arguments(cls_cohort, place, *LONG)))
+    return files(place / "cls" / "toy" / "run")
+
+
+def job_of(results: Path, piece: str) -> str:
+    return str(json.loads((results / "logs" / "slurm" / "jobs.json").read_text())["pieces"][piece]["job"])
+
+
+def said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_killed_piece_and_a_killed_command(
+    stand_in: StandIn, cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path
+):
+    """The command is begun again, twice at once; what comes out is that of a serial run."""
+    results = tmp_path / "results"
+    run_dir = results / "cls" / "toy" / "run"
+    arguments = cls_arguments(cls_cohort, results, *LONG, *SUBMIT)
+    first = start(arguments)
+    wait_until(lambda: epochs(run_dir / "fold1") >= 3)
+    first.kill()
+    first.communicate()
+    os.kill(owner(run_dir / "fold1"), 9)
+    others = [start(arguments), start([*arguments, "--resume"])]
+    for each in others:
+        assert "4 of 4  done: end: " in finish(each)
+    assert files(run_dir) == long_run
+    assert len([words for words in stand_in.calls if words[0] == "sbatch"]) == 3
+    logs = [(results / "logs" / f"cls_toy_run_fold{k}.log").read_text() for k in (0, 1)]
+    assert [log.count(f"fold {k} epoch 1 ") for k, log in enumerate(logs)] == [1, 1]
+    assert not list((results / "logs" / "slurm").glob("*/*.pkl"))
+    # All is there: without --resume that is refused, with it nothing is submitted.
+    again = start(arguments)
+    _, error = again.communicate(timeout=100)
+    assert again.returncode == 2
+    assert "already holds fold0 (finished), fold1 (finished): pass --resume" in error
+    assert "4 of 4  done: end: " in finish(start([*arguments, "--resume"]))
+    assert len([words for words in stand_in.calls if words[0] == "sbatch"]) == 3
+
+
+def test_anchors_folds_and_explanations_of_the_script(stand_in: StandIn, cls_cohort: Cohort, tmp_path: Path):
+    """And the same by the files of a dry run; both as the script does it by itself."""
+    variables = {
+        **os.environ,
+        **{"FEATURES_DIR": str(cls_cohort.features_dir), "SPLITS_DIR": str(cls_cohort.splits_dir)},
+        **{"DATASET": "toy", "N_CLUSTERS": "8", "EPOCHS": "2", "NUM_WORKERS": "0", "EXPLAIN": "1"},
+        **{"ANCHORS_DIR": str(tmp_path / "anchors"), "OMP_NUM_THREADS": "1"},
+    }
+    of_slurm = {"LAUNCHER": "slurm", "SLURM_OPTIONS": "time=20 cpus_per_task=1", "JOBS": "2"}
+    found = []
+    for name, more in (
+        ("serial", {"GPU": "cpu"}),
+        ("slurm", of_slurm),
+        ("dry", {**of_slurm, "DRY_RUN": "yes"}),
+    ):
+        place = {"RESULTS_DIR": str(tmp_path / name), "ANCHORS_DIR": str(tmp_path / name / "anchors")}
+        ended = subprocess.run(
+            ["bash", "script/run_cls.sh", "--embed_dim", "16", "--no_figures"],
+            cwd=ROOT,
+            env={**variables, **more, **place},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        if name == "slurm":
+            lines = [line for line in ended.stdout.splitlines() if " done: " in line]
+            assert [line.split(": ")[1] for line in lines] == ["8 anchors", "mico_released", "mico_released, explain"]
+        if name == "dry":
+            (script,) = (tmp_path / "dry" / "logs" / "slurm").glob("*/submit.sh")
+            assert f"wrote {script}, which submits 9 pieces" in ended.stdout
+            subprocess.run(["bash", script], check=True)
+            wait_until(lambda: all(job.state == "COMPLETED" for job in stand_in.jobs.values()))
+        found.append(contents(tmp_path / name / "cls" / "toy" / "mico_released"))
+        found[-1].pop("run.json")  # names the folder
+    assert found[0] == found[1] == found[2]
+    assert "fold1/explain/cases.csv" in found[0]
+
+
+@pytest.mark.usefixtures("real")
+def test_a_real_slurm_requeues_preempts_and_ends(cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path):
+    """One fold is put back by `scontrol requeue`, another makes room for a job of higher priority."""
+    run_dir = tmp_path / "cls" / "toy" / "run"
+    launched = start(cls_arguments(cls_cohort, tmp_path, *LONG, *SUBMIT))
+    wait_until(lambda: epochs(run_dir / "fold0") >= 2)
+    said("scontrol", "requeue", job_of(tmp_path, "cls_toy_run_fold0.fold"))
+    wait_until(lambda: epochs(run_dir / "fold1") >= 2)
+    said("sbatch", "-p", "high", "-c", "4", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
+    out = finish(launched)
+    assert out.count("put back into the queue, and goes on from what it has saved") == 2
+    assert files(run_dir) == long_run
+    logs = [(tmp_path / "logs" / f"cls_toy_run_fold{k}.log").read_text() for k in (0, 1)]
+    assert [log.count(f"fold {k} epoch 1 ") for k, log in enumerate(logs)] == [1, 1]
+    assert ["stopping after this step" in log for log in logs] == [True, True]
+
+
+@pytest.mark.usefixtures("real")
+def test_a_real_slurm_runs_the_files_of_a_dry_run_over_its_time_limit(
+    cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path
+):
+    """The limit is the shortest that Slurm has, a minute: the warning comes some ten seconds after the beginning."""
+    limit = ("--launcher", "slurm", "--slurm", "time=20", "signal_delay_s=57", "max_num_timeout=30", "--jobs", "2")
+    kinds = {"fold": {"time": 1}}
+    (tmp_path / "kinds.json").write_text(json.dumps(kinds))
+    words = [*limit[:4], str(tmp_path / "kinds.json"), *limit[4:], "--dry_run"]
+    assert "submit.sh, which submits 4 pieces" in finish(start(cls_arguments(cls_cohort, tmp_path, *LONG, *words)))
+    (script,) = (tmp_path / "logs" / "slurm").glob("*/submit.sh")
+    assert said("bash", str(script)).startswith("submitted; to cancel: scancel ")
+    wait_until(lambda: not said("squeue", "-h"))
+    assert files(tmp_path / "cls" / "toy" / "run") == long_run
+    log = (tmp_path / "logs" / "cls_toy_run_fold0.log").read_text()
+    assert "stopping after this step" in log
+    assert log.count("fold 0 epoch 1 ") == 1
