@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,14 +77,22 @@ def slurm_node() -> Iterator[dict[str, str]]:
             with (place / f"{daemon[0]}.out").open("wb") as out:
                 more = ["-N", host] if daemon[0] == "slurmd" else []
                 running.append(subprocess.Popen([*daemon, *more], env=environment, stdout=out, stderr=out))
-        _wait_for_the_node(environment, place)
+        try:
+            _wait_for(lambda: "idle" in _said(["sinfo", "-h", "-o", "%T"], environment), 60)
+        except TimeoutError:
+            pytest.fail(f"the node is not ready: {(place / 'slurmctld.log').read_text()[-2000:]}")
         yield environment
     finally:
         subprocess.run(["scancel", "-u", "root"], env=environment, check=False, capture_output=True)
+        with contextlib.suppress(TimeoutError):  # while munged lives, without which no job can say that it has ended
+            _wait_for(lambda: not _said(["squeue", "-h"], environment), 60)
         for process in reversed(running):
             process.send_signal(signal.SIGTERM)
-        for process in running:
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -99,11 +107,14 @@ def _free_ports() -> list[int]:
         return [one.getsockname()[1], two.getsockname()[1]]
 
 
-def _wait_for_the_node(environment: dict[str, str], place: Path) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        said = subprocess.run(["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True, check=False)
-        if "idle" in said.stdout:
-            return
+def _said(command: list[str], environment: dict[str, str]) -> str:
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return ended.stdout + ended.stderr
+
+
+def _wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError
         time.sleep(0.2)
-    pytest.fail(f"the node is not ready: {said.stdout} {said.stderr} {(place / 'slurmctld.log').read_text()[-2000:]}")

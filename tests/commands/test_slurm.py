@@ -136,7 +136,8 @@ def test_a_real_slurm_requeues_preempts_and_ends(cls_cohort: Cohort, long_run: d
     wait_until(lambda: epochs(run_dir / "fold1") >= 2)
     said("sbatch", "-p", "high", "-c", "4", "-t", "1", "-o", "/dev/null", "--wrap", "sleep 1")
     out = finish(launched)
-    assert out.count("put back into the queue, and goes on from what it has saved") == 2
+    # Both make room for it if the first has begun again by then.
+    assert out.count("put back into the queue, and goes on from what it has saved") in (2, 3)
     assert files(run_dir) == long_run
     logs = [(tmp_path / "logs" / f"cls_toy_run_fold{k}.log").read_text() for k in (0, 1)]
     assert [log.count(f"fold {k} epoch 1 ") for k, log in enumerate(logs)] == [1, 1]

@@ -20,15 +20,15 @@ _BATCH = """#!/bin/bash
 {options}
 
 {setup}
-status=0
+job="${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" status=0
 for try in 1 2; do  # once more from what it has saved if it is killed
-    srun --unbuffered{srun} {command} "${{SLURM_ARRAY_TASK_ID:-0}}" && status=0 || status=$?
+    srun --unbuffered{srun} {command} "$SLURM_ARRAY_TASK_ID" && status=0 || status=$?
     [ "$status" = 137 ] || break
 done
 # 140: the time limit is near. 143: a job of higher priority takes its place, or it is cancelled; then it runs no more.
 case "$status" in 140 | 143)
-    if [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ] && [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
-        scontrol requeue "$SLURM_JOB_ID"
+    if [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ] && [ "$(squeue -h -j "$job" -o %T)" = RUNNING ]; then
+        scontrol requeue "$job"
     fi ;;
 esac
 exit "$status"

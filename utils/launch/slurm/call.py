@@ -99,8 +99,10 @@ class Call:
 
 def _is_running() -> bool:
     """Whether Slurm counts the job of this process as running: not while it is being cancelled."""
-    job = os.environ.get("SLURM_JOB_ID")
+    job, array = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_ARRAY_JOB_ID")
     if job is None:
         return False
+    if array is not None:  # the number of its last job is that of the whole array
+        job = f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     asked = subprocess.run(["squeue", "-h", "-j", job, "-o", "%T"], capture_output=True, text=True, check=False)
     return asked.stdout.strip() == "RUNNING"

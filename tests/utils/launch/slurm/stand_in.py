@@ -1,7 +1,8 @@
 """A stand-in for Slurm: `sbatch`, `squeue`, `srun`, `scontrol` and `scancel` that ask a thread of the tests.
 
-It keeps what the launcher relies on: arrays with a limit, `afterany`, the signal before the time limit, which goes to
-the steps of a job alone, SIGTERM at preemption and cancellation, requeues under the same number, and what it refuses.
+It keeps what the launcher relies on: arrays with a limit, a job of which may have the number of all, `afterany`, the
+signal before the time limit, which goes to the steps of a job alone, SIGTERM at preemption and cancellation, requeues
+under the same number, and what it refuses.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class StandIn:
         living = [job for job in self.jobs.values() if job.state in ("PENDING", "RUNNING", "COMPLETING")]
         if "-j" in words:
             name = words[words.index("-j") + 1]
-            return 0, "".join(f"{job.state}\n" for job in living if job.name == name), ""
+            return 0, "".join(f"{job.state}\n" for job in living if name in (job.name, job.array)), ""
         return 0, "".join(f"{job.name} {job.state}\n" for job in living), ""
 
     def _srun(self, words: Sequence[str], environment: dict[str, str], *more: object) -> tuple[int, str, str]:
@@ -141,7 +142,9 @@ class StandIn:
     def _scontrol(self, words: Sequence[str], *more: object) -> tuple[int, str, str]:
         name = words[-1]
         if words[0] == "requeue":
-            self.requeue(name)
+            for job in self.jobs.values():
+                if name in (job.name, job.array):
+                    self.requeue(job.name)
             return 0, "", ""
         job = self.jobs[name]
         return 0, f"JobId={name} JobName=x JobState={job.state} Reason=None\n", ""
@@ -154,6 +157,8 @@ class StandIn:
 
     def requeue(self, name: str) -> None:
         with self._lock:
+            if self.jobs[name].state != "RUNNING":
+                return
             self.jobs[name].requeued = True
             self._end(name)
 
@@ -206,7 +211,7 @@ class StandIn:
         names = {"SLURM_JOB_ID": job.name, "STAND_IN_JOB": job.name, "SLURM_RESTART_COUNT": str(job.restarts)}
         if "_" in job.name:
             array, index = job.name.split("_")
-            names |= {"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": index}
+            names |= {"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": index, "SLURM_JOB_ID": array}
         output = job.options["output"].replace("%A", job.array).replace("%a", job.name.split("_")[-1])
         with Path(output.replace("%j", job.name)).open("ab") as file:
             job.batch = subprocess.Popen(
@@ -257,7 +262,7 @@ def srun(socket: str, words: Sequence[str]) -> None:
     while rest and rest[0].startswith("--"):
         option = rest.pop(0)
         if option == "--output":
-            job = os.environ["SLURM_JOB_ID"]
+            job = os.environ["STAND_IN_JOB"]
             path = rest.pop(0).replace("%j", job).replace("%t", "0").replace("%A", job.split("_")[0])
             file = os.open(path.replace("%a", job.split("_")[-1]), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             os.dup2(file, 1)
