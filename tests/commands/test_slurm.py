@@ -12,9 +12,9 @@ import pytest
 
 from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import cls_arguments
-from tests.commands.slurm_node import slurm_node
 from tests.commands.test_launch import LONG, epochs, files, finish, owner, start, wait_until
 from tests.soak.comparison import contents
+from tests.utils.launch.slurm.node import slurm_node
 from tests.utils.launch.slurm.stand_in import StandIn
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
@@ -142,22 +142,3 @@ def test_a_real_slurm_requeues_preempts_and_ends(cls_cohort: Cohort, long_run: d
     logs = [(tmp_path / "logs" / f"cls_toy_run_fold{k}.log").read_text() for k in (0, 1)]
     assert [log.count(f"fold {k} epoch 1 ") for k, log in enumerate(logs)] == [1, 1]
     assert ["stopping after this step" in log for log in logs] == [True, True]
-
-
-@pytest.mark.usefixtures("real")
-def test_a_real_slurm_runs_the_files_of_a_dry_run_over_its_time_limit(
-    cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path
-):
-    """The limit is the shortest that Slurm has, a minute: the warning comes some ten seconds after the beginning."""
-    limit = ("--launcher", "slurm", "--slurm", "time=20", "signal_delay_s=57", "max_num_timeout=30", "--jobs", "2")
-    kinds = {"fold": {"time": 1}}
-    (tmp_path / "kinds.json").write_text(json.dumps(kinds))
-    words = [*limit[:4], str(tmp_path / "kinds.json"), *limit[4:], "--dry_run"]
-    assert "submit.sh, which submits 4 pieces" in finish(start(cls_arguments(cls_cohort, tmp_path, *LONG, *words)))
-    (script,) = (tmp_path / "logs" / "slurm").glob("*/submit.sh")
-    assert said("bash", str(script)).startswith("submitted; to cancel: scancel ")
-    wait_until(lambda: not said("squeue", "-h"))
-    assert files(tmp_path / "cls" / "toy" / "run") == long_run
-    log = (tmp_path / "logs" / "cls_toy_run_fold0.log").read_text()
-    assert "stopping after this step" in log
-    assert log.count("fold 0 epoch 1 ") == 1

@@ -16,7 +16,6 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +36,6 @@ class Job:
     requeued: bool = False
     batch: subprocess.Popen[bytes] | None = None
     steps: list[int] = field(default_factory=list)
-    since: float = 0.0
-    warned: bool = False
 
     @property
     def array(self) -> str:
@@ -64,7 +61,6 @@ class StandIn:
         self.calls: list[list[str]] = []
         self.refusal = ""
         self.silent = False
-        self.seconds_per_minute = 60.0
         self._number = 100
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -170,6 +166,12 @@ class StandIn:
             elif job.state == "RUNNING":
                 self._end(name)
 
+    def warn(self, name: str) -> None:
+        """Send the signal that the job has asked for, as some time before its time limit."""
+        with self._lock:
+            job = self.jobs[name]
+            job.signal(getattr(signal, f"SIG{job.options['signal'].split('@')[0]}"))
+
     def preempt(self, name: str) -> None:
         """Leave a job some time, in which it is running, before it would be requeued; as Slurm it forgets the second
         where the job ends by itself."""
@@ -222,7 +224,7 @@ class StandIn:
                 stderr=file,
                 start_new_session=True,
             )
-        job.state, job.since, job.warned, job.steps = "RUNNING", time.monotonic(), False, []
+        job.state, job.steps = "RUNNING", []
 
     def _look_at(self, job: Job) -> None:
         assert job.batch is not None
@@ -233,15 +235,6 @@ class StandIn:
                 job.state, job.requeued, job.restarts = "PENDING", False, job.restarts + 1
             else:
                 job.state = "CANCELLED" if job.state == "COMPLETING" else "FAILED" if status else "COMPLETED"
-            return
-        before = int(job.options["signal"].split("@")[1])
-        limit = float(job.options["time"]) * self.seconds_per_minute
-        ran = time.monotonic() - job.since
-        if ran > limit - before and not job.warned and job.steps:
-            job.warned = True
-            job.signal(getattr(signal, f"SIG{job.options['signal'].split('@')[0]}"))
-        if ran > limit and job.state == "RUNNING":
-            self._end(job.name)
 
 
 def ask(socket: str, program: str, words: Sequence[str]) -> tuple[int, str, str]:

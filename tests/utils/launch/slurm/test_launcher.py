@@ -91,37 +91,46 @@ def test_a_killed_piece_is_tried_once_more(slurm: StandIn, tmp_path: Path):
     assert ended == [Ended("a", 0, "went on", (), ANY)]
 
 
+def interrupting(slurm: StandIn, numbers_in: Path, how: str, *after: int) -> threading.Thread:
+    """Do something to the first job whenever a piece has counted so far."""
+
+    def interrupt() -> None:
+        for last in after:
+            wait_until(lambda last=last: len(numbers(numbers_in)) > last)
+            getattr(slurm, how)("101")
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    return thread
+
+
 def test_the_time_limit_puts_a_job_back_that_goes_on_from_what_it_has(slurm: StandIn, tmp_path: Path):
-    """It is told two seconds after its beginning, and needs longer than that."""
-    slurm.seconds_per_minute = 0.2  # an hour is twelve seconds
+    """submitit counts a signal as the time limit late in it: here it is early, and counts for none."""
+    thread = interrupting(slurm, tmp_path / "n", "warn", 3, 20)
     pieces = [piece(tmp_path, "a", work.count, str(tmp_path / "n"), 60)]
-    ended, told = launch(pieces, "time=60", "signal_delay_s=10", "max_num_timeout=0")
+    ended, told = launch(pieces, "time=60", "max_num_timeout=0")
+    thread.join()
     assert ended == [Ended("a", 0, "counted to 60", (), ANY)]
     assert numbers(tmp_path / "n") == list(range(1, 61))
-    assert slurm.jobs["101"].restarts >= 1
-    assert ("a", "its job was put back into the queue, and goes on from what it has saved") in told.waits
+    assert slurm.jobs["101"].restarts == 2
+    assert told.waits == [("a", "its job was put back into the queue, and goes on from what it has saved")] * 2
     assert "stopping after this step" in (tmp_path / "logs" / "a.log").read_text()
 
 
 def test_a_job_that_reaches_its_time_limit_too_often_ends(slurm: StandIn, tmp_path: Path):
-    """A signal within the last ten minutes counts as that: with this limit at any time."""
-    slurm.seconds_per_minute = 1.2
-    (ended,), _ = launch(
-        [piece(tmp_path, "a", work.count, str(tmp_path / "n"), 10_000)], "signal_delay_s=10", "max_num_timeout=1"
+    """With a limit of ten minutes any signal counts."""
+    thread = interrupting(slurm, tmp_path / "n", "warn", 3, 20)
+    (ended,), _ = launch([piece(tmp_path, "a", work.count, str(tmp_path / "n"), 10_000)], "max_num_timeout=1")
+    thread.join()
+    assert ended == Ended(
+        "a", 1, "reached the time limit once more than max_num_timeout allows; the same command goes on"
     )
-    assert ended == Ended("a", 1, ANY)
-    assert ended.said == "reached the time limit once more than max_num_timeout allows; the same command goes on"
     assert slurm.jobs["101"].restarts == 1
     assert numbers(tmp_path / "n") == list(range(1, len(numbers(tmp_path / "n")) + 1))
 
 
 def test_a_job_of_higher_priority_takes_the_place_and_the_piece_goes_on_later(slurm: StandIn, tmp_path: Path):
-    def preempt() -> None:
-        wait_until(lambda: len(numbers(tmp_path / "n")) > 3)
-        slurm.preempt("101")
-
-    thread = threading.Thread(target=preempt)
-    thread.start()
+    thread = interrupting(slurm, tmp_path / "n", "preempt", 3)
     ended, _ = launch([piece(tmp_path, "a", work.count, str(tmp_path / "n"), 40)])
     thread.join()
     assert ended == [Ended("a", 0, "counted to 40", (), ANY)]
