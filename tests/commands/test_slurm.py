@@ -87,43 +87,31 @@ def test_a_killed_piece_and_a_killed_command(
     assert len([words for words in stand_in.calls if words[0] == "sbatch"]) == 3
 
 
-def test_anchors_folds_and_explanations_of_the_script(stand_in: StandIn, cls_cohort: Cohort, tmp_path: Path):
-    """And the same by the files of a dry run; both as the script does it by itself."""
+def test_the_script_submits_anchors_folds_and_explanations(stand_in: StandIn, cls_cohort: Cohort, tmp_path: Path):
+    """What it would submit is written first, and nothing else is."""
     variables = {
         **os.environ,
         **{"FEATURES_DIR": str(cls_cohort.features_dir), "SPLITS_DIR": str(cls_cohort.splits_dir)},
         **{"DATASET": "toy", "N_CLUSTERS": "8", "EPOCHS": "2", "NUM_WORKERS": "0", "EXPLAIN": "1"},
-        **{"ANCHORS_DIR": str(tmp_path / "anchors"), "OMP_NUM_THREADS": "1"},
+        **{"ANCHORS_DIR": str(tmp_path / "anchors"), "RESULTS_DIR": str(tmp_path / "results"), "OMP_NUM_THREADS": "1"},
+        **{"LAUNCHER": "slurm", "SLURM_OPTIONS": "time=20 cpus_per_task=1", "JOBS": "2"},
     }
-    of_slurm = {"LAUNCHER": "slurm", "SLURM_OPTIONS": "time=20 cpus_per_task=1", "JOBS": "2"}
-    found = []
-    for name, more in (
-        ("serial", {"GPU": "cpu"}),
-        ("slurm", of_slurm),
-        ("dry", {**of_slurm, "DRY_RUN": "yes"}),
-    ):
-        place = {"RESULTS_DIR": str(tmp_path / name), "ANCHORS_DIR": str(tmp_path / name / "anchors")}
-        ended = subprocess.run(
-            ["bash", "script/run_cls.sh", "--embed_dim", "16", "--no_figures"],
-            cwd=ROOT,
-            env={**variables, **more, **place},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    line = ["bash", "script/run_cls.sh", "--embed_dim", "16", "--no_figures"]
+
+    def run(**more: str) -> str:
+        ended = subprocess.run(line, cwd=ROOT, env=variables | more, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
-        if name == "slurm":
-            lines = [line for line in ended.stdout.splitlines() if " done: " in line]
-            assert [line.split(": ")[1] for line in lines] == ["8 anchors", "mico_released", "mico_released, explain"]
-        if name == "dry":
-            (script,) = (tmp_path / "dry" / "logs" / "slurm").glob("*/submit.sh")
-            assert f"wrote {script}, which submits 9 pieces" in ended.stdout
-            subprocess.run(["bash", script], check=True)
-            wait_until(lambda: all(job.state == "COMPLETED" for job in stand_in.jobs.values()))
-        found.append(contents(tmp_path / name / "cls" / "toy" / "mico_released"))
-        found[-1].pop("run.json")  # names the folder
-    assert found[0] == found[1] == found[2]
-    assert "fold1/explain/cases.csv" in found[0]
+        return ended.stdout
+
+    written = run(DRY_RUN="yes")
+    (script,) = (tmp_path / "results" / "logs" / "slurm").glob("*/submit.sh")
+    assert f"wrote {script}, which submits 9 pieces" in written
+    assert not (tmp_path / "anchors").exists()
+    assert not stand_in.jobs
+    lines = [line for line in run().splitlines() if " done: " in line]
+    assert [line.split(": ")[1] for line in lines] == ["8 anchors", "mico_released", "mico_released, explain"]
+    run_dir = tmp_path / "results" / "cls" / "toy" / "mico_released"
+    assert {"summary.json", "fold0/predictions_test.csv", "fold1/explain/cases.csv"} <= contents(run_dir).keys()
 
 
 @pytest.mark.usefixtures("real")
