@@ -86,7 +86,7 @@ class Watch:
             self._gone.pop(piece.label, None)
             return None
         since = self._gone.setdefault(piece.label, time.monotonic())
-        if job is not None and time.monotonic() - since < _GONE_FOR:
+        if time.monotonic() - since < _GONE_FOR:
             return None
         fate = "" if job is None else self._queue.fate(job)
         said = _FATES.get(fate.split()[0] if fate else "", f"ended without a result{f' ({fate})' if fate else ''}")
