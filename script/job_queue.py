@@ -50,7 +50,15 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         UserError: for impossible ones.
     """
     gpus = None if args.gpus is None else tuple(args.gpus)
-    options = LaunchOptions(launcher=args.launcher, gpus=gpus, jobs_per_gpu=args.jobs_per_gpu, jobs=args.jobs)
+    slurm = None if args.slurm is None else tuple(args.slurm)
+    options = LaunchOptions(
+        launcher=args.launcher,
+        gpus=gpus,
+        jobs_per_gpu=args.jobs_per_gpu,
+        jobs=args.jobs,
+        slurm=slurm,
+        dry_run=args.dry_run,
+    )
     check_limits(options)
     check_launch_options(options)
     return options
@@ -71,6 +79,13 @@ def launch_jobs(jobs: Sequence[Job], launcher: Launcher) -> list[Ended]:
     return run_with_progress([piece for job in jobs for piece in pieces_of(job, launcher)], launcher)
 
 
+def write_jobs(jobs: Sequence[Job], launcher: Launcher) -> None:
+    """Write files that submit the calls (`--dry_run`), and say where."""
+    from utils.launch.slurm.launcher import written
+
+    sys.stdout.write(written([piece for job in jobs for piece in pieces_of(job, launcher)], launcher) + "\n")
+
+
 def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
     """The pieces of a call: a run has its folds; anchors are fitted in one, which looks at the features once."""
     command, settings = importlib.import_module(job.command), settings_of(job)
@@ -82,7 +97,7 @@ def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
     with contextlib.suppress(UserError):  # the beginning of the run says what is wrong, in its own log
         folds = folds or find_folds(settings.splits_dir)
     settings = replace(settings, device=launcher.device, threads=given_threads(settings.threads))
-    n_slots, label = launcher.n_slots, job.label
+    n_slots, label = None if launcher.own_memory else launcher.n_slots, job.label
     return run_pieces(settings, folds, command.STEPS, n_slots=n_slots, label=label, log=job.log, needs=job.needs)
 
 

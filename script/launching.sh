@@ -1,11 +1,26 @@
-# Sourced: from GPU, GPUS, JOBS_PER_GPU and JOBS to the device, how anchors are fitted, and the options of the launcher.
+# Sourced: from LAUNCHER, GPU, GPUS, JOBS_PER_GPU and JOBS to the device, how anchors are fitted, and the options of the
+# launcher. With Slurm the jobs have the GPUs that SLURM_OPTIONS asks for, whatever this machine has.
 # On GPUs, JOBS alone stands for JOBS_PER_GPU, as it did when there was one GPU.
+case "$DRY_RUN" in
+    yes | no) ;;
+    *) echo "error: got DRY_RUN=$DRY_RUN, expected yes or no" >&2; exit 2 ;;
+esac
+read -r -a of_slurm <<< "$SLURM_OPTIONS"
+of_slurm=(${of_slurm[@]+--slurm "${of_slurm[@]}"})
+if [ "$DRY_RUN" = yes ]; then of_slurm+=(--dry_run); fi
+if [ "$LAUNCHER" = slurm ]; then
+    launching=(--launcher slurm ${of_slurm[@]+"${of_slurm[@]}"})
+    if [ -n "$JOBS" ]; then launching+=(--jobs "$JOBS"); fi
+    if [ -n "$GPUS$JOBS_PER_GPU" ]; then launching+=(--gpus "${GPUS:-all}"); fi # which says what is wrong with it
+    device=auto fitting=()
+    return
+fi
 if [ -n "$GPUS" ]; then GPU="$GPUS"; fi
 if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
 fi
 read -r -a launching <<< "$GPU"
-launching=(--gpus "${launching[@]}")
+launching=(${LAUNCHER:+--launcher "$LAUNCHER"} ${of_slurm[@]+"${of_slurm[@]}"} --gpus "${launching[@]}")
 if [ "$GPU" = cpu ]; then
     device=cpu fitting=()
     if [ -n "$JOBS" ]; then launching+=(--jobs "$JOBS"); fi

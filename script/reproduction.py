@@ -26,7 +26,7 @@ from script.cohort_plan import (
     read_cohorts,
     run_job_of,
 )
-from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures, settings_of
+from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures, settings_of, write_jobs
 from utils.command.arguments import OneLineParser, add_options
 from utils.command.launch_options import LaunchOptions
 from utils.command.settings import RunSettings
@@ -72,6 +72,9 @@ def main(args: argparse.Namespace) -> int:
         notes = read_notes(args.notes)
         launcher = launcher_for(jobs, options)
         write_text(tables / "plan.csv", plan_text(runs))
+        if options.dry_run:
+            write_jobs(jobs, launcher)
+            return
         parts = f"{len(jobs)} parts ({len(runs)} runs of main.py), {launcher.n_slots} at a time"
         sys.stdout.write(f"{parts}; logs in {logs}\n")
         ended.extend(launch_jobs(jobs, launcher))

@@ -24,7 +24,9 @@ bash script/setup.sh
 mapfile -d '' -t more < <(.venv/bin/python -m script.option_words EXPLAIN_OPTIONS "$EXPLAIN_OPTIONS"); wait "$!"
 
 . script/launching.sh
-if [ "${#launching[@]}" = 2 ] && [ -z "$GPUS" ]; then # one fold after the other, by main.py itself
+if [ "$LAUNCHER" = slurm ]; then # anchors, folds and explanations are jobs
+    submitting=("${launching[@]}") launching=()
+elif [ "${#launching[@]}" = 2 ] && [ -z "$GPUS" ]; then # one fold after the other, by main.py itself
     if [ "$device" = cuda ]; then export CUDA_VISIBLE_DEVICES="$GPU"; fi
     launching=()
 fi
@@ -70,8 +72,15 @@ first=()
 if [ "$device" = cuda ] && [ "$GPU" != all ] && [ -z "${CUDA_VISIBLE_DEVICES:-}" ]; then
     first=(env "CUDA_VISIBLE_DEVICES=${GPU%% *}")
 fi
-passing_signals ${first[@]+"${first[@]}"} .venv/bin/python run_clustering.py --dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE" \
-    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING" \
-    --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"}
+clustering=(--dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE"
+    --input_dir "${features[@]}" --output_dir "$ANCHORS_DIR" --feature_norm "$FEATURE_NORM" --on_missing "$ON_MISSING"
+    --fold_csv "${fold_csvs[@]}" ${fitting[@]+"${fitting[@]}"})
+if [ -n "${submitting[*]-}" ]; then
+    calls=(--call run_clustering "${clustering[@]}" --call main "${arguments[@]}")
+    if [ "$EXPLAIN" != 0 ]; then calls+=(--call main "${explained[@]}"); fi
+    passing_signals .venv/bin/python -m script.chain --results_dir "$RESULTS_DIR" "${submitting[@]}" "${calls[@]}"
+    exit
+fi
+passing_signals ${first[@]+"${first[@]}"} .venv/bin/python run_clustering.py "${clustering[@]}"
 passing_signals .venv/bin/python main.py "${arguments[@]}"
 if [ "$EXPLAIN" != 0 ]; then passing_signals .venv/bin/python main.py "${explained[@]}"; fi

@@ -21,7 +21,7 @@ from datasets.folds.splits import find_folds
 from script.check_run import check_runs
 from script.cohort_plan import options_of_both
 from script.grid import Trial, read_grid, trials_of
-from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures
+from script.job_queue import Job, launch_jobs, launch_options, launcher_for, said_of_failures, write_jobs
 from utils.command.arguments import OneLineParser, add_options
 from utils.command.launch_options import LaunchOptions
 from utils.command.settings import RANDOM
@@ -75,6 +75,9 @@ def main(args: argparse.Namespace) -> int:
         options = launch_options(args)
         trials, jobs = planned(args)
         launcher = launcher_for(jobs, options)
+        if options.dry_run:
+            write_jobs(jobs, launcher)
+            return
         parts = f"{len(jobs)} parts ({len(jobs) - len(trials)} of anchors, {counted(len(trials), 'run')})"
         at_a_time = f"{launcher.n_slots} at a time"
         sys.stdout.write(f"{parts}, {at_a_time}, of which finished ones are kept; logs in {logs}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -11,11 +12,12 @@ import pytest
 import main as training
 import run_clustering as clustering
 from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
-from script.job_queue import Job, launch_jobs, launch_options, launcher_for, pieces_of, said_of_failures
+from script.job_queue import Job, launch_jobs, launch_options, launcher_for, pieces_of, said_of_failures, write_jobs
 from utils.command.arguments import add_options
 from utils.command.launch_options import LaunchOptions
 from utils.errors import UserError
 from utils.launch.piece import Ended
+from utils.launch.piece_file import read_piece
 
 
 @pytest.fixture
@@ -107,3 +109,16 @@ def test_failures_are_told_at_the_end(tmp_path: Path, capsys):
     assert capsys.readouterr().err == ""
     assert said_of_failures("prog", [Ended("a", 0, ""), Ended("b", 2, "why")], tmp_path) == 1
     assert capsys.readouterr().err == f"prog: 1 of 2 parts failed, see the logs in {tmp_path}:\n    b: why\n"
+
+
+def test_a_dry_run_writes_the_pieces_of_all_calls(tmp_path: Path, cohort: Cohort, capsys: pytest.CaptureFixture[str]):
+    options = LaunchOptions(launcher="slurm", slurm=("time=60", "gpus_per_node=1"), dry_run=True)
+    anchors = replace(anchor_job(tmp_path), log=tmp_path / "logs" / "anchors.log")
+    jobs = [anchors, run_job(tmp_path, cohort.splits_dir, "--device", "auto", "--cache", "ram", needs=anchors.label)]
+    launcher = launcher_for(jobs, options)
+    write_jobs(jobs, launcher)
+    (script,) = (tmp_path / "logs" / "slurm").glob("*/submit.sh")
+    assert capsys.readouterr().out.startswith(f"wrote {script}, which submits 5 pieces; ")
+    settings = [read_piece(script.parent / name, 0)[0].work.args[0] for name in ("2_begin.json", "3_fold.json")]
+    assert {each.device for each in settings} == {"cuda"}  # of the jobs, not of this machine
+    assert {each.cache_gb for each in settings} == {None}  # each job has memory of its own

@@ -11,6 +11,7 @@ from utils.errors import UserError
 
 _AT_A_TIME = Limits(1, 1024)
 ALL, CPU = "all", "cpu"
+SLURM = "slurm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,8 @@ class LaunchOptions:
     launcher: str | None = option(
         None,
         "run each fold in a process of its own, several at a time: local is this machine; the default where one of the "
-        "next three options is given. Without them main.py runs one fold after the other by itself",
+        "next three options is given; slurm submits jobs to Slurm. Without them main.py runs one fold after the other "
+        "by itself",
         role="run",
     )
     gpus: tuple[str, ...] | None = option(
@@ -30,21 +32,45 @@ class LaunchOptions:
         role="run",
     )
     jobs_per_gpu: int | None = option(None, "folds at a time on each GPU; default: 1", role="run", limits=_AT_A_TIME)
-    jobs: int | None = option(None, "folds at a time on the CPU; default: 1", role="run", limits=_AT_A_TIME)
+    jobs: int | None = option(
+        None,
+        "folds at a time on the CPU; default: 1. With --launcher slurm jobs at a time, on any device; default: 64",
+        role="run",
+        limits=_AT_A_TIME,
+    )
+    slurm: tuple[str, ...] | None = option(
+        None,
+        "with --launcher slurm: options of sbatch as NAME=VALUE, such as time=8:00:00 partition=gpu mem=32G "
+        "cpus_per_task=4 gpus_per_node=1, and JSON files of them; time is needed",
+        role="run",
+    )
+    dry_run: bool = option(
+        False, "with --launcher slurm: submit nothing, but write files for sbatch, and say where", role="run"
+    )
 
     @property
     def launches(self) -> bool:
         """Whether a launcher is asked for."""
         return any(value is not None for value in (self.launcher, self.gpus, self.jobs_per_gpu, self.jobs))
 
+    @property
+    def submits(self) -> bool:
+        """Whether pieces are jobs of a batch system, which go on without the command that submits them."""
+        return self.launcher == SLURM
+
 
 def check_launch_options(options: LaunchOptions) -> None:
     """Validate the options against one another.
 
     Raises:
-        UserError: for GPUs that are no numbers or named twice, and for both kinds of jobs.
+        UserError: for GPUs that are no numbers or named twice, for both kinds of jobs, and for options of another
+            launcher.
     """
     gpus = options.gpus
+    if options.submits:
+        _check_slurm_options(options)
+    elif options.slurm is not None or options.dry_run:
+        raise UserError(f"got {'--dry_run' if options.dry_run else '--slurm'}, expected --launcher slurm with it")
     if gpus is not None:
         numbers = gpus not in ((ALL,), (CPU,))
         if not gpus or (numbers and not all(re.fullmatch(r"[0-9]{1,3}", gpu) for gpu in gpus)):
@@ -57,3 +83,12 @@ def check_launch_options(options: LaunchOptions) -> None:
         raise UserError(f"got --jobs {options.jobs} with --gpus {' '.join(gpus or ())}, expected --jobs_per_gpu")
     if options.jobs_per_gpu is not None and gpus == (CPU,):
         raise UserError(f"got --jobs_per_gpu {options.jobs_per_gpu} with --gpus cpu, expected --jobs")
+
+
+def _check_slurm_options(options: LaunchOptions) -> None:
+    if options.gpus is not None or options.jobs_per_gpu is not None:
+        name = "--gpus" if options.gpus is not None else "--jobs_per_gpu"
+        raise UserError(
+            f"got {name} with --launcher slurm, where each job has GPUs of its own: give --slurm gpus_per_node=1, and "
+            "--jobs for so many jobs at a time"
+        )

@@ -50,6 +50,8 @@ class LocalLauncher:
         UserError: as `slots_of` does.
     """
 
+    own_memory = False
+
     def __init__(self, options: LaunchOptions, *, device: str) -> None:
         self.slots = slots_of(options, device=device)
         self.n_slots = len(self.slots)

@@ -76,8 +76,10 @@ class Launcher(Protocol):
     Attributes:
         n_slots: how many pieces run at a time.
         device: `--device` of its pieces: `cpu`, or `cuda` where each sees the GPU that it was given.
+        own_memory: whether each piece has memory of its own; otherwise those that run share that of this machine.
     """
 
+    own_memory: bool
     n_slots: int
     device: str
 

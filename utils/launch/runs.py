@@ -15,7 +15,7 @@ from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.phrases import counted
 from utils.launch.launchers import launcher_of
-from utils.launch.piece import Piece
+from utils.launch.piece import Launcher, Piece
 from utils.machine.memory import free_memory
 from utils.runs.run_dir import fold_dir
 
@@ -53,7 +53,10 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     launcher = launcher_of(settings, device=settings.device)
     # What the pieces do is the same as without a launcher, and recorded as that.
     alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
-    settings = where_it_began(replace(settings, device=launcher.device, **alone))
+    options, settings = settings, where_it_began(replace(settings, device=launcher.device, **alone))
+    if options.submits:
+        _launch_whole(settings, steps, launcher, options)
+        return
     steps.begin(settings, launcher.n_slots)
     folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
     logger.info("%s, %d at a time; logs in %s", counted(len(folds), "fold"), launcher.n_slots, log.parent)
@@ -67,8 +70,39 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     steps.end(settings)
 
 
+def _launch_whole(settings: RunSettings, steps: Steps, launcher: Launcher, options: LaunchOptions) -> None:
+    """Submit all pieces of a run: its beginning and its end are jobs, too."""
+    from datasets.folds.splits import find_folds
+    from utils.launch.progress import run_with_progress
+    from utils.launch.slurm.launcher import written
+    from utils.pipeline.places import check_run_places
+
+    check_run_places(
+        settings.features_dir, settings.splits_dir, settings.folds, settings.anchors, slides_dir=settings.slides_dir
+    )
+    folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
+    pieces = run_pieces(settings, folds, steps, n_slots=None, label="", log=log)
+    if options.dry_run:
+        logger.info(written(pieces, launcher))
+        return
+    logger.info("%s, %d at a time; logs in %s", counted(len(pieces), "job"), launcher.n_slots, log.parent)
+    failed = [piece for piece in run_with_progress(pieces, launcher) if piece.status]
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {counted(len(pieces), 'piece')} failed ({failed[0].label}: {failed[0].said}): see the "
+            f"logs in {log.parent}, and pass --resume to go on with what is left"
+        )
+
+
 def fold_pieces(
-    settings: RunSettings, folds: Sequence[int], step: Step, *, n_slots: int, label: str, log: Path, needs: str = ""
+    settings: RunSettings,
+    folds: Sequence[int],
+    step: Step,
+    *,
+    n_slots: int | None,
+    label: str,
+    log: Path,
+    needs: str = "",
 ) -> list[Piece]:
     """A piece for each fold of a run whose folder is ready.
 
@@ -76,7 +110,7 @@ def fold_pieces(
         settings: of the run.
         folds: the numbers of its folds.
         step: computes one.
-        n_slots: how many pieces share the memory of the machine.
+        n_slots: how many pieces share the memory of the machine; None where each has its own.
         label: of the run; empty where it is the only one, so that each fold is told of by itself.
         log: of the run; those of the folds are beside it.
         needs: the label of the piece that makes the folder ready, or empty.
@@ -104,7 +138,14 @@ def fold_pieces(
 
 
 def run_pieces(
-    settings: RunSettings, folds: Sequence[int], steps: Steps, *, n_slots: int, label: str, log: Path, needs: str = ""
+    settings: RunSettings,
+    folds: Sequence[int],
+    steps: Steps,
+    *,
+    n_slots: int | None,
+    label: str,
+    log: Path,
+    needs: str = "",
 ) -> list[Piece]:
     """All pieces of a run; without folds its beginning alone, which says what is wrong with them.
 
@@ -112,20 +153,18 @@ def run_pieces(
         settings: of the run.
         folds: the numbers of its folds.
         steps: what its pieces do.
-        n_slots: how many pieces share the memory of the machine.
-        label: of the run.
+        n_slots: how many pieces share the memory of the machine; None where each has its own.
+        label: of the run; empty where it is the only one, so that each piece is told of by itself.
         log: of its beginning and end; those of the folds are beside it.
         needs: the label of a piece that has to end well before, or empty.
     """
-    before = (needs,) if needs else ()
-    begin = Piece(
-        f"{label}, beginning", label, "begin", partial(steps.begin, settings, n_slots), "main.py", log, before
-    )
+    before, names = (needs,) if needs else (), [f"{label}, {what}" if label else what for what in ("beginning", "end")]
+    begin = Piece(names[0], label or names[0], "begin", partial(steps.begin, settings, n_slots), "main.py", log, before)
     if not folds:
         return [begin]
     pieces = fold_pieces(settings, folds, steps.fold, n_slots=n_slots, label=label, log=log, needs=begin.label)
     after = tuple(piece.label for piece in pieces)
-    end = Piece(f"{label}, end", label, "end", partial(steps.end, settings), "main.py", log, after)
+    end = Piece(names[1], label or names[1], "end", partial(steps.end, settings), "main.py", log, after)
     return [begin, *pieces, end]
 
 
@@ -135,9 +174,9 @@ def log_of(settings: RunSettings) -> Path:
     return settings.results_dir / "logs" / name
 
 
-def _share_of_memory(settings: RunSettings, n_slots: int) -> float | None:
+def _share_of_memory(settings: RunSettings, n_slots: int | None) -> float | None:
     """`--cache_gb` of each piece: without one, they share what `utils.pipeline.inputs.slide_cache` would take."""
-    if settings.cache == "none" or settings.cache_gb is not None:
+    if n_slots is None or settings.cache == "none" or settings.cache_gb is not None:
         return settings.cache_gb
     from utils.pipeline.inputs import CACHE_SHARE
 

@@ -15,6 +15,7 @@ from utils.errors import UserError
         ({"gpus": ("0", "2"), "jobs_per_gpu": 2}, True),
         ({"jobs": 1}, True),
         ({"gpus": ("cpu",), "jobs": 2}, True),
+        ({"launcher": "slurm", "slurm": ("time=60", "gpus_per_node=1"), "jobs": 8}, True),
     ],
 )
 def test_each_option_asks_for_a_launcher(options: dict, launches: bool):
@@ -33,6 +34,13 @@ def test_each_option_asks_for_a_launcher(options: dict, launches: bool):
         ({"jobs": 2, "jobs_per_gpu": 2}, "got --jobs, for the CPU, and --jobs_per_gpu, for GPUs"),
         ({"jobs": 2, "gpus": ("0",)}, "got --jobs 2 with --gpus 0, expected --jobs_per_gpu"),
         ({"jobs_per_gpu": 2, "gpus": ("cpu",)}, "got --jobs_per_gpu 2 with --gpus cpu, expected --jobs"),
+        ({"slurm": ("time=60",)}, "got --slurm, expected --launcher slurm with it"),
+        ({"launcher": "local", "dry_run": True}, "got --dry_run, expected --launcher slurm with it"),
+        (
+            {"launcher": "slurm", "slurm": ("time=60",), "gpus": ("0",)},
+            "got --gpus with --launcher slurm, where each job",
+        ),
+        ({"launcher": "slurm", "slurm": ("time=60",), "jobs_per_gpu": 2}, "got --jobs_per_gpu with --launcher slurm"),
     ],
 )
 def test_what_cannot_be_meant(options: dict, words: str):
