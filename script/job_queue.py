@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import sys
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
         UserError: for impossible ones.
     """
     gpus = None if args.gpus is None else tuple(args.gpus)
-    options = LaunchOptions(launcher=args.launcher, gpus=gpus, jobs_per_gpu=args.jobs_per_gpu, jobs=args.jobs)
+    names = (field.name for field in dataclasses.fields(LaunchOptions) if field.name != "gpus")
+    options = LaunchOptions(gpus=gpus, **{name: getattr(args, name) for name in names})
     check_limits(options)
     check_launch_options(options)
     return options
@@ -76,7 +78,8 @@ def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
     if not isinstance(settings, RunSettings):
         needs = (job.needs,) if job.needs else ()
         work = partial(command.run, settings)
-        return [Piece(job.label, job.label, "anchors", work, f"{job.command}.py", job.log, needs)]
+        folders = (*settings.input_dir, settings.output_dir)
+        return [Piece(job.label, job.label, "anchors", work, f"{job.command}.py", job.log, needs, folders=folders)]
     folds: Sequence[int] = settings.folds or ()
     with contextlib.suppress(UserError):  # the beginning of the run says what is wrong, in its own log
         folds = folds or find_folds(settings.splits_dir)

@@ -1,8 +1,10 @@
-# Sourced: from GPU, GPUS, JOBS_PER_GPU and JOBS to the device, how anchors are fitted, and the options of the launcher.
+# Sourced: from GPU, GPUS, JOBS_PER_GPU, JOBS and LAUNCHER to the device, how anchors are fitted, and the options of the
+# launcher.
 # On GPUs, JOBS alone stands for JOBS_PER_GPU, as it did when there was one GPU.
 if [ -n "$GPUS" ]; then GPU="$GPUS"; fi
 if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+    if [ "$LAUNCHER" = ray ] && [ -n "$RAY_ADDRESS" ] && [ "$GPU" = 0 ]; then GPU=all; fi # which one, Ray chooses
 fi
 read -r -a launching <<< "$GPU"
 launching=(--gpus "${launching[@]}")
@@ -13,4 +15,9 @@ if [ "$GPU" = cpu ]; then
 else
     device=cuda fitting=(--gpu)
     if [ -n "${JOBS_PER_GPU:-$JOBS}" ]; then launching+=(--jobs_per_gpu "${JOBS_PER_GPU:-$JOBS}"); fi
+fi
+if [ -n "$LAUNCHER" ]; then launching+=(--launcher "$LAUNCHER"); fi
+if [ "$LAUNCHER" = ray ]; then
+    if [ -n "$RAY_ADDRESS" ]; then launching+=(--ray_address "$RAY_ADDRESS"); fi
+    if [ -n "$RAY_CPUS" ]; then launching+=(--ray_cpus "$RAY_CPUS"); fi
 fi

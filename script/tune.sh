@@ -42,6 +42,9 @@ JOBS="${JOBS:-}"                                                # folds at the s
 GPU="${GPU:-auto}"                                              # number of the GPU, cpu, or auto: the first if any
 GPUS="${GPUS:-}"                                                # several of them: all, or their numbers, such as "0 2"
 JOBS_PER_GPU="${JOBS_PER_GPU:-}"                                # folds at the same time on each GPU; 1 by default
+LAUNCHER="${LAUNCHER:-}"                                        # ray: folds as tasks of Ray (docs/scaling.md)
+RAY_ADDRESS="${RAY_ADDRESS:-}"                                  # a running cluster of Ray: auto, or HOST:PORT; a Ray of this machine by default
+RAY_CPUS="${RAY_CPUS:-}"                                        # CPUs of a fold there, the threads that it computes in
 NUM_WORKERS="${NUM_WORKERS:-4}"                                 # threads that read features, for each run
 
 bash script/setup.sh

@@ -20,7 +20,8 @@ class LaunchOptions:
     launcher: str | None = option(
         None,
         "run each fold in a process of its own, several at a time: local is this machine; the default where one of the "
-        "next three options is given. Without them main.py runs one fold after the other by itself",
+        "next three options is given; ray is a Ray of this machine, or a cluster. Without them main.py runs one fold "
+        "after the other by itself",
         role="run",
     )
     gpus: tuple[str, ...] | None = option(
@@ -31,6 +32,21 @@ class LaunchOptions:
     )
     jobs_per_gpu: int | None = option(None, "folds at a time on each GPU; default: 1", role="run", limits=_AT_A_TIME)
     jobs: int | None = option(None, "folds at a time on the CPU; default: 1", role="run", limits=_AT_A_TIME)
+    ray_address: str | None = option(
+        None,
+        "with --launcher ray: the cluster, auto or HOST:PORT, of which this machine is a node; default: a Ray of this "
+        "machine, which ends with the command",
+        role="run",
+    )
+    ray_cpus: int | None = option(
+        None, "with --launcher ray: CPUs of a fold, the threads that it computes in", role="run", limits=_AT_A_TIME
+    )
+    ray_retries: int | None = option(
+        None,
+        "with --launcher ray: how often a fold goes on after its process or its node died; default: 1",
+        role="run",
+        limits=Limits(0, 1000),
+    )
 
     @property
     def launches(self) -> bool:
@@ -42,9 +58,11 @@ def check_launch_options(options: LaunchOptions) -> None:
     """Validate the options against one another.
 
     Raises:
-        UserError: for GPUs that are no numbers or named twice, and for both kinds of jobs.
+        UserError: for GPUs that are no numbers or named twice, for both kinds of jobs, and for options of another
+            launcher.
     """
     gpus = options.gpus
+    _check_ray_options(options)
     if gpus is not None:
         numbers = gpus not in ((ALL,), (CPU,))
         if not gpus or (numbers and not all(re.fullmatch(r"[0-9]{1,3}", gpu) for gpu in gpus)):
@@ -57,3 +75,18 @@ def check_launch_options(options: LaunchOptions) -> None:
         raise UserError(f"got --jobs {options.jobs} with --gpus {' '.join(gpus or ())}, expected --jobs_per_gpu")
     if options.jobs_per_gpu is not None and gpus == (CPU,):
         raise UserError(f"got --jobs_per_gpu {options.jobs_per_gpu} with --gpus cpu, expected --jobs")
+
+
+def _check_ray_options(options: LaunchOptions) -> None:
+    address = options.ray_address
+    for name, value in (("address", address), ("cpus", options.ray_cpus), ("retries", options.ray_retries)):
+        if value is not None and options.launcher != "ray":
+            raise UserError(f"got --ray_{name} {value}, expected --launcher ray with it")
+    if address is None:
+        return
+    if address != "auto" and not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", address):
+        raise UserError(f"got --ray_address {address}, expected auto, or HOST:PORT as ray start prints it")
+    if options.gpus not in (None, (ALL,), (CPU,)):
+        raise UserError(
+            f"got --gpus {' '.join(options.gpus)} with --ray_address, where Ray chooses the GPUs: expected all or cpu"
+        )

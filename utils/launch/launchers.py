@@ -9,7 +9,7 @@ from utils.command.launch_options import LaunchOptions
 from utils.launch.piece import Launcher
 
 # To add one: a class that is made of the options and the device of the runs, see `utils.launch.piece.Launcher`.
-LAUNCHERS = {"local": "utils.launch.local.LocalLauncher"}
+LAUNCHERS = {"local": "utils.launch.local.LocalLauncher", "ray": "utils.launch.ray_launcher.RayLauncher"}
 DEFAULT = "local"
 
 

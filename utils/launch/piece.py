@@ -23,6 +23,7 @@ class Piece:
         log: where its output goes.
         needs: the labels of the pieces that have to end well before.
         places: what it writes, of which another process may have the locks (`utils.files.locks`).
+        folders: what it reads, and below which it writes: other machines have to see them.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Piece:
     log: Path
     needs: tuple[str, ...] = ()
     places: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

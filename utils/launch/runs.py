@@ -10,18 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from utils.command.launch_options import LaunchOptions
+from utils.command.launch_options import CPU, LaunchOptions
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.phrases import counted
 from utils.launch.launchers import launcher_of
 from utils.launch.piece import Piece
+from utils.launch.slots import visible_gpus
 from utils.machine.memory import free_memory
 from utils.runs.run_dir import fold_dir
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[RunSettings], object]
+BEGINNING = "beginning"
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,40 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     # What the pieces do is the same as without a launcher, and recorded as that.
     alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
     settings = where_it_began(replace(settings, device=launcher.device, **alone))
-    steps.begin(settings)
+    elsewhere = launcher.device != CPU and not visible_gpus()  # the GPUs are those of other machines
+    if not elsewhere:
+        steps.begin(settings)
     folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
+    pieces = [begin_piece(settings, steps.begin, BEGINNING, log=log)] if elsewhere else []
+    needs = BEGINNING if elsewhere else ""
     logger.info("%s, %d at a time; logs in %s", counted(len(folds), "fold"), launcher.n_slots, log.parent)
-    pieces = fold_pieces(settings, folds, steps.fold, n_slots=launcher.n_slots, label="", log=log)
-    failed = [fold for fold in run_with_progress(pieces, launcher) if fold.status]
+    pieces += fold_pieces(settings, folds, steps.fold, n_slots=launcher.n_slots, label="", log=log, needs=needs)
+    ended = run_with_progress(pieces, launcher)
+    if elsewhere and ended[0].status:
+        raise UserError(f"no fold could begin ({ended[0].said}): see {log}")
+    failed = [fold for fold in ended if fold.status]
     if failed:
         raise UserError(
             f"{len(failed)} of {counted(len(folds), 'fold')} failed ({failed[0].label}: {failed[0].said}): see the "
             f"logs in {log.parent}, and pass --resume to go on with what is left"
         )
     steps.end(settings)
+
+
+def begin_piece(settings: RunSettings, step: Step, label: str, *, log: Path, part: str = "", needs: str = "") -> Piece:
+    """The piece that makes the folder of a run ready.
+
+    Args:
+        settings: of the run.
+        step: does it.
+        label: of the piece.
+        log: where its output goes.
+        part: the run that it is a piece of; empty where it is told of by itself.
+        needs: the label of a piece that has to end well before, or empty.
+    """
+    before = (needs,) if needs else ()
+    work = partial(step, settings)
+    return Piece(label, part or label, "begin", work, "main.py", log, before, folders=_folders_of(settings))
 
 
 def fold_pieces(
@@ -97,6 +122,7 @@ def fold_pieces(
                 log.with_name(f"{log.name.removesuffix('.log')}_fold{k}.log"),
                 needs=(needs,) if needs else (),
                 places=(fold_dir(settings.run_dir, k),),
+                folders=_folders_of(settings),
             )
         )
     return pieces
@@ -116,8 +142,7 @@ def run_pieces(
         log: of its beginning and end; those of the folds are beside it.
         needs: the label of a piece that has to end well before, or empty.
     """
-    before = (needs,) if needs else ()
-    begin = Piece(f"{label}, beginning", label, "begin", partial(steps.begin, settings), "main.py", log, before)
+    begin = begin_piece(settings, steps.begin, f"{label}, {BEGINNING}", log=log, part=label, needs=needs)
     if not folds:
         return [begin]
     pieces = fold_pieces(settings, folds, steps.fold, n_slots=n_slots, label=label, log=log, needs=begin.label)
@@ -130,6 +155,12 @@ def log_of(settings: RunSettings) -> Path:
     """The log of a run in `RESULTS/logs/`."""
     name = f"{settings.task}_{settings.dataset}_{settings.run_dir.name}.log"
     return settings.results_dir / "logs" / name
+
+
+def _folders_of(settings: RunSettings) -> tuple[Path, ...]:
+    anchors = [] if settings.anchors in (None, "random") else [Path(settings.anchors).parent]
+    slides = [settings.slides_dir] if settings.slides_dir is not None else []
+    return (*settings.features_dir, settings.splits_dir, *anchors, settings.results_dir, *slides)
 
 
 def _share_of_memory(settings: RunSettings, n_slots: int) -> float | None:
