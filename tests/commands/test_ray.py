@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -189,6 +190,34 @@ def test_a_signal_lets_folds_save_what_they_have(
     assert all("stopping after this step" in log_of(tmp_path, k) for k in (0, 1))
     finish(start([*arguments, "--resume"]))
     assert files(run_dir) == serial
+
+
+CHECK = """
+import os, sys
+from pathlib import Path
+from utils.launch.piece import Piece
+from utils.launch.ray_cluster import check_nodes, join_ray
+from utils.machine.process import exit_code
+place, own = Path(sys.argv[2]), Path(f"/proc/self/task/{os.getpid()}")  # which no other process sees
+def check():
+    join_ray(sys.argv[1])
+    for folders in ((place,), (place, own)):
+        check_nodes([Piece("a", "a", "fold", print, "prog", place / "logs" / "a.log", folders=folders)])
+        print("seen", flush=True)
+sys.exit(exit_code(check, "prog"))
+"""
+
+
+def test_a_node_that_does_not_see_the_features_is_named(cluster: TwoNodes, tmp_path: Path):
+    command = [sys.executable, "-c", CHECK, cluster.address, str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "seen\n")
+    assert re.fullmatch(
+        r"prog: error: node \S+ \(\S+\) of the Ray cluster does not see /proc/self/task/\d+/\w+: features, folds, "
+        r"anchors and results have to be on a disk that all nodes share, under the same path\n",
+        ended.stderr,
+    )
+    assert list((tmp_path / "logs").iterdir()) == []
 
 
 WITHOUT = """
