@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from utils.errors import UserError
 from utils.launch.launchers import launcher_of
 from utils.launch.piece import Ended, Launcher, Piece
 from utils.launch.progress import run_with_progress
-from utils.launch.runs import run_pieces
+from utils.launch.runs import run_pieces, shared_by
 from utils.machine.cpu_threads import given_threads
 
 
@@ -51,14 +52,8 @@ def launch_options(args: argparse.Namespace) -> LaunchOptions:
     """
     gpus = None if args.gpus is None else tuple(args.gpus)
     slurm = None if args.slurm is None else tuple(args.slurm)
-    options = LaunchOptions(
-        launcher=args.launcher,
-        gpus=gpus,
-        jobs_per_gpu=args.jobs_per_gpu,
-        jobs=args.jobs,
-        slurm=slurm,
-        dry_run=args.dry_run,
-    )
+    names = (field.name for field in dataclasses.fields(LaunchOptions) if field.name not in ("gpus", "slurm"))
+    options = LaunchOptions(gpus=gpus, slurm=slurm, **{name: getattr(args, name) for name in names})
     check_limits(options)
     check_launch_options(options)
     return options
@@ -92,12 +87,14 @@ def pieces_of(job: Job, launcher: Launcher) -> list[Piece]:
     if not isinstance(settings, RunSettings):
         needs = (job.needs,) if job.needs else ()
         work = partial(command.run, settings)
-        return [Piece(job.label, job.label, "anchors", work, f"{job.command}.py", job.log, needs)]
+        folders = (*settings.input_dir, settings.output_dir)
+        return [Piece(job.label, job.label, "anchors", work, f"{job.command}.py", job.log, needs, folders=folders)]
     folds: Sequence[int] = settings.folds or ()
     with contextlib.suppress(UserError):  # the beginning of the run says what is wrong, in its own log
         folds = folds or find_folds(settings.splits_dir)
-    settings = replace(settings, device=launcher.device, threads=given_threads(settings.threads))
-    n_slots, label = None if launcher.own_memory else launcher.n_slots, job.label
+    threads = given_threads(settings.threads) or launcher.cpus
+    settings, n_slots = replace(settings, device=launcher.device, threads=threads), shared_by(launcher)
+    label = job.label
     return run_pieces(settings, folds, command.STEPS, n_slots=n_slots, label=label, log=job.log, needs=job.needs)
 
 

@@ -18,6 +18,7 @@ fi
 if [ -n "$GPUS" ]; then GPU="$GPUS"; fi
 if [ "$GPU" = auto ]; then
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then GPU=0; else GPU=cpu; fi
+    if [ "$LAUNCHER" = ray ] && [ -n "$RAY_ADDRESS" ] && [ "$GPU" = 0 ]; then GPU=all; fi # which one, Ray chooses
 fi
 read -r -a launching <<< "$GPU"
 launching=(${LAUNCHER:+--launcher "$LAUNCHER"} ${of_slurm[@]+"${of_slurm[@]}"} --gpus "${launching[@]}")
@@ -28,4 +29,8 @@ if [ "$GPU" = cpu ]; then
 else
     device=cuda fitting=(--gpu)
     if [ -n "${JOBS_PER_GPU:-$JOBS}" ]; then launching+=(--jobs_per_gpu "${JOBS_PER_GPU:-$JOBS}"); fi
+fi
+if [ "$LAUNCHER" = ray ]; then
+    if [ -n "$RAY_ADDRESS" ]; then launching+=(--ray_address "$RAY_ADDRESS"); fi
+    if [ -n "$RAY_CPUS" ]; then launching+=(--ray_cpus "$RAY_CPUS"); fi
 fi

@@ -29,9 +29,11 @@ JOBS="${JOBS:-}"                             # folds at the same time on the CPU
 GPU="${GPU:-auto}"                           # number of the GPU, cpu, or auto: the first if any
 GPUS="${GPUS:-}"                             # several of them: all, or their numbers, such as "0 2"
 JOBS_PER_GPU="${JOBS_PER_GPU:-}"             # folds at the same time on each GPU; 1 by default
-LAUNCHER="${LAUNCHER:-}"                     # local: this machine, the default; slurm: jobs of Slurm
+LAUNCHER="${LAUNCHER:-}"                     # local: this machine, the default; slurm: jobs of Slurm; ray: tasks of Ray
 SLURM_OPTIONS="${SLURM_OPTIONS:-}"           # with slurm: options of sbatch, "time=8:00:00 partition=gpu gpus_per_node=1", or a JSON file
 DRY_RUN="${DRY_RUN:-no}"                     # with slurm: yes writes the files for sbatch, and submits nothing
+RAY_ADDRESS="${RAY_ADDRESS:-}"               # a running cluster of Ray: auto, or HOST:PORT; a Ray of this machine by default
+RAY_CPUS="${RAY_CPUS:-}"                     # CPUs of a fold there, the threads that it computes in
 NUM_WORKERS="${NUM_WORKERS:-4}"              # threads that read features, for each run
 THREADS="${THREADS:-auto}"                   # threads of the CPU that a model computes in; auto: by the size of the bags
 ON_MISSING="${ON_MISSING:-error}"            # slides without features: error, or drop and count

@@ -30,6 +30,7 @@ elif [ "${#launching[@]}" = 2 ] && [ -z "$GPUS" ]; then # one fold after the oth
     if [ "$device" = cuda ]; then export CUDA_VISIBLE_DEVICES="$GPU"; fi
     launching=()
 fi
+if [ "$LAUNCHER" = ray ] && ! command -v nvidia-smi >/dev/null; then fitting=(); fi # the GPUs are those of other machines
 fitting+=(${refitting[@]+"${refitting[@]}"})
 before=
 for argument in "$@"; do # both commands check the patients of the folds, and the features

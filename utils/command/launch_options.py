@@ -21,8 +21,8 @@ class LaunchOptions:
     launcher: str | None = option(
         None,
         "run each fold in a process of its own, several at a time: local is this machine; the default where one of the "
-        "next three options is given; slurm submits jobs to Slurm. Without them main.py runs one fold after the other "
-        "by itself",
+        "next options is given; slurm submits jobs to Slurm; ray is a Ray of this machine, or a cluster. Without them "
+        "main.py runs one fold after the other by itself",
         role="run",
     )
     gpus: tuple[str, ...] | None = option(
@@ -46,6 +46,21 @@ class LaunchOptions:
     )
     dry_run: bool = option(
         False, "with --launcher slurm: submit nothing, but write files for sbatch, and say where", role="run"
+    )
+    ray_address: str | None = option(
+        None,
+        "with --launcher ray: the cluster, auto or HOST:PORT, of which this machine is a node; default: a Ray of this "
+        "machine, which ends with the command",
+        role="run",
+    )
+    ray_cpus: int | None = option(
+        None, "with --launcher ray: CPUs of a fold, the threads that it computes in", role="run", limits=_AT_A_TIME
+    )
+    ray_retries: int | None = option(
+        None,
+        "with --launcher ray: how often a fold goes on after its process or its node died; default: 1",
+        role="run",
+        limits=Limits(0, 1000),
     )
 
     @property
@@ -71,6 +86,7 @@ def check_launch_options(options: LaunchOptions) -> None:
         _check_slurm_options(options)
     elif options.slurm is not None or options.dry_run:
         raise UserError(f"got {'--dry_run' if options.dry_run else '--slurm'}, expected --launcher slurm with it")
+    _check_ray_options(options)
     if gpus is not None:
         numbers = gpus not in ((ALL,), (CPU,))
         if not gpus or (numbers and not all(re.fullmatch(r"[0-9]{1,3}", gpu) for gpu in gpus)):
@@ -91,4 +107,19 @@ def _check_slurm_options(options: LaunchOptions) -> None:
         raise UserError(
             f"got {name} with --launcher slurm, where each job has GPUs of its own: give --slurm gpus_per_node=1, and "
             "--jobs for so many jobs at a time"
+        )
+
+
+def _check_ray_options(options: LaunchOptions) -> None:
+    address = options.ray_address
+    for name, value in (("address", address), ("cpus", options.ray_cpus), ("retries", options.ray_retries)):
+        if value is not None and options.launcher != "ray":
+            raise UserError(f"got --ray_{name} {value}, expected --launcher ray with it")
+    if address is None:
+        return
+    if address != "auto" and not re.fullmatch(r"[^\s/]+:[0-9]{1,5}", address):
+        raise UserError(f"got --ray_address {address}, expected auto, or HOST:PORT as ray start prints it")
+    if options.gpus not in (None, (ALL,), (CPU,)):
+        raise UserError(
+            f"got --gpus {' '.join(options.gpus)} with --ray_address, where Ray chooses the GPUs: expected all or cpu"
         )

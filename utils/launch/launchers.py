@@ -12,6 +12,7 @@ from utils.launch.piece import Launcher
 LAUNCHERS = {
     "local": "utils.launch.local.LocalLauncher",
     "slurm": "utils.launch.slurm.launcher.SlurmLauncher",
+    "ray": "utils.launch.ray_launcher.RayLauncher",
 }
 DEFAULT = "local"
 

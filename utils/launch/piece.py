@@ -23,6 +23,7 @@ class Piece:
         log: where its output goes.
         needs: the labels of the pieces that have to end well before.
         places: what it writes, of which another process may have the locks (`utils.files.locks`).
+        folders: what it reads, and below which it writes: other machines have to see them.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Piece:
     log: Path
     needs: tuple[str, ...] = ()
     places: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,12 @@ class Launcher(Protocol):
     Attributes:
         n_slots: how many pieces run at a time.
         device: `--device` of its pieces: `cpu`, or `cuda` where each sees the GPU that it was given.
+        cpus: how many CPUs the user gave each piece; None where pieces share the cores of this machine, or have those
+            of their job.
         own_memory: whether each piece has memory of its own; otherwise those that run share that of this machine.
     """
 
+    cpus: int | None
     own_memory: bool
     n_slots: int
     device: str

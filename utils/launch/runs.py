@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from utils.command.launch_options import LaunchOptions
+from utils.command.launch_options import CPU, LaunchOptions
 from utils.command.settings import RunSettings
 from utils.errors import UserError
 from utils.files.phrases import counted
 from utils.launch.launchers import launcher_of
 from utils.launch.piece import Launcher, Piece
+from utils.launch.slots import visible_gpus
 from utils.machine.memory import free_memory
 from utils.runs.run_dir import fold_dir
 
@@ -48,50 +49,46 @@ def launch_run(settings: RunSettings, steps: Steps) -> None:
     """
     from datasets.folds.splits import find_folds  # slow to import
     from utils.launch.progress import run_with_progress
+    from utils.launch.slurm.launcher import written
+    from utils.pipeline.places import check_run_places
     from utils.runs.earlier_name import where_it_began
 
     launcher = launcher_of(settings, device=settings.device)
     # What the pieces do is the same as without a launcher, and recorded as that.
     alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
     options, settings = settings, where_it_began(replace(settings, device=launcher.device, **alone))
-    if options.submits:
-        _launch_whole(settings, steps, launcher, options)
-        return
-    steps.begin(settings, launcher.n_slots)
-    folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
-    logger.info("%s, %d at a time; logs in %s", counted(len(folds), "fold"), launcher.n_slots, log.parent)
-    pieces = fold_pieces(settings, folds, steps.fold, n_slots=launcher.n_slots, label="", log=log)
-    failed = [fold for fold in run_with_progress(pieces, launcher) if fold.status]
-    if failed:
-        raise UserError(
-            f"{len(failed)} of {counted(len(folds), 'fold')} failed ({failed[0].label}: {failed[0].said}): see the "
-            f"logs in {log.parent}, and pass --resume to go on with what is left"
-        )
-    steps.end(settings)
-
-
-def _launch_whole(settings: RunSettings, steps: Steps, launcher: Launcher, options: LaunchOptions) -> None:
-    """Submit all pieces of a run: its beginning and its end are jobs, too."""
-    from datasets.folds.splits import find_folds
-    from utils.launch.progress import run_with_progress
-    from utils.launch.slurm.launcher import written
-    from utils.pipeline.places import check_run_places
-
-    check_run_places(
-        settings.features_dir, settings.splits_dir, settings.folds, settings.anchors, slides_dir=settings.slides_dir
-    )
-    folds, log = settings.folds or tuple(find_folds(settings.splits_dir)), log_of(settings)
-    pieces = run_pieces(settings, folds, steps, n_slots=None, label="", log=log)
+    settings = replace(settings, threads=settings.threads or launcher.cpus)
+    n_slots, log = shared_by(launcher), log_of(settings)
+    # The beginning and the end are pieces, too, where this machine is not one that computes.
+    whole = options.submits or (launcher.device != CPU and not visible_gpus())
+    if whole:
+        places = settings.features_dir, settings.splits_dir, settings.folds, settings.anchors
+        check_run_places(*places, slides_dir=settings.slides_dir)
+    else:
+        steps.begin(settings, n_slots)
+    folds = settings.folds or tuple(find_folds(settings.splits_dir))
+    if whole:
+        pieces = run_pieces(settings, folds, steps, n_slots=n_slots, label="", log=log)
+    else:
+        pieces = fold_pieces(settings, folds, steps.fold, n_slots=n_slots, label="", log=log)
     if options.dry_run:
         logger.info(written(pieces, launcher))
         return
-    logger.info("%s, %d at a time; logs in %s", counted(len(pieces), "job"), launcher.n_slots, log.parent)
+    number = counted(len(pieces), "piece" if whole else "fold")
+    logger.info("%s, %d at a time; logs in %s", number, launcher.n_slots, log.parent)
     failed = [piece for piece in run_with_progress(pieces, launcher) if piece.status]
     if failed:
         raise UserError(
-            f"{len(failed)} of {counted(len(pieces), 'piece')} failed ({failed[0].label}: {failed[0].said}): see the "
-            f"logs in {log.parent}, and pass --resume to go on with what is left"
+            f"{len(failed)} of {number} failed ({failed[0].label}: {failed[0].said}): see the logs in {log.parent}, "
+            "and pass --resume to go on with what is left"
         )
+    if not whole:
+        steps.end(settings)
+
+
+def shared_by(launcher: Launcher) -> int | None:
+    """How many pieces share the memory and the cores of a machine; None where each has its own."""
+    return None if launcher.own_memory else launcher.n_slots
 
 
 def fold_pieces(
@@ -132,6 +129,7 @@ def fold_pieces(
                 log.with_name(f"{log.name.removesuffix('.log')}_fold{k}.log"),
                 needs=(needs,) if needs else (),
                 places=(fold_dir(settings.run_dir, k),),
+                folders=_folders_of(settings),
             )
         )
     return pieces
@@ -159,7 +157,8 @@ def run_pieces(
         needs: the label of a piece that has to end well before, or empty.
     """
     before, names = (needs,) if needs else (), [f"{label}, {what}" if label else what for what in ("beginning", "end")]
-    begin = Piece(names[0], label or names[0], "begin", partial(steps.begin, settings, n_slots), "main.py", log, before)
+    work = partial(steps.begin, settings, n_slots)
+    begin = Piece(names[0], label or names[0], "begin", work, "main.py", log, before, folders=_folders_of(settings))
     if not folds:
         return [begin]
     pieces = fold_pieces(settings, folds, steps.fold, n_slots=n_slots, label=label, log=log, needs=begin.label)
@@ -172,6 +171,12 @@ def log_of(settings: RunSettings) -> Path:
     """The log of a run in `RESULTS/logs/`."""
     name = f"{settings.task}_{settings.dataset}_{settings.run_dir.name}.log"
     return settings.results_dir / "logs" / name
+
+
+def _folders_of(settings: RunSettings) -> tuple[Path, ...]:
+    anchors = [] if settings.anchors in (None, "random") else [Path(settings.anchors).parent]
+    slides = [settings.slides_dir] if settings.slides_dir is not None else []
+    return (*settings.features_dir, settings.splits_dir, *anchors, settings.results_dir, *slides)
 
 
 def _share_of_memory(settings: RunSettings, n_slots: int | None) -> float | None:

@@ -39,7 +39,7 @@ def given_threads(option: int | None) -> int | None:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # a batch system may give fewer than there are
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The cores that this process may use: a batch system may give fewer than there are."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    of_job = os.environ.get("SLURM_CPUS_ON_NODE", "")  # without cgroups Slurm leaves all cores in sight
+    return min(allowed, int(of_job)) if of_job.isdecimal() and int(of_job) else allowed

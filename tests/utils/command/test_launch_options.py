@@ -16,6 +16,9 @@ from utils.errors import UserError
         ({"jobs": 1}, True),
         ({"gpus": ("cpu",), "jobs": 2}, True),
         ({"launcher": "slurm", "slurm": ("time=60", "gpus_per_node=1"), "jobs": 8}, True),
+        ({"launcher": "ray", "ray_cpus": 4, "ray_retries": 0}, True),
+        ({"launcher": "ray", "ray_address": "auto", "gpus": ("all",), "jobs_per_gpu": 2}, True),
+        ({"launcher": "ray", "ray_address": "node-1.cluster:6379"}, True),
     ],
 )
 def test_each_option_asks_for_a_launcher(options: dict, launches: bool):
@@ -41,6 +44,10 @@ def test_each_option_asks_for_a_launcher(options: dict, launches: bool):
             "got --gpus with --launcher slurm, where each job",
         ),
         ({"launcher": "slurm", "slurm": ("time=60",), "jobs_per_gpu": 2}, "got --jobs_per_gpu with --launcher slurm"),
+        ({"ray_address": "auto"}, "got --ray_address auto, expected --launcher ray with it"),
+        ({"launcher": "local", "ray_retries": 0}, "got --ray_retries 0, expected --launcher ray with it"),
+        ({"launcher": "ray", "ray_address": "ray://a:1"}, "got --ray_address ray://a:1, expected auto, or HOST:PORT"),
+        ({"launcher": "ray", "ray_address": "a:1", "gpus": ("0",)}, "got --gpus 0 with --ray_address, where Ray"),
     ],
 )
 def test_what_cannot_be_meant(options: dict, words: str):

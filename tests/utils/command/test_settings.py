@@ -95,6 +95,9 @@ RUN_DEFAULTS = {
     "jobs": None,
     "slurm": None,
     "dry_run": False,
+    "ray_address": None,
+    "ray_cpus": None,
+    "ray_retries": None,
     "on_missing": "error",
     "allow_patient_overlap": False,
     "feature_norm": None,
@@ -365,7 +368,7 @@ def test_what_may_differ_between_the_parts_of_a_run():
     without_effect = {
         *("folds", "stage", "resume", "overwrite", "on_change", "no_figures"),
         *("profile", "tensorboard", "num_workers", "threads", "cache", "cache_gb", "verify", "device"),
-        *("launcher", "gpus", "jobs_per_gpu", "jobs", "slurm", "dry_run"),
+        *("launcher", "gpus", "jobs_per_gpu", "jobs", "slurm", "dry_run", "ray_address", "ray_cpus", "ray_retries"),
     }
     explaining = {"explain_cases", "explain_slides", "slides_dir", "mpp", "patch_size", "geojson"}
     assert set(names_of(RunSettings, "place")) == places

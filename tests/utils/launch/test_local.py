@@ -18,7 +18,7 @@ from tests.utils.launch import work
 from tests.utils.launch.work import Told, piece
 from utils.command.launch_options import LaunchOptions
 from utils.files.locks import locked
-from utils.launch import local
+from utils.launch import schedule
 from utils.launch.local import LocalLauncher
 from utils.launch.piece import Ended, Piece
 
@@ -206,7 +206,7 @@ def test_pieces_end_with_a_launcher_that_is_killed(tmp_path: Path, launcher: sub
 
 def test_a_piece_that_a_signal_ended_stops_the_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Ctrl-C may reach the pieces first."""
-    monkeypatch.setattr(local, "INTERRUPTED", {2: signal.SIGINT})
+    monkeypatch.setattr(schedule, "INTERRUPTED", {2: signal.SIGINT})
     told = Told()
     pieces = [piece(tmp_path, "a", work.fail, "as by a signal"), piece(tmp_path, "b", work.say)]
     with pytest.raises(KeyboardInterrupt):

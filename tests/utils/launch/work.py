@@ -80,3 +80,9 @@ def wait_for_a_signal(mark: Path) -> None:
     """Work until a signal comes, which is told."""
     mark.touch()
     time.sleep(60)
+
+
+def variables_while(seconds: float, *names: str) -> None:
+    """Tell variables, and keep the place for a while."""
+    time.sleep(seconds)
+    variables(*names)

@@ -47,6 +47,7 @@ class SlurmLauncher:
         UserError: for impossible options, without submitit, and where there is no Slurm.
     """
 
+    cpus = None
     own_memory = True
 
     def __init__(self, options: LaunchOptions, *, device: str, queue: Queue | None = None) -> None:
