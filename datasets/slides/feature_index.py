@@ -20,8 +20,9 @@ from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.fingerprint import fingerprint_of
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.pack_folder import is_pack
 from datasets.slides.packed_index import PackedIndex, check_as_packed
-from datasets.slides.packed_slide import is_pack, is_packed
+from datasets.slides.packed_slide import is_packed
 from datasets.slides.slide_values import SlideValues
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
