@@ -15,7 +15,8 @@ from datasets.pack.unfinished_pack import UnfinishedPack
 from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import check_widths, find_slides
 from datasets.slides.file_state import State, is_young, state_of
-from datasets.slides.pack_table import TABLE, PackedSlide
+from datasets.slides.pack_folder import TABLE
+from datasets.slides.pack_table import PackedSlide
 from datasets.slides.packed_slide import Pack, digest_of
 from datasets.slides.slide_content import SlideContent
 from utils.command.verify_option import CHANGED

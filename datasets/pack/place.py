@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from datasets.slides.index_table import IndexedSlide
-from datasets.slides.pack_table import TABLE
-from datasets.slides.packed_slide import PARTIAL, SLIDES, is_pack
+from datasets.slides.pack_folder import PARTIAL, SLIDES, TABLE, is_pack
 from utils.errors import UserError, cannot_read
 
 JOURNAL = ".pack.csv.partial"

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from datasets.pack.place import JOURNAL
 from datasets.slides.file_state import State
+from datasets.slides.pack_folder import PARTIAL, SLIDES, TABLE
 from datasets.slides.pack_table import (
-    TABLE,
     PackedSlide,
     aligned,
     cells_of,
@@ -25,7 +25,7 @@ from datasets.slides.pack_table import (
     table_body,
     write_pack_table,
 )
-from datasets.slides.packed_slide import BEGIN, PARTIAL, SLIDES, bytes_of, digest_of, first_line, mapped_content
+from datasets.slides.packed_slide import BEGIN, bytes_of, digest_of, first_line, mapped_content
 from datasets.slides.slide_content import SlideContent
 from utils.errors import cannot_write
 

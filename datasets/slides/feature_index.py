@@ -21,8 +21,8 @@ from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.first_look import all_of, look_into
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.pack_folder import is_pack
 from datasets.slides.packed_index import PackedIndex
-from datasets.slides.packed_slide import is_pack
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads

@@ -18,7 +18,6 @@ from datasets.slides.slide_ids import slide_id_of
 from utils.errors import UserError, cannot_read
 from utils.files.atomic import atomic_path
 
-TABLE = "pack.csv"
 FORMAT = 1
 COLUMNS = (
     *("folder", "name", "size", "mtime_ns", "patches", "width", "dtype", "fingerprint", "coords"),

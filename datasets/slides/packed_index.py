@@ -8,8 +8,9 @@ from pathlib import Path
 from datasets.slides.file_state import state_of
 from datasets.slides.fingerprint import fingerprint
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.pack_folder import SLIDES
 from datasets.slides.pack_table import PackedSlide
-from datasets.slides.packed_slide import SLIDES, open_pack, opened_slide
+from datasets.slides.packed_slide import open_pack, opened_slide
 from datasets.slides.slide_ids import PACKED_ENDING
 from datasets.slides.slide_values import SlideValues
 from utils.errors import UserError

@@ -24,13 +24,12 @@ import torch
 
 from datasets.slides.damaged_slide import reading
 from datasets.slides.file_rows import read_rows_of
-from datasets.slides.pack_table import TABLE, PackedSlide, read_pack_table
+from datasets.slides.pack_folder import PARTIAL, SLIDES, TABLE
+from datasets.slides.pack_table import PackedSlide, read_pack_table
 from datasets.slides.slide_content import SlideContent
 from datasets.slides.slide_ids import PACKED_ENDING, ending_of, slide_id_of
 from utils.errors import UserError, cannot_read
 
-SLIDES = "slides.bin"
-PARTIAL = ".slides.bin.partial"  # of a pack that is being written
 BEGIN = 128  # bytes before the first slide: a line that names the table; a multiple of 64
 _Stamp = tuple[int, int, int]
 
@@ -114,11 +113,6 @@ class OpenedSlide(NamedTuple):
         """Features (len(rows), D) of these patches."""
         with reading(self.pack.folder / SLIDES, "a pack"):
             return self.pack.read_rows(self.slide, rows)
-
-
-def is_pack(folder: Path) -> bool:
-    """Whether a folder is a pack, or is becoming one."""
-    return (folder / TABLE).is_file() or (folder / PARTIAL).is_file()
 
 
 def open_pack(folder: Path, *, as_it_is: bool = False) -> Pack:

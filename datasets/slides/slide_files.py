@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets.slides.nearby_folders import folders_with_features, nearest_name
-from datasets.slides.pack_sources import slides_of_pack
-from datasets.slides.packed_slide import is_pack
+from datasets.slides.pack_folder import is_pack
 from datasets.slides.slide_ids import FEATURE_ENDINGS, slide_id_of
 from utils.errors import UserError, cannot_read
 from utils.files.phrases import listed
@@ -56,6 +55,8 @@ def feature_files(folder: Path) -> list[Path]:
         UserError: for a folder that cannot be read, and a pack that is damaged.
     """
     if is_pack(folder):
+        from datasets.slides.pack_sources import slides_of_pack  # torch: only where there is a pack
+
         return slides_of_pack(folder, feature_files)
     try:
         with os.scandir(folder) as inside:

@@ -22,8 +22,8 @@ from datasets.pack.settings import PackSettings
 from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import find_slides, read_header, read_rows, read_slide, write_slide
 from datasets.slides.fingerprint import fingerprint
-from datasets.slides.pack_table import TABLE
-from datasets.slides.packed_slide import PARTIAL, SLIDES, is_packed
+from datasets.slides.pack_folder import PARTIAL, SLIDES, TABLE
+from datasets.slides.packed_slide import is_packed
 from utils.errors import MachineError, UserError
 from utils.files.locks import HeldError, locked
 

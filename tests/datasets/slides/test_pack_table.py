@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.slides.pack_table import (
-    PackedSlide,
-    cells_of,
-    parsed,
-    read_pack_table,
-    table_body,
-    write_pack_table,
-)
+from datasets.slides.pack_table import PackedSlide, cells_of, parsed, read_pack_table, table_body, write_pack_table
 from utils.errors import UserError
 
 FULL = PackedSlide(

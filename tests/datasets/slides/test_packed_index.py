@@ -13,7 +13,7 @@ from datasets.pack.pack_cohort import pack_cohort
 from datasets.pack.settings import PackSettings
 from datasets.slides.feature_index import FeatureIndex
 from datasets.slides.features import find_slides
-from datasets.slides.packed_slide import SLIDES
+from datasets.slides.pack_folder import SLIDES
 from utils.errors import UserError
 
 HOUR = 3_600_000_000_000

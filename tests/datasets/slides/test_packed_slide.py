@@ -12,8 +12,9 @@ import torch
 from datasets.pack.pack_cohort import pack_cohort
 from datasets.pack.settings import PackSettings
 from datasets.slides.features import find_slides, open_slide, read_header, read_slide
-from datasets.slides.pack_table import TABLE, read_pack_table, table_body, write_pack_table
-from datasets.slides.packed_slide import SLIDES, first_line, is_pack, open_pack
+from datasets.slides.pack_folder import SLIDES, TABLE, is_pack
+from datasets.slides.pack_table import read_pack_table, table_body, write_pack_table
+from datasets.slides.packed_slide import first_line, open_pack
 from utils.errors import UserError
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.slides.pack_table import TABLE, PackedSlide, table_body, write_pack_table
-from datasets.slides.packed_slide import BEGIN, SLIDES, Pack, first_line
+from datasets.slides.pack_folder import SLIDES, TABLE
+from datasets.slides.pack_table import PackedSlide, table_body, write_pack_table
+from datasets.slides.packed_slide import BEGIN, Pack, first_line
 from tests.fuzz.targets._slides import D, N
 
 SUFFIX = ".csv"

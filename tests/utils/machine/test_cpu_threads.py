@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from utils.machine import cpu_threads
 from utils.machine.cpu_threads import THREADS, given_threads, threads_for
 
 
@@ -44,3 +45,10 @@ def test_what_the_environment_gives(monkeypatch: pytest.MonkeyPatch, environment
         monkeypatch.setenv(THREADS, environment)
     assert given_threads(None) == threads
     assert given_threads(5) == 5
+
+
+@pytest.mark.parametrize(("of_job", "expected"), [("3", 3), ("64", 8), ("", 8), ("0", 8), ("many", 8)])
+def test_a_job_of_slurm_has_its_own_cores(monkeypatch: pytest.MonkeyPatch, of_job: str, expected: int):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", of_job)
+    assert cpu_threads.cores() == expected
