@@ -86,10 +86,12 @@ def run_part(settings: ClusteringSettings, *, fits_slides: bool = True) -> None:
     fittings = [slides_to_fit(slides, fold_csv, sampling) for fold_csv in settings.fold_csv or (None,)]
     # The slide anchors are those of every fold, unless the fold's training slides set the scale of the features.
     by_fold = settings.feature_norm == "zscore"
+    index = next(iter(slides.values())).index
     places = anchor_places(fittings, settings.scope, clustering, target, by_fold=by_fold)
     with ExitStack() as held:
         for take in [locked(*places)] if fits_slides else map(locked_in_turn, places):
             held.enter_context(take)
+        held.callback(index.save)
         for number, fitting in enumerate(fittings):
             sample = choose_sample(fitting, width, settings.feature_norm, sampling)
             if settings.scope in ("both", "dataset"):
@@ -100,7 +102,6 @@ def run_part(settings: ClusteringSettings, *, fits_slides: bool = True) -> None:
                 if fits_slides:
                     check_no_parts(directory)
                     paths = {slide_id: slide.path for slide_id, slide in slides.items()}
-                    index = next(iter(slides.values())).index
                     fit_slide_anchors(paths, index, directory, sample.norm, clustering, settings.workers)
 
 

@@ -76,6 +76,7 @@ def fit_part(settings: ClusteringSettings, part: int, n_parts: int) -> None:
     for directory, fitting in slide_directories(settings).items():
         with locked(place_of_part(directory, part, n_parts)):
             check_free([directory])
+            # The directory is there, with the lock in it, so that this compares the record with the options.
             is_done(directory, target.recorded(fitting), overwrite=False)
             norm = read_provenance(directory).feature_norm
             fit_slide_anchors(own, index, directory, norm, clustering, settings.workers)
