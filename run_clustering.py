@@ -102,7 +102,8 @@ def run_part(settings: ClusteringSettings, *, fits_slides: bool = True) -> None:
                 if fits_slides:
                     check_no_parts(directory)
                     paths = {slide_id: slide.path for slide_id, slide in slides.items()}
-                    fit_slide_anchors(paths, index, directory, sample.norm, clustering, settings.workers)
+                    how = (sample.norm, clustering, settings.workers)
+                    fit_slide_anchors(paths, index, directory, *how, place=directory)
 
 
 if __name__ == "__main__":

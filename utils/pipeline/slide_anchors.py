@@ -18,7 +18,7 @@ from datasets.slides.id_checks import check_slide_files
 from utils.anchors.anchor_files import read_provenance, slide_anchors_dir, write_anchors, write_provenance
 from utils.anchors.feature_norm import FeatureNorm
 from utils.errors import UserError
-from utils.files.locks import check_free
+from utils.files.locks import check_free, check_owned
 from utils.files.phrases import agreeing, counted
 from utils.files.provenance import changed_values, package_versions
 from utils.machine.threads import map_in_threads
@@ -80,6 +80,8 @@ def fit_slide_anchors(
     norm: FeatureNorm,
     clustering: Clustering,
     workers: int,
+    *,
+    place: Path,
 ) -> None:
     """Fit the own anchors of slides and write them slide by slide; slides that are done are kept.
 
@@ -93,9 +95,10 @@ def fit_slide_anchors(
         norm: the scale of the features.
         clustering: how anchors are found.
         workers: threads that read.
+        place: what this process has the lock of: the directory, or the place of a part.
 
     Raises:
-        UserError: for a file that cannot be read.
+        UserError: for a file that cannot be read, and where the lock was lost.
     """
     todo = [slide_id for slide_id in paths if not (directory / f"{slide_id}.pt").exists()]
     if len(todo) < len(paths):
@@ -111,6 +114,7 @@ def fit_slide_anchors(
             _fitted_at_once(fitted, slides, clustering) as results,
         ):
             for slide_id, anchors in tqdm(results, "slide anchors", len(todo), disable=None, unit="slide"):
+                check_owned(place)
                 write_anchors(directory / f"{slide_id}.pt", anchors)
     finally:
         index.save()

@@ -74,12 +74,12 @@ def fit_part(settings: ClusteringSettings, part: int, n_parts: int) -> None:
     own = {slide_id: paths[slide_id] for slide_id in divided(file_sizes(paths), n_parts)[part]}
     clustering, target = Clustering.of(settings), Target.of(settings)
     for directory, fitting in slide_directories(settings).items():
-        with locked(place_of_part(directory, part, n_parts)):
+        with locked(place_of_part(directory, part, n_parts)) as (place,):
             check_free([directory])
             # The directory is there, with the lock in it, so that this compares the record with the options.
             is_done(directory, target.recorded(fitting), overwrite=False)
             norm = read_provenance(directory).feature_norm
-            fit_slide_anchors(own, index, directory, norm, clustering, settings.workers)
+            fit_slide_anchors(own, index, directory, norm, clustering, settings.workers, place=place)
 
 
 def left_in(settings: ClusteringSettings) -> int:
