@@ -68,9 +68,11 @@ explained=("${arguments[@]}" --stage explain --explain_cases "$EXPLAIN" ${SLIDES
 .venv/bin/python -m script.check_run "${arguments[@]}"
 if [ "$EXPLAIN" != 0 ]; then .venv/bin/python -m script.check_run "${explained[@]}"; fi
 . script/passing_signals.sh
-# Anchors are fitted on the first of the GPUs.
+# Slide anchors are fitted where folds are trained, those of the data set on the first of the GPUs.
 first=()
-if [ "$device" = cuda ] && [ "$GPU" != all ] && [ -z "${CUDA_VISIBLE_DEVICES:-}" ]; then
+if [ "$ANCHOR_SCOPE" = slide ] && [ "${#launching[@]}" != 0 ]; then
+    fitting+=("${launching[@]}")
+elif [ "$device" = cuda ] && [ "$GPU" != all ] && [ -z "${CUDA_VISIBLE_DEVICES:-}" ]; then
     first=(env "CUDA_VISIBLE_DEVICES=${GPU%% *}")
 fi
 clustering=(--dataset_name "$DATASET" --n_clusters "$N_CLUSTERS" --scope "$ANCHOR_SCOPE"

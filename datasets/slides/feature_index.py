@@ -15,14 +15,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from datasets.slides.chunk_places import use_places
+from datasets.slides.chunk_places import places_found, use_places
 from datasets.slides.features import SlideFeatures, read_header, read_rows, read_slide
 from datasets.slides.file_state import State, is_young, state_of
 from datasets.slides.first_look import all_of, look_into
 from datasets.slides.index_folder import IndexFolder
 from datasets.slides.index_table import IndexedSlide, Table
+from datasets.slides.known_rows import read_known_rows
 from datasets.slides.pack_folder import is_pack
 from datasets.slides.packed_index import PackedIndex
+from datasets.slides.slide_checks import check_finite
 from utils.command.verify_option import CHANGED, VERIFY
 from utils.errors import UserError
 from utils.machine.threads import map_in_threads
@@ -125,11 +127,26 @@ class FeatureIndex:
     def read_rows(self, path: Path, rows: np.ndarray) -> torch.Tensor:
         """Read rows of a slide as `read_rows` does; NaN is not looked for where the numbers are known to be finite.
 
+        Where the rows lie is kept: of a file in chunks they are then read without HDF5.
+
         Raises:
             UserError: as `read_rows` does.
         """
-        features = self._read_known(path, lambda: read_rows(path, rows, known_finite=True))
-        return read_rows(path, rows) if features is None else features
+        state = state_of(path)
+        known = self._known(path, state)
+        if known is None:
+            return read_rows(path, rows)
+        features = read_known_rows(path, known, rows)
+        if features is None:
+            features = read_rows(path, rows, known_finite=True)
+            chunks = places_found(path)
+            if chunks:  # for the folds to come, and for training
+                self._note(path, _Seen(known._replace(chunks=chunks), is_settled=True))
+        if state_of(path) != state:
+            return read_rows(path, rows)
+        if known.values is None:
+            check_finite(features, path)
+        return features
 
     def save(self) -> None:
         """Write what was found since the last time; an index that cannot be written is said, and no error."""

@@ -15,7 +15,7 @@ from datasets.slides.features import read_slide, write_slide
 from tests.commands.conftest import cls_arguments, files_in
 from utils.anchors.anchor_files import write_anchors
 from utils.anchors.kmeans import kmeans
-from utils.pipeline import fit_anchors
+from utils.pipeline import slide_anchors
 
 
 def write_features(directory: Path, sizes: dict[str, int], dim: int = 6) -> dict[str, np.ndarray]:
@@ -318,7 +318,7 @@ def test_overwriting_that_stops_half_way_mixes_nothing(run_clustering, tmp_path,
         write_anchors(path, centroids)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_anchors, "write_anchors", stopping)
+        patched.setattr(slide_anchors, "write_anchors", stopping)
         assert run_clustering(*new, "--overwrite").status == 130
     run_clustering(*new).check()
     for slide_id in ("s1", "s2", "s3"):

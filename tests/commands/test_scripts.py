@@ -75,8 +75,9 @@ def test_run_cls_with_slide_anchors(cls_cohort, tmp_path):
     places = {"FEATURES_DIR": cls_cohort.features_dir, "SPLITS_DIR": cls_cohort.splits_dir}
     places |= {"ANCHORS_DIR": tmp_path / "anchors", "RESULTS_DIR": tmp_path / "results"}
     settings = {"DATASET": "TOY", "N_CLUSTERS": 8, "EPOCHS": 1, "GPU": "cpu", "NUM_WORKERS": 0, "UNIT": "patient"}
-    ended = bash("script/run_cls.sh", "--embed_dim", "8", ANCHOR_SCOPE="slide", **places, **settings)
+    ended = bash("script/run_cls.sh", "--embed_dim", "8", ANCHOR_SCOPE="slide", JOBS=2, **places, **settings)
     assert ended.returncode == 0, ended.stderr
+    assert "2 of 2  done: slide anchors, part" in ended.stdout
     summary = json.loads((tmp_path / "results/cls/TOY/mico_released_patient/summary.json").read_text())
     assert [fold["fold"] for fold in summary["folds"]] == [0, 1]  # all of the splits
     assert summary["folds_left_out"] == ""

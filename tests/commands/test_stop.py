@@ -12,7 +12,7 @@ import pytest
 
 from datasets.slides import feature_index
 from tests.commands.conftest import cls_arguments, files_in
-from utils.pipeline import explain_fold, fit_anchors, partial_logits
+from utils.pipeline import explain_fold, partial_logits, slide_anchors
 from utils.training import engine, training
 
 pytestmark = pytest.mark.slow
@@ -121,7 +121,7 @@ def test_fitting_of_anchors_goes_on(cls_cohort, run_clustering, tmp_path, monkey
 
     run_clustering(*arguments("whole")).check()
     with monkeypatch.context() as patch:
-        patch.setattr(fit_anchors, "write_anchors", signalling(fit_anchors.write_anchors, 3, number))
+        patch.setattr(slide_anchors, "write_anchors", signalling(slide_anchors.write_anchors, 3, number))
         ended = run_clustering(*arguments("cut"))
     assert ended.status == status
     assert "the same command goes on" in ended.err

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 
+from utils.machine.threads import map_in_threads
+
+Result = TypeVar("Result")
 TOLERANCE = 2e-4
 BLOCK_ROWS = 4096  # of 512 to 8,192 the fastest or within 5 % of it, on 10,000 and on 262,144 points of width 768
 CHECK_ROWS = 512  # differences of more rows leave the cache
@@ -63,21 +67,45 @@ def assign(points: torch.Tensor, centroids: torch.Tensor, squares: torch.Tensor 
     squares = _squared_norms(points) if squares is None else squares
     sums, sizes = torch.zeros(centroids.shape, dtype=torch.float64), torch.zeros(len(centroids), dtype=torch.int64)
     centroid_squares, nearest, squared = centroids.square().sum(dim=1), [], []
-    for block, block_squares in zip(points.split(BLOCK_ROWS), squares.split(BLOCK_ROWS), strict=True):
+
+    def of_block(block: torch.Tensor, block_squares: torch.Tensor) -> Assignment:
         relative, chosen = torch.addmm(centroid_squares, block, centroids.T, alpha=-2).min(dim=1)  # (b, k) -> (b,)
-        sums += torch.zeros_like(centroids).index_add_(0, chosen, block)
-        sizes += torch.bincount(chosen, minlength=len(centroids))
-        nearest.append(chosen)
-        squared.append((relative + block_squares).clamp_(min=0))
+        block_sums = torch.zeros_like(centroids).index_add_(0, chosen, block)
+        block_sizes = torch.bincount(chosen, minlength=len(centroids))
+        return Assignment(chosen, (relative + block_squares).clamp_(min=0), block_sums, block_sizes)
+
+    for of in _in_threads(of_block, points.split(BLOCK_ROWS), squares.split(BLOCK_ROWS)):
+        sums += of.sums
+        sizes += of.sizes
+        nearest.append(of.nearest)
+        squared.append(of.squared)
     return Assignment(torch.cat(nearest), torch.cat(squared), sums, sizes)
 
 
 def inertia_of(points: torch.Tensor, centroids: torch.Tensor, nearest: torch.Tensor) -> float:
     """Sum of squared distances of points (n, d) to their centroids, from the differences: 0 where they coincide."""
-    inertia = 0.0
-    for block, chosen in zip(points.split(CHECK_ROWS), nearest.split(CHECK_ROWS), strict=True):
-        inertia += float(torch.linalg.vector_norm(block - centroids[chosen], dim=1).double().square().sum())
+
+    def of_block(block: torch.Tensor, chosen: torch.Tensor) -> float:
+        return float(torch.linalg.vector_norm(block - centroids[chosen], dim=1).double().square().sum())
+
+    inertia = 0.0  # not `sum`, which rounds otherwise from Python 3.12 on
+    for of in _in_threads(of_block, points.split(CHECK_ROWS), nearest.split(CHECK_ROWS)):
+        inertia += of
     return inertia
+
+
+def _in_threads(
+    function: Callable[..., Result], first: Sequence[torch.Tensor], second: Sequence[torch.Tensor]
+) -> Iterable[Result]:
+    """What the function makes of each two blocks, in their order; each core works on blocks of its own.
+
+    Threads that share a block wait for one another several times in each: 65,536 x 768 points and 64 centroids took 0.8
+    CPU seconds by two threads beside other work, in this way 0.27, and 0.15 on one thread. The numbers are the same.
+    """
+    n_threads, pairs = torch.get_num_threads(), zip(first, second, strict=True)
+    if n_threads == 1 or len(first) == 1:
+        return (function(*pair) for pair in pairs)
+    return map_in_threads(lambda pair: function(*pair), pairs, n_threads)
 
 
 def _squared_norms(points: torch.Tensor) -> torch.Tensor:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.command.arguments import REQUIRED, option
+from utils.command.arguments import REQUIRED, names_of, option
 from utils.command.checks import changed, check_choices, check_limits, check_name, in_words
+from utils.command.launch_options import CPU, LaunchOptions, check_launch_options
 from utils.command.limits import ANCHORS, COUNT, SEED, THREADS, Limits
 from utils.command.verify_option import verify_option
 from utils.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusteringSettings:
+class ClusteringSettings(LaunchOptions):
     """Settings of `run_clustering.py`. Those that decide results are recorded beside the anchors.
 
     The number of anchors and the fold are part of the files' names, so other ones are other files; slides that are left
@@ -67,11 +68,38 @@ class ClusteringSettings:
     gpu: bool = option(False, "run k-means on the GPU (needs faiss-gpu)", role="run")
     overwrite: bool = option(False, "refit anchors that exist already", role="run")
 
+    launcher: str | None = option(
+        None,
+        "fit slide anchors in parts, several at a time, each in a process of its own: local is this machine; the "
+        "default where one of the next three options is given",
+        role="run",
+    )
+    gpus: tuple[str, ...] | None = option(
+        None,
+        "GPUs that slides are spread over: all, their numbers, or cpu for none; default: as --gpu says",
+        role="run",
+    )
+    jobs_per_gpu: int | None = option(
+        None, "parts of the slides at a time on each GPU; default: 1", role="run", limits=Limits(1, 1024)
+    )
+    jobs: int | None = option(
+        None, "parts of the slides at a time on the CPU; default: 1", role="run", limits=Limits(1, 1024)
+    )
+
     def __post_init__(self) -> None:
         """Validate the settings."""
         check_choices(self)
         check_limits(self)
         check_name("dataset_name", self.dataset_name)
+        check_launch_options(self)
+        if self.launches and self.scope == "dataset":
+            given = [name for name in names_of(LaunchOptions, "run") if getattr(self, name) not in (None, False)]
+            raise UserError(
+                f"got {in_words(given)} with --scope dataset, expected --scope slide or both: slides are fitted in "
+                "parts, and the anchors of the data set in one process"
+            )
+        if self.gpu and self.gpus == (CPU,):
+            raise UserError("got --gpu with --gpus cpu, expected one of them")
         stems = [path.stem for path in self.fold_csv or ()]
         if len(set(stems)) < len(stems):
             raise UserError(f"got --fold_csv of {', '.join(stems)}, expected files of different names")

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from datasets.folds.missing_slides import GIVE_THEM, missing_in_words
 from datasets.folds.splits import read_training_slides
 from datasets.slides.feature_index import FeatureIndex
-from datasets.slides.features import SlideFeatures, check_widths, find_slides
+from datasets.slides.features import check_widths, find_slides
 from datasets.slides.id_checks import check_slide_files
 from utils.anchors.feature_norm import FeatureNorm, fit_zscore
 from utils.anchors.sampling import even_quota, points_in_memory, sample_rows
@@ -46,10 +46,6 @@ class Slide:
     width: int
     fingerprint: str
     index: FeatureIndex
-
-    def read(self) -> SlideFeatures:
-        """The whole slide; UserError as `read_slide` raises it."""
-        return self.index.read(self.path)
 
     def read_rows(self, rows: np.ndarray) -> torch.Tensor:
         """These of its features; UserError as `datasets.slides.features.read_rows` raises it."""

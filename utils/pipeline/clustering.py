@@ -42,6 +42,11 @@ class Clustering:
         options = {"n_iter": settings.n_iter, "gpu": settings.gpu, **starts}
         return cls(settings.n_clusters, settings.seed, options)
 
+    @property
+    def uses_faiss(self) -> bool:
+        """Whether faiss iterates: on the GPU, and in the released procedure."""
+        return bool(self.options.get("gpu")) or self.options.get("init") == RELEASED["init"]
+
     def fit(self, points: np.ndarray | torch.Tensor, *, overwrite_x: bool = False) -> KMeans:
         """Cluster points (n, D)."""
         return kmeans(points, self.n_clusters, seed=self.seed, overwrite_x=overwrite_x, **self.options)

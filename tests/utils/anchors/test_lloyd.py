@@ -79,3 +79,22 @@ def test_equal_calls_give_equal_bits():
     points = points_around(9000, 8, seed=2)
     first, again = (lloyd(points, points[:20], 10)[0] for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+def test_the_bytes_are_those_of_one_thread(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(module, "CHECK_ROWS", 50)
+    points, before = points_around(1000, 8, seed=0), torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            centroids, nearest = lloyd(points, points[:7].clone(), n_iter=5)
+            found.append((centroids, nearest, inertia_of(points, centroids, nearest)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for centroids, nearest, inertia in found[1:]:
+        assert torch.equal(centroids, found[0][0])
+        assert torch.equal(nearest, found[0][1])
+        assert inertia == found[0][2]

@@ -47,6 +47,10 @@ CLUSTERING_DEFAULTS = {
     "verify": "changed",
     "gpu": False,
     "overwrite": False,
+    "launcher": None,
+    "gpus": None,
+    "jobs_per_gpu": None,
+    "jobs": None,
 }
 RUN_DEFAULTS = {
     "folds": None,

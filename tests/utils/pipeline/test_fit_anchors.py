@@ -12,7 +12,7 @@ from utils.command.clustering_settings import ClusteringSettings
 from utils.files.provenance import digest
 from utils.pipeline.anchor_sample import Fitting
 from utils.pipeline.clustering import Clustering, Target
-from utils.pipeline.fit_anchors import slide_anchors
+from utils.pipeline.slide_anchors import slide_anchors
 
 
 def settings(place: Path, **changes) -> ClusteringSettings:
