@@ -30,6 +30,10 @@ def launch_slide_parts(settings: ClusteringSettings, begin: Callable[[Clustering
     Raises:
         UserError: as `begin` and the launcher do, and where a part failed.
     """
+    if settings.dry_run:
+        raise UserError(
+            "got --dry_run, expected run_clustering.py without it: it looks at slides before it submits their parts"
+        )
     launcher = launcher_of(settings, device="auto" if settings.gpu or settings.gpus else CPU)
     # What the pieces do is the same as without a launcher.
     alone: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(LaunchOptions)}
@@ -65,6 +69,7 @@ def slide_pieces(settings: ClusteringSettings, n_parts: int) -> list[Piece]:
     from utils.pipeline.slide_parts import fit_part, slide_directories
 
     directories = list(slide_directories(settings))
+    folders = (*settings.input_dir, settings.output_dir)
     stem = f"{settings.dataset_name}_C_{settings.n_clusters}_slides"
     pieces = []
     for part in range(n_parts):
@@ -72,7 +77,7 @@ def slide_pieces(settings: ClusteringSettings, n_parts: int) -> list[Piece]:
         places = (*directories, *(place_of_part(directory, part, n_parts) for directory in directories))
         log = _logs(settings) / f"{stem}_part{part + 1}.log"
         work = partial(fit_part, settings, part, n_parts)
-        pieces.append(Piece(name, name, "anchors", work, "run_clustering.py", log, places=places))
+        pieces.append(Piece(name, name, "anchors", work, "run_clustering.py", log, places=places, folders=folders))
     return pieces
 
 

@@ -51,6 +51,11 @@ CLUSTERING_DEFAULTS = {
     "gpus": None,
     "jobs_per_gpu": None,
     "jobs": None,
+    "slurm": None,
+    "dry_run": False,
+    "ray_address": None,
+    "ray_cpus": None,
+    "ray_retries": None,
 }
 RUN_DEFAULTS = {
     "folds": None,
