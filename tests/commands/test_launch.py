@@ -192,7 +192,7 @@ def test_a_fold_that_fails_is_told_and_the_other_is_kept(cls_cohort: Cohort, run
     ("options", "words"),
     [
         (["--gpus", "cpu", "--jobs_per_gpu", "2"], "got --jobs_per_gpu 2 with --gpus cpu, expected --jobs"),
-        (["--launcher", "cluster"], "got --launcher cluster, expected one of local, ray"),
+        (["--launcher", "cluster"], "got --launcher cluster, expected one of local, slurm, ray"),
         (["--jobs", "0"], "got --jobs 0, expected 1 to 1024"),
     ],
 )

@@ -35,7 +35,7 @@ GOES_ON = "the same command goes on from what is saved"
 # optimizers of torch when they are made.
 PRELOADED = (
     *("main", "run_clustering", "utils.anchors.kmeans", "utils.pipeline.fit_anchors", "utils.pipeline.inputs"),
-    *("utils.pipeline.models", "utils.pipeline.train_fold", "utils.pipeline.record", "utils.pipeline.validation"),
+    *("utils.pipeline.run_folds", "utils.pipeline.models", "utils.pipeline.train_fold", "utils.pipeline.record"),
     *("utils.figures.run_figures", "utils.report.run_page", "models.mico", "torch._dynamo"),
 )
 
