@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +15,14 @@ from unittest.mock import ANY
 import pytest
 from submitit import LocalExecutor
 
+import main
+from datasets.synthetic.cohort import CohortSettings, make_cohort
+from tests.soak.comparison import contents
 from tests.utils.launch.slurm import work
 from tests.utils.launch.slurm.work import piece
 from utils.launch.piece import Ended, Piece
 from utils.launch.piece_file import write_pieces
+from utils.launch.runs import run_pieces
 from utils.launch.slurm.call import Call
 from utils.launch.slurm.record import read_ended
 
@@ -99,3 +105,29 @@ def test_a_piece_that_is_killed_is_tried_once_more(tmp_path: Path):
 
 def _children(process: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def test_a_run_has_the_files_of_a_serial_one(tmp_path: Path):
+    """Beginning, folds and end, each a job of submitit's executor."""
+    made = make_cohort(tmp_path / "made", CohortSettings(task="cls", n_cases=16, n_folds=2, dim=8))
+    places = ["--features_dir", made.features_dir, "--splits_dir", made.splits_dir, "--device", "cpu", "--threads", "1"]
+    small = ["--embed_dim", "16", "--n_clusters", "8", "--epochs", "3", "--anchors", "random"]
+    line = list(map(str, ["--task", "cls", "--dataset", "toy", *places, *small, "--results_dir"]))
+
+    serial = subprocess.run([sys.executable, "main.py", *line, str(tmp_path / "serial")], cwd=ROOT, check=False)
+    assert serial.returncode == 0
+    settings = main.settings_of(main.parse_arguments([*line, str(tmp_path / "jobs")]))
+    pieces = run_pieces(settings, (0, 1), main.STEPS, n_slots=None, label="", log=tmp_path / "logs" / "run.log")
+    write_pieces(tmp_path / "pieces.json", pieces, pieces)
+    executor = LocalExecutor(tmp_path / "submitit")
+    executor.update_parameters(timeout_min=5)
+    for number, each in enumerate(pieces):
+        executor.submit(Call(str(tmp_path / "pieces.json"), number))._process.wait()
+        ended = read_ended(each)
+        assert ended is not None
+        assert ended.status == 0, ended.said
+    found, expected = (contents(tmp_path / name / "cls" / "toy" / "mico_released") for name in ("jobs", "serial"))
+    assert sorted(found) == sorted(expected)
+    names_the_folder = {"run.json", "report.html"}
+    assert [name for name in found if found[name] != expected[name] and name not in names_the_folder] == []
+    assert len([name for name in found if "predictions" in name]) == 6
