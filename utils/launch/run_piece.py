@@ -21,6 +21,7 @@ from utils.command.arguments import OneLineParser
 from utils.files.locks import HeldError, check_free
 from utils.launch.piece import HELD, Ended, Piece
 from utils.launch.piece_file import read_piece
+from utils.launch.piece_log import as_its_log_says, end_of_log
 from utils.launch.process import run_piece
 from utils.launch.slurm.record import ended_well, folder_of, forget, write_ended, write_started
 from utils.machine.interruption import SIGNALS
@@ -61,13 +62,11 @@ def do(piece: Piece, needs: Mapping[str, str]) -> int:
             write_ended(piece, Ended(piece.label, 1, f"not run, because of: {label}"))
             return 1
     write_started(piece)
-    begins, since = _size(piece.log), time.time()
+    begins, since = end_of_log(piece), time.time()
     while (status := run_piece(piece)) == HELD:
         wait_until_free(piece)
     if status not in {128 + number for number in SIGNALS}:
-        lines = _lines(piece.log, begins)
-        warnings = tuple(line for line in lines if line.startswith("warning: "))
-        write_ended(piece, Ended(piece.label, status, lines[-1] if lines else "", warnings, time.time() - since))
+        write_ended(piece, as_its_log_says(piece, status, begins, time.time() - since))
     return status
 
 
@@ -80,16 +79,6 @@ def wait_until_free(piece: Piece) -> None:
         except HeldError:
             continue
         return
-
-
-def _size(log: Path) -> int:
-    return log.stat().st_size if log.exists() else 0
-
-
-def _lines(log: Path, begin: int) -> list[str]:
-    with log.open("rb") as file:
-        file.seek(begin)
-        return file.read().decode("utf-8", errors="replace").strip().splitlines()
 
 
 if __name__ == "__main__":

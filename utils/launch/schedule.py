@@ -10,6 +10,7 @@ from typing import Protocol
 from utils.errors import cannot_write
 from utils.files.locks import HeldError, check_free
 from utils.launch.piece import HELD, Ended, Piece, Watcher
+from utils.launch.piece_log import as_its_log_says, end_of_log
 from utils.machine.interruption import SIGNALS, Terminated, signals_end_the_work
 
 INTERRUPTED = {128 + number: number for number in SIGNALS}
@@ -116,7 +117,7 @@ class _Schedule:
             if all(label in self.ended for label in piece.needs) and not self._is_held(piece):
                 self.waiting.remove(piece)
                 try:
-                    log_begins = _size_of_log(piece)
+                    log_begins = end_of_log(piece)
                 except OSError as error:
                     self._end(piece, Ended(piece.label, 1, str(cannot_write(piece.log, error))))
                     continue
@@ -144,13 +145,11 @@ class _Schedule:
             else:
                 self._end(piece, Ended(piece.label, 1, each.why, (), seconds))
             return
-        lines = _lines_of(piece, begun.log_begins)
-        said = each.why or (lines[-1] if lines else "")
+        result = as_its_log_says(piece, each.status, begun.log_begins, seconds, each.why)
         if each.status == HELD:
-            self._put_back(piece, said)
+            self._put_back(piece, result.said)
             return
-        warnings = tuple(line for line in lines if line.startswith("warning: "))
-        self._end(piece, Ended(piece.label, each.status, said, warnings, seconds))
+        self._end(piece, result)
         if each.status in INTERRUPTED:
             raise Terminated(INTERRUPTED[each.status])
 
@@ -179,16 +178,3 @@ class _Schedule:
             self._watcher.put_back(piece, f"waiting: {why}")
         self._not_before[piece.label] = time.monotonic() + _HELD_FOR
         self.waiting.append(piece)
-
-
-def _size_of_log(piece: Piece) -> int:
-    """Where the log goes on; its folder is made."""
-    piece.log.parent.mkdir(parents=True, exist_ok=True)
-    with piece.log.open("ab") as file:
-        return file.tell()
-
-
-def _lines_of(piece: Piece, begin: int) -> list[str]:
-    with piece.log.open("rb") as file:
-        file.seek(begin)
-        return file.read().decode("utf-8", errors="replace").strip().splitlines()
