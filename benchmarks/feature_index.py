@@ -113,7 +113,7 @@ def counting() -> Counter[str]:
     from datasets.slides import features, fingerprint, h5_opened, slide_checks
 
     counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    readers = (h5_opened.opened_h5, fingerprint.digest_of_rows, slide_checks.check_finite, features.load_h5)
+    readers = (h5_opened.opened_h5, fingerprint.digest_of_rows, slide_checks.check_finite, features.load_content)
     functions: dict[str, Callable[..., Any]] = dict(zip(COUNTED, readers, strict=True))
     for what, function in functions.items():
         replace_everywhere(function, counted(function, counts, what))

@@ -149,7 +149,7 @@ def read_header(path: Path) -> SlideHeader:
             file.check_written()
             (coords, attributes), shape, dtype = file.read_places(), file.shape, file.dtype
     else:
-        features, coords, attributes = _load(path)
+        features, coords, attributes = load_content(path)
         shape, dtype = tuple(features.shape), features.dtype
     n_patches, width = check_layout(shape, dtype, path)
     places = None if coords is None else checked_coords(coords, n_patches, path)
@@ -167,7 +167,7 @@ def read_slide(path: Path, *, known_finite: bool = False) -> SlideFeatures:
     Coords written as floating-point numbers are rounded to whole pixels.
     """
     path = _existing(path)
-    features, coords, attributes = _load(path)
+    features, coords, attributes = load_content(path)
     if is_packed(path) and not known_finite:
         check_packed(path)
     return SlideFeatures(slide_id_of(path), *_checked(features, coords, path, known_finite=known_finite), attributes)
@@ -242,7 +242,8 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _load(path: Path) -> SlideContent:
+def load_content(path: Path) -> SlideContent:
+    """All that a feature file holds, as it is there; each whole reading of a file is a call of this."""
     return (_FORMATS | _OPENED)[ending_of(path)][0](path)
 
 
