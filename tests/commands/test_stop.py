@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from datasets.slides import feature_index
+from datasets.slides import first_look
 from tests.commands.conftest import cls_arguments, files_in
 from utils.pipeline import explain_fold, partial_logits, slide_anchors
 from utils.training import engine, training
@@ -74,7 +74,7 @@ def test_a_training_goes_on_in_the_middle_of_its_epoch(cls_cohort, run_main, tmp
 def test_before_the_training_nothing_is_written(cls_cohort, run_main, tmp_path, monkeypatch):
     arguments = cls_arguments(cls_cohort, tmp_path, "--verify", "full")
     with monkeypatch.context() as patch:
-        patch.setattr(feature_index, "read_slide", signalling(feature_index.read_slide, 3, signal.SIGTERM))
+        patch.setattr(first_look, "read_slide", signalling(first_look.read_slide, 3, signal.SIGTERM))
         ended = run_main(*arguments)
     assert ended.status == 143
     assert not any(path.is_file() for path in tmp_path.rglob("*") if not path.name.startswith("."))

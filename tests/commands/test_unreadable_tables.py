@@ -56,6 +56,7 @@ def test_a_folder_on_a_failing_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(tmp_path))
 
     monkeypatch.setattr(Path, "iterdir", fail)
+    monkeypatch.setattr(os, "scandir", fail)
     with pytest.raises(UserError) as caught:
         read(tmp_path)
     assert str(caught.value) == (

@@ -41,7 +41,7 @@ def divided(sizes: Mapping[str, int], n_parts: int) -> list[list[str]]:
     The largest slide that is left goes to the part that is the smallest so far.
 
     >>> divided({"a": 5, "b": 1, "c": 2, "d": 3}, 2)
-    [['a'], ['b', 'c', 'd']]
+    [['a', 'b'], ['c', 'd']]
     """
     parts: list[list[str]] = [[] for _ in range(n_parts)]
     heap = [(0, number) for number in range(n_parts)]
