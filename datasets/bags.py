@@ -24,6 +24,9 @@ class Bag:
     anchors: tuple[Tensor, ...] | None
 
 
+_ON_THE_CPU = ("slide_index", "case_index", "coords")  # of a batch, wherever its features are
+
+
 @dataclass(frozen=True)
 class Batch:
     """A ragged batch of B cases, as models and the engine take it.
@@ -58,18 +61,17 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device, but for what is looked at on the CPU; copies from pinned memory overlap with work."""
-        moved = self._map(lambda tensor: tensor.to(device, non_blocking=True))
-        return replace(moved, slide_index=self.slide_index, case_index=self.case_index, coords=self.coords)
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True), but=_ON_THE_CPU)
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, from which a GPU copies while it computes."""
         return self._map(lambda tensor: tensor.pin_memory())
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+    def _map(self, function: Callable[[Tensor], Tensor], but: Sequence[str] = ()) -> Batch:
         changed: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Tensor):
+            if isinstance(value, Tensor) and field.name not in but:
                 changed[field.name] = function(value)
         return replace(self, **changed, target={name: function(value) for name, value in self.target.items()})
 

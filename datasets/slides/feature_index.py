@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +31,6 @@ from utils.machine.threads import map_in_threads
 
 READING_THREADS = 4
 _PAGE = 4096  # bytes, the smallest page of memory
-Read = TypeVar("Read")
 
 
 class _Seen(NamedTuple):
@@ -118,11 +117,15 @@ class FeatureIndex:
         Raises:
             UserError: as `read_slide` does.
         """
-        slide = self._read_known(path, lambda: read_slide(path, known_finite=True))
-        if slide is None:
-            return self._read_checked(path)
-        _read_pages(slide.features)
-        return slide
+        state = state_of(path)
+        known = self._known(path, state)
+        if known is not None and known.values is not None:
+            use_places(path, known.chunks)
+            slide = read_slide(path, known_finite=True)
+            if state_of(path) == state:
+                _read_pages(slide.features)
+                return slide
+        return self._read_checked(path)
 
     def read_rows(self, path: Path, rows: np.ndarray) -> torch.Tensor:
         """Read rows of a slide as `read_rows` does; NaN is not looked for where the numbers are known to be finite.
@@ -200,16 +203,6 @@ class FeatureIndex:
             self._seen[path] = seen
             if seen.is_settled or seen.slide is None:
                 self._unsaved[path] = seen.slide
-
-    def _read_known(self, path: Path, read: Callable[[], Read]) -> Read | None:
-        """What is read of a file whose numbers are known to be finite, before and after; None of any other."""
-        state = state_of(path)
-        known = self._known(path, state)
-        if known is None or known.values is None:
-            return None
-        use_places(path, known.chunks)
-        found = read()
-        return found if state_of(path) == state else None
 
     def _read_checked(self, path: Path) -> SlideFeatures:
         """Read a slide, with a look for NaN, and keep what its values say."""
