@@ -11,6 +11,7 @@ import pytest
 import main as main_command
 import run_clustering as clustering_command
 from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
+from tests.commands.processes import LONG, files, finish, start
 
 SMALL = {"n_folds": 2, "dim": 8, "patches_per_slide": (12, 30)}
 # Figures take longer than these trainings; test_main.py draws them once for each task.
@@ -94,3 +95,11 @@ def cls_arguments(cohort: Cohort, results: Path, *more: str | Path) -> list[str 
 def surv_arguments(cohort: Cohort, results: Path, *more: str | Path) -> list[str | Path]:
     places = ["--features_dir", cohort.features_dir, "--splits_dir", cohort.splits_dir, "--results_dir", results]
     return ["--task", "surv", "--dataset", "toy", "--anchors", "random", "--n_bins", "2", *places, *QUICK, *more]
+
+
+@pytest.fixture(scope="session")
+def long_run(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a serial run of many epochs leaves behind, for the launchers to be compared with."""
+    place = tmp_path_factory.mktemp("serial")
+    finish(start(cls_arguments(cls_cohort, place, *LONG)))
+    return files(place / "cls" / "toy" / "run")

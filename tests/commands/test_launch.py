@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import Command, cls_arguments, surv_arguments
+from tests.commands.processes import LONG, PROTOCOL, epochs, files, finish, owner, start, wait_until
 from tests.soak.comparison import contents
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-PROTOCOL = ("--dropout", "0.3", "--max_patches", "20", "--weighted_sampling", "--batch_size", "2", "--run_name", "run")
-LONG = (*PROTOCOL, "--epochs", "40", "--patience", "40")
-
-
-def start(arguments: Sequence[str | Path], threads: int | None = 1) -> subprocess.Popen[str]:
-    number = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    return subprocess.Popen(
-        [sys.executable, "main.py", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, **number},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    out, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
-    return out
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def epochs(place: Path) -> int:
-    return max(0, (place / "log.csv").read_text().count("\n") - 1) if (place / "log.csv").exists() else 0
-
-
-def owner(place: Path) -> int:
-    """The process that has the lock of a fold."""
-    return int(json.loads((place.parent / f".{place.name}.lock").read_text())["process"])
-
-
-def files(run_dir: Path) -> dict[str, bytes]:
-    """All that the run left behind; `run.json` names the folder of the results."""
-    found = contents(run_dir)
-    assert json.loads(found.pop("run.json"))["folds"] == [0, 1]
-    return found
-
-
-@pytest.fixture(scope="module")
-def long_run(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a serial run of many epochs leaves behind."""
-    place = tmp_path_factory.mktemp("serial")
-    finish(start(cls_arguments(cls_cohort, place, *LONG)))
-    return files(place / "cls" / "toy" / "run")
 
 
 @pytest.mark.parametrize(("task", "threads"), [("cls", 2), ("surv", 1)])

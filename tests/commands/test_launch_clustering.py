@@ -6,9 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ import torch
 
 from datasets.slides.features import write_slide
 from tests.commands.conftest import Command
+from tests.commands.processes import finish, start, wait_until
 from tests.soak.comparison import contents
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +35,7 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serial(features: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What one process writes."""
     place = tmp_path_factory.mktemp("serial")
-    finish(start(arguments(features, place)))
+    finish(begin(arguments(features, place)))
     return contents(place)
 
 
@@ -45,25 +44,8 @@ def arguments(features: Path, place: Path, *more: object) -> list[object]:
     return [*given, "--scope", "slide", "--n_init", 40, *more]
 
 
-def start(arguments: Sequence[object]) -> subprocess.Popen[str]:
-    command = [sys.executable, "run_clustering.py", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    out, said = process.communicate(timeout=600)
-    assert process.returncode == 0, said
-    return out
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+def begin(arguments: Sequence[object]) -> subprocess.Popen[str]:
+    return start(arguments, command="run_clustering.py")
 
 
 def written(place: Path) -> dict[str, bytes]:
@@ -90,7 +72,7 @@ def part_owners(place: Path) -> list[int]:
 def test_a_part_that_is_killed_goes_on_and_all_files_are_those_of_one_process(
     features: Path, serial: dict[str, bytes], tmp_path: Path
 ):
-    launched = start(arguments(features, tmp_path, "--jobs", 2))
+    launched = begin(arguments(features, tmp_path, "--jobs", 2))
     wait_until(lambda: len(done(tmp_path)) >= 2 and bool(part_owners(tmp_path)))
     os.kill(part_owners(tmp_path)[0], signal.SIGKILL)
     out = finish(launched)
@@ -100,7 +82,7 @@ def test_a_part_that_is_killed_goes_on_and_all_files_are_those_of_one_process(
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == [
         f"toy_C_32_slides_part{number}.log" for number in (1, 2)
     ]
-    again = finish(start(arguments(features, tmp_path, "--jobs", 2)))
+    again = finish(begin(arguments(features, tmp_path, "--jobs", 2)))
     assert "all slide anchors are there" in again
 
 
@@ -108,7 +90,7 @@ def test_a_part_that_is_killed_goes_on_and_all_files_are_those_of_one_process(
 def test_a_signal_stops_all_parts_and_the_same_command_goes_on(
     features: Path, serial: dict[str, bytes], tmp_path: Path
 ):
-    launched = start(arguments(features, tmp_path, "--jobs", 2))
+    launched = begin(arguments(features, tmp_path, "--jobs", 2))
     wait_until(lambda: len(done(tmp_path)) >= 2)
     launched.send_signal(signal.SIGINT)
     _, said = launched.communicate(timeout=120)
@@ -118,14 +100,14 @@ def test_a_signal_stops_all_parts_and_the_same_command_goes_on(
     )
     before = done(tmp_path)
     assert 2 <= len(before) < N_SLIDES
-    finish(start(arguments(features, tmp_path, "--jobs", 2)))
+    finish(begin(arguments(features, tmp_path, "--jobs", 2)))
     assert before.items() <= done(tmp_path).items()
     assert written(tmp_path) == serial
 
 
 @pytest.mark.slow
 def test_two_commands_at_once_fit_each_slide_once(features: Path, serial: dict[str, bytes], tmp_path: Path):
-    launched = [start(arguments(features, tmp_path, "--jobs", 1)) for _ in range(2)]
+    launched = [begin(arguments(features, tmp_path, "--jobs", 1)) for _ in range(2)]
     outs = [finish(each) for each in launched]
     assert written(tmp_path) == serial
     log = (tmp_path / "logs" / "toy_C_32_slides_part1.log").read_text()

@@ -16,7 +16,7 @@ import pytest
 
 from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import cls_arguments
-from tests.commands.test_launch import LONG, epochs, files, finish, owner, wait_until
+from tests.commands.processes import LONG, epochs, files, finish, owner, start, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -113,18 +113,9 @@ def cluster(running_cluster: TwoNodes) -> TwoNodes:
     return running_cluster
 
 
-def start(arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
-    command = [sys.executable, "main.py", *map(str, arguments)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, text=True, start_new_session=True, **streams)
-
-
-@pytest.fixture(scope="module")
-def serial(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What a serial run leaves behind."""
-    place = tmp_path_factory.mktemp("serial")
-    finish(start(cls_arguments(cls_cohort, place, *LONG)))
-    return files(place / "cls" / "toy" / "run")
+def begin(arguments: Sequence[object]) -> subprocess.Popen[str]:
+    """Begin `main.py` so that it finds the cluster, in a group of processes of its own."""
+    return start(arguments, env=ENVIRONMENT, start_new_session=True)
 
 
 def log_of(results: Path, k: int) -> str:
@@ -132,12 +123,12 @@ def log_of(results: Path, k: int) -> str:
 
 
 def test_a_node_and_a_process_that_are_killed(
-    cls_cohort: Cohort, cluster: TwoNodes, serial: dict[str, bytes], tmp_path: Path
+    cls_cohort: Cohort, cluster: TwoNodes, long_run: dict[str, bytes], tmp_path: Path
 ):
     """Each node has one fold; that of the lost node goes on where the other one is done."""
     run_dir = tmp_path / "cls" / "toy" / "run"
     ray = ("--launcher", "ray", "--ray_address", cluster.address)
-    launched = start(cls_arguments(cls_cohort, tmp_path, *LONG, *ray))
+    launched = begin(cls_arguments(cls_cohort, tmp_path, *LONG, *ray))
     wait_until(lambda: all(epochs(run_dir / f"fold{k}") >= 3 for k in (0, 1)))
     owners = [owner(run_dir / f"fold{k}") for k in (0, 1)]
     second = [cluster.is_on_second(process) for process in owners]
@@ -149,26 +140,26 @@ def test_a_node_and_a_process_that_are_killed(
     assert f"fold {second.index(True)}: its node died. It goes on once more from what it has saved" in out
     assert f"fold {second.index(False)}: its process was killed; was there enough memory? It goes on once more" in out
     assert [log_of(tmp_path, k).count(f"fold {k} epoch 1 ") for k in (0, 1)] == [1, 1]
-    assert files(run_dir) == serial
+    assert files(run_dir) == long_run
 
 
 def test_a_driver_that_is_killed_and_two_that_go_on(
-    cls_cohort: Cohort, cluster: TwoNodes, serial: dict[str, bytes], tmp_path: Path
+    cls_cohort: Cohort, cluster: TwoNodes, long_run: dict[str, bytes], tmp_path: Path
 ):
     """Its folds end with it; each is then trained once, and the driver that finds it taken waits."""
     run_dir = tmp_path / "cls" / "toy" / "run"
     ray = ("--launcher", "ray", "--ray_address", cluster.address)
     arguments = cls_arguments(cls_cohort, tmp_path, *LONG, *ray, "--resume")
-    launched = start(arguments)
+    launched = begin(arguments)
     wait_until(lambda: all(epochs(run_dir / f"fold{k}") >= 2 for k in (0, 1)))
     owners = [owner(run_dir / f"fold{k}") for k in (0, 1)]
     launched.kill()
     launched.communicate()
     wait_until(lambda: not any(Path(f"/proc/{process}").exists() for process in owners))
-    drivers = [start(arguments), start(arguments)]
+    drivers = [begin(arguments), begin(arguments)]
     for driver in drivers:
         assert "2 of 2  done: " in finish(driver)
-    assert files(run_dir) == serial
+    assert files(run_dir) == long_run
     for k in (0, 1):
         assert log_of(tmp_path, k).count(f"fold {k} epoch 1 ") == 1
         assert log_of(tmp_path, k).count(f"fold {k} is finished") == 1
@@ -176,20 +167,20 @@ def test_a_driver_that_is_killed_and_two_that_go_on(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_lets_folds_save_what_they_have(
-    cls_cohort: Cohort, serial: dict[str, bytes], tmp_path: Path, number: signal.Signals
+    cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path, number: signal.Signals
 ):
     """With a Ray of the command itself, to whose processes the signal goes as well; one process then goes on."""
     run_dir = tmp_path / "cls" / "toy" / "run"
     arguments = cls_arguments(cls_cohort, tmp_path, *LONG)
-    launched = start([*arguments, "--launcher", "ray", "--jobs", "2"])
+    launched = begin([*arguments, "--launcher", "ray", "--jobs", "2"])
     wait_until(lambda: all(epochs(run_dir / f"fold{k}") >= 2 for k in (0, 1)))
     os.killpg(launched.pid, number)
     _, said = launched.communicate(timeout=120)
     assert launched.returncode == 128 + number
     assert said.splitlines()[-1].endswith("; the same command with --resume goes on from what is saved")
     assert all("stopping after this step" in log_of(tmp_path, k) for k in (0, 1))
-    finish(start([*arguments, "--resume"]))
-    assert files(run_dir) == serial
+    finish(begin([*arguments, "--resume"]))
+    assert files(run_dir) == long_run
 
 
 CHECK = """
@@ -228,16 +219,16 @@ sys.exit(main.main(main.parse_arguments(sys.argv[1:])))
 """
 
 
-def test_without_the_package_the_other_launcher_works(cls_cohort: Cohort, serial: dict[str, bytes], tmp_path: Path):
+def test_without_the_package_the_other_launcher_works(cls_cohort: Cohort, long_run: dict[str, bytes], tmp_path: Path):
     arguments = cls_arguments(cls_cohort, tmp_path, *LONG, "--jobs", "2")
     command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
     subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
-    assert files(tmp_path / "cls" / "toy" / "run") == serial
+    assert files(tmp_path / "cls" / "toy" / "run") == long_run
 
 
 def test_an_address_without_a_cluster_is_said_before_any_work(cls_cohort: Cohort, tmp_path: Path):
     ray = ("--launcher", "ray", "--ray_address", "127.0.0.1:1")
-    refused = start(cls_arguments(cls_cohort, tmp_path / "results", *LONG, *ray))
+    refused = begin(cls_arguments(cls_cohort, tmp_path / "results", *LONG, *ray))
     _, said = refused.communicate()
     assert refused.returncode == 2
     assert said.startswith("main.py: error: got --ray_address 127.0.0.1:1, and no cluster of Ray can be joined there")

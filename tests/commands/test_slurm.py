@@ -12,7 +12,7 @@ import pytest
 
 from datasets.synthetic.cohort import Cohort
 from tests.commands.conftest import cls_arguments
-from tests.commands.test_launch import LONG, epochs, files, finish, owner, start, wait_until
+from tests.commands.processes import LONG, epochs, files, finish, owner, start, wait_until
 from tests.soak.comparison import contents
 from tests.utils.launch.slurm.node import slurm_node
 from tests.utils.launch.slurm.stand_in import StandIn
@@ -41,13 +41,6 @@ def node() -> Iterator[dict[str, str]]:
 def real(node: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SLURM_CONF", "PATH"):
         monkeypatch.setenv(name, node[name])
-
-
-@pytest.fixture(scope="module")
-def long_run(cls_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    place = tmp_path_factory.mktemp("serial")
-    finish(start(cls_arguments(cls_cohort, place, *LONG)))
-    return files(place / "cls" / "toy" / "run")
 
 
 def job_of(results: Path, piece: str) -> str:

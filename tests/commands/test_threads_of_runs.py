@@ -11,7 +11,7 @@ import torch
 
 from datasets.synthetic.cohort import Cohort, CohortSettings, make_cohort
 from tests.commands.conftest import Command, cls_arguments
-from tests.commands.test_launch import finish, start
+from tests.commands.processes import finish, start
 from tests.soak.comparison import contents
 from utils.pipeline import threads
 
